@@ -1,0 +1,170 @@
+"""One page, from bytes to article: the steps in order. docs/cleaning.md tells what each is for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cleaning import document, ending, linked_data, lines, metadata, refusal, signals
+from cleaning.authors import authors_of
+from cleaning.characters import fold, tidy, word_count
+from cleaning.extraction import extract
+from cleaning.images import captions_of, images_of
+from cleaning.language import language_of
+from cleaning.measures import measure, shown_text
+from cleaning.prune import prune
+from cleaning.records import Article, NoArticle, RawPage, Rules
+from cleaning.selectors import compiled
+from cleaning.standfirst import standfirst
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+    from cleaning.linked_data import Node
+    from cleaning.metadata import Head
+    from cleaning.records import Removed
+    from cleaning.selectors import Compiled
+
+_GENERAL = Rules()
+_HASH_RULES = "1"  # raised when the same title and text get another hash
+
+
+def clean(page: RawPage, rules: Rules = _GENERAL) -> Article:
+    """The article in a page. Raises NoArticle, and nothing else, whatever the bytes are; ValueError for rules
+    in which check_rules finds a mistake."""
+    outlet = compiled(rules)
+    try:
+        return _clean(page, rules, outlet)
+    except NoArticle:
+        raise
+    except Exception as error:  # the promise to every caller: one bad page never costs another
+        raise NoArticle("broken", f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What is read from the page before anything is cut from it."""
+
+    tree: HtmlElement
+    head: Head
+    nodes: list[Node]
+    article: Node
+    title: str
+    summary: str | None
+
+
+def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
+    parts = _read(page)
+    notices = signals.notices(parts.tree)
+    authors = authors_of(parts.tree, parts.head, parts.article)
+    images = images_of(parts.tree, parts.head, parts.article, page.url)
+    when = (page.url, page.fetched_at, rules.timezone)
+    published = metadata.published(parts.tree, parts.head, parts.article, when)
+    modified = metadata.modified(parts.head, parts.article, when)
+    canonical = metadata.canonical_url(parts.tree, parts.head, page.url)
+    facts = _facts(parts, authors, outlet)
+    evidence = _evidence(page, parts)
+    removed = prune(parts.tree, outlet)
+    story = _story(parts.tree, page, facts)
+    text = "\n".join(line.text for line in story.lines)
+    refusal.check(evidence(text))
+    language, confidence = language_of(text, rules.language)
+    return Article(
+        id=page.id,
+        url=page.url,
+        canonical_url=canonical,
+        outlet=page.outlet,
+        title=parts.title,
+        summary=parts.summary,
+        text=text,
+        authors=authors,
+        published_at=published.at,
+        published_precision=published.precision,
+        published_source=published.source,
+        published_raw=published.raw,
+        modified_at=modified.at,
+        modified_precision=modified.precision,
+        modified_source=modified.source,
+        modified_raw=modified.raw,
+        section=metadata.section_of(parts.head, parts.article),
+        tags=_merged(metadata.tags_of(parts.head, parts.article), story.tags),
+        images=images,
+        language=language,
+        language_confidence=confidence,
+        rights=notices.rights,
+        ai_disclosure=story.disclosure or notices.disclosure,
+        syndication_credit=signals.credit(story.lines),
+        paywall=signals.paywall(parts.nodes),
+        word_count=word_count(text),
+        removed=(*removed, *story.removed),
+        fetched_at=page.fetched_at,
+        content_hash=content_hash(parts.title, text),
+    )
+
+
+def content_hash(title: str, text: str) -> str:
+    """32 hex digits of title and text as they stand: tells a revision from no change."""
+    return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
+
+
+def _read(page: RawPage) -> _Parts:
+    tree = document.read(page).tree
+    nodes = linked_data.nodes(tree)
+    article: Node = next(iter(linked_data.articles(nodes)), {})
+    head = metadata.head_of(tree)
+    title = metadata.title_of(tree, head, article)
+    summary = standfirst(tree, metadata.descriptions(head, article))
+    return _Parts(tree, head, nodes, article, title, summary if summary and fold(summary) != fold(title) else None)
+
+
+def _facts(parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
+    return lines.Facts(
+        titles=metadata.titles(parts.tree, parts.head, parts.article, parts.title),
+        standfirst=fold(parts.summary or "\0"),
+        captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
+        authors=authors,
+        keywords=frozenset(fold(tag) for tag in metadata.tags_of(parts.head, parts.article)),
+        outlet=outlet,
+    )
+
+
+def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
+    story = lines.Story(list(lines.without_marks(extract(tree, page.url))))
+    ending.cut_ends(story, facts)
+    ending.cut_disclosures(story)
+    ending.cut_masthead(story, facts)
+    ending.cut_lists(story)
+    ending.cut_biography(story, facts)
+    lines.cut_lines(story, facts)
+    ending.trim(story)
+    return story
+
+
+def _evidence(page: RawPage, parts: _Parts):
+    size = measure(parts.tree)[parts.tree]
+    body = parts.tree.find("body")
+    shown = shown_text(body if body is not None else parts.tree)
+    pictures, players = sum(1 for _ in parts.tree.iter("img")), sum(1 for _ in parts.tree.iter("video", "iframe"))
+
+    def evidence(text: str) -> refusal.Evidence:
+        return refusal.Evidence(
+            url=page.url,
+            title=parts.title,
+            text=text,
+            shown=shown,
+            og_type=(parts.head.first("og:type") or "").lower(),
+            nodes=parts.nodes,
+            links=size.links,
+            linked=size.linked / max(1, size.text),
+            paywall=signals.paywall(parts.nodes),
+            pictures=pictures,
+            players=players,
+        )
+
+    return evidence
+
+
+def _merged(known: tuple[str, ...], found: list[str]) -> tuple[str, ...]:
+    tags = {fold(tag): tag for tag in [*reversed(found), *reversed(known)]}
+    return tuple(reversed(tags.values()))

@@ -1,0 +1,121 @@
+"""From bytes to one parsed tree.
+
+1. the charset: BOM, then UTF-8 if the bytes are that, then what the header and the page declare, then a guess
+2. one parse with lxml, comments and processing instructions left out
+3. deep nesting flattened: trafilatura answers None, without a word, from about 300 levels on
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lxml import etree
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from trafilatura.utils import detect_encoding
+
+from cleaning.records import NoArticle
+
+if TYPE_CHECKING:
+    from cleaning.records import RawPage
+
+_MAX_BYTES = 8 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
+_MAX_DEPTH = 120
+_MAX_ELEMENTS = 150_000
+_HEAD_BYTES = 4096
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
+_MARKUP_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
+_TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
+# by the WHATWG's encoding standard these labels mean the Windows code pages
+_WEB_NAMES = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030"}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """tree: the root, flattened; later steps cut from it. markup: what it was parsed from."""
+
+    tree: HtmlElement
+    markup: str
+
+
+def read(page: RawPage) -> Document:
+    """Raises NoArticle(not_html | empty)."""
+    kind = page.header("content-type") or ""
+    if not _MARKUP_TYPE.search(kind.partition(";")[0].strip()):
+        raise NoArticle("not_html", f"content type {kind[:80]!r}")
+    body = page.body[:_MAX_BYTES]
+    if not body.strip(b"\0 \t\r\n"):
+        raise NoArticle("empty", "no bytes")
+    markup = decode(body, _named(kind.encode("utf-8", "replace")))
+    if not _TAG.search(markup):
+        raise NoArticle("not_html", "no markup in the bytes")
+    return Document(parse(markup), markup)
+
+
+def decode(body: bytes, declared: str | None = None) -> str:
+    """The text of the bytes; declared: the charset of the Content-Type header."""
+    for bom, name in _BOMS:
+        if body.startswith(bom):
+            return body[len(bom) :].decode(name, "replace")
+    stated = [name for name in (declared, _named(body[:_HEAD_BYTES])) if name]
+    if b"\x1b$" in body and any(name.startswith("iso2022") for name in stated):
+        return body.decode("iso2022_jp", "replace")
+    if body[:200].count(0) > 40:
+        return body.decode("utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace")
+    # UTF-8 by accident is next to impossible; a wrong label is everyday
+    text = body.decode("utf-8", "replace")
+    if text.count("\ufffd") <= len(text) // 2000 + 1:
+        return text
+    for name in [*stated, *detect_encoding(body[:50_000])]:
+        try:
+            return body.decode(name)
+        except (LookupError, UnicodeError):
+            continue
+    others = (name for name in stated if name != "utf-8")
+    return body.decode(next(others, "utf-8" if stated else "cp1252"), "replace")
+
+
+def parse(markup: str) -> HtmlElement:
+    """The root of the tree; raises NoArticle("empty") where there is no element."""
+    parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True)
+    data = markup.replace("\0", "").encode("utf-8", "replace")
+    try:
+        tree = document_fromstring(data, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError) as error:
+        raise NoArticle("empty", "no element in the page") from error
+    _flatten(tree)
+    return tree
+
+
+def _named(text: bytes) -> str | None:
+    found = _CHARSET.search(text)
+    if not found:
+        return None
+    try:
+        name = codecs.lookup(found[1].decode("ascii", "replace")).name
+    except LookupError:
+        return None
+    return _WEB_NAMES.get(name, name)
+
+
+def _flatten(tree: HtmlElement) -> None:
+    """Elements below _MAX_DEPTH become siblings; text and order stay. What lies beyond _MAX_ELEMENTS is dropped."""
+    depth: dict[HtmlElement, int] = {}
+    deep: list[HtmlElement] = []
+    late: list[HtmlElement] = []
+    for count, element in enumerate(tree.iter(etree.Element)):
+        parent = element.getparent()
+        depth[element] = depth[parent] + 1 if parent is not None else 0
+        if count > _MAX_ELEMENTS:
+            late.append(element)
+        elif depth[element] > _MAX_DEPTH and len(element):
+            deep.append(element)
+    for element in reversed(late):  # leaves first: lxml would walk the rest of a big subtree again and again
+        parent = element.getparent()
+        if parent is not None:
+            parent.remove(element)
+    for element in deep:
+        element.drop_tag()

@@ -1,0 +1,135 @@
+"""Cuts by place: where the story begins and ends among the lines.
+
+1. an outlet's own ending phrases
+2. a disclosure of machine-made text, even in mid-line
+3. what stands before the headline
+4. a heading of furniture and the headlines under it
+5. a biography and what follows it
+6. what is left at the end: labels, headings with nothing under them
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cleaning import phrases
+from cleaning.characters import fold, one_quote, word_count
+from cleaning.extraction import Line
+from cleaning.lines import Facts, Story, is_prose, is_sentence
+
+_FEWEST_BEFORE = 60  # words; an ending phrase before as much story is a masthead's
+_TAIL_SHARE = 0.4  # the most of a text that may be cut for standing behind a biography
+_HEADINGS = frozenset({"related", "newsletter", "comments", "promo"})
+
+
+def cut_ends(story: Story, facts: Facts) -> None:
+    """1. An outlet's phrases: the story ends before the first that has a story before it."""
+    wanted = [one_quote(phrase).casefold() for phrase in facts.outlet.ends]
+    before = 0
+    for place, line in enumerate(story.lines):
+        text = one_quote(line.text).casefold()
+        starts = [at for phrase in wanted if (at := text.find(phrase)) >= 0]
+        # casefold may lengthen a text (ß); a phrase at the very start is exact in any case
+        start = min(starts, default=-1)
+        if start >= 0 and before + word_count(line.text[:start]) >= min(_FEWEST_BEFORE, _words(story.lines) // 4):
+            _end(story, place, start, ("outlet", "outlet.ends"))
+            return
+        before += word_count(line.text)
+
+
+def cut_disclosures(story: Story) -> None:
+    """2. Kept in story.disclosure."""
+    for place, line in enumerate(story.lines):
+        match = phrases.disclosure(line.text)
+        if not match:
+            continue
+        notice = line.text[match.start :]
+        story.disclosure = story.disclosure or notice
+        story.cut(match.kind, match.rule, [replace(line, text=notice)])
+        story.lines[place] = replace(line, text=line.text[: match.start].rstrip())
+    story.lines = [line for line in story.lines if line.text]
+
+
+def cut_masthead(story: Story, facts: Facts) -> None:
+    """3. The headline repeated is a border: little before it is no story."""
+    places = [place for place, line in enumerate(story.lines[:12]) if fold(line.text) in facts.titles]
+    if places and _words(story.lines[: places[-1]]) <= 0.15 * _words(story.lines):
+        _take(story, range(places[-1]), ("masthead", "place.before-headline"))
+
+
+def cut_lists(story: Story) -> None:
+    """4. From a heading such as "Most read": the headlines under it, or all where little prose is left."""
+    place = 0
+    while place < len(story.lines):
+        match = phrases.whole(story.lines[place].text)
+        if not match or match.kind not in _HEADINGS:
+            place += 1
+            continue
+        rest = story.lines[place + 1 :]
+        if _is_tail(story.lines[:place], rest) and sum(map(is_prose, rest)) < 0.5 * len(rest):
+            _take(story, range(place, len(story.lines)), (match.kind, "place.closing"))
+            return
+        run = next((n for n, line in enumerate(rest) if is_sentence(line.text) or line.kind == "quote"), len(rest))
+        # a subhead of the story stands right before its prose
+        run -= 0 < run < len(rest) and rest[run - 1].kind == "head"
+        _take(story, range(place, place + 1 + run), (match.kind, "place.under-heading"))
+
+
+def cut_biography(story: Story, facts: Facts) -> None:
+    """5. A name alone, then a paragraph that begins with it; or an author's name and what a biography says."""
+    lines = story.lines
+    for place, line in enumerate(lines):
+        before = _words(lines[:place])
+        if before < 0.5 * _words(lines) or before < _FEWEST_BEFORE:
+            continue
+        if any(phrases.speaks_of(name, line.text) for name in _names(lines, place, facts)):
+            start = next((n for n in range(max(0, place - 3), place) if is_name(lines[n].text)), place)
+            tail = _is_tail(lines[:start], lines[place + 1 :])
+            _take(story, range(start, len(lines) if tail else place + 1), ("bio", "place.biography"))
+            return
+
+
+def trim(story: Story) -> None:
+    """6. A story ends with a sentence, an item, a row or a quotation."""
+    end = len(story.lines)
+    while end > 1:
+        last = story.lines[end - 1]
+        label = last.kind == "p" and word_count(last.text) <= 5 and not is_sentence(last.text)
+        if not (last.kind == "head" or label):
+            break
+        end -= 1
+    _take(story, range(end, len(story.lines)), ("residue", "place.last"))
+
+
+def is_name(text: str) -> bool:
+    """Two to four capitalised words and nothing else: a person's name, alone."""
+    parts = text.split()
+    return 2 <= len(parts) <= 4 and all(part[0].isupper() and part.strip(".").replace("-", "").replace("'", "").isalpha() for part in parts)
+
+
+def _names(lines: list[Line], place: int, facts: Facts) -> list[str]:
+    near = [line.text for line in lines[max(0, place - 3) : place] if is_name(line.text)]
+    return [*near, *(name for name in facts.authors if len(name) > 5)]
+
+
+def _is_tail(before: list[Line], after: list[Line]) -> bool:
+    story, rest = _words(before), _words(after)
+    return story >= _FEWEST_BEFORE and (rest <= _TAIL_SHARE * (story + rest) or not any(map(is_prose, after)))
+
+
+def _end(story: Story, place: int, start: int, verdict: tuple[str, str]) -> None:
+    line = story.lines[place]
+    head, notice = line.text[:start].rstrip(), line.text[start:]
+    if match := phrases.disclosure(notice):
+        story.disclosure, verdict = story.disclosure or notice, (match.kind, verdict[1])
+    story.cut(*verdict, [replace(line, text=notice), *story.lines[place + 1 :]])
+    story.lines = [*story.lines[:place], *([replace(line, text=head)] if head else [])]
+
+
+def _take(story: Story, places: range, verdict: tuple[str, str]) -> None:
+    story.cut(*verdict, story.lines[places.start : places.stop])
+    del story.lines[places.start : places.stop]
+
+
+def _words(lines: list[Line]) -> int:
+    return sum(word_count(line.text) for line in lines)

@@ -1,0 +1,70 @@
+"""trafilatura on the pruned tree; its result as lines that know what they are."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import trafilatura
+from lxml import etree
+
+from cleaning.characters import tidy
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+Kind = Literal["p", "head", "item", "quote", "row"]
+
+_BLOCKS: dict[str, Kind] = {
+    "p": "p", "div": "p", "body": "p", "head": "head", "item": "item", "list": "p", "quote": "quote", "row": "row",
+    "table": "p", "lb": "p", "code": "p", "h1": "head", "h2": "head", "h3": "head", "h4": "head", "h5": "head",
+    "h6": "head", "li": "item", "ul": "p", "ol": "p", "blockquote": "quote", "tr": "row", "section": "p",
+    "article": "p", "br": "p", "main": "p",
+}  # fmt: skip
+_OUTER: tuple[Kind, ...] = ("item", "quote", "row", "head")  # a <p> inside these stays what they are
+
+# every page without text would be a warning in the crawl's log; NoArticle says the same
+logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    kind: Kind = "p"
+
+
+def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
+    """The lines of the story, in order; [] where trafilatura finds none. The tree is left as it is."""
+    found = trafilatura.bare_extraction(tree, url=url, include_comments=False, with_metadata=False)
+    return [] if found is None or found.body is None else lines_of(found.body)
+
+
+def lines_of(body: etree._Element) -> list[Line]:
+    """Blocks become lines; inline elements do not, and the white space around them stays."""
+    lines: list[Line] = []
+    parts: list[str] = []
+    kinds: list[Kind] = ["p"]
+
+    def close() -> None:
+        if text := tidy("".join(parts)):
+            lines.append(Line(text, kinds[-1]))
+        parts.clear()
+
+    for event, element in etree.iterwalk(body, events=("start", "end")):
+        block = _BLOCKS.get(element.tag)
+        if event == "start":
+            if block:
+                close()
+                kinds.append(kinds[-1] if block == "p" and kinds[-1] in _OUTER else block)
+            parts.append(element.text or "")
+        else:
+            if block:
+                close()
+                kinds.pop()
+            elif element.tag in ("cell", "td", "th"):
+                parts.append(" ")
+            if element is not body:
+                parts.append(element.tail or "")
+    close()
+    return lines

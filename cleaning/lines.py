@@ -1,0 +1,153 @@
+"""Cuts on the lines that extraction gave, one line at a time: what a line is by its own words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cleaning import phrases
+from cleaning.characters import fold, word_count
+from cleaning.extraction import Line
+from cleaning.records import Removed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cleaning.selectors import Compiled
+
+_SHORT = 40  # words; a longer line is prose, whatever it holds
+_TOP = 8  # lines in which bylines, dates and the standfirst stand
+_SENTENCE = re.compile(r"""[.!?…。！？।؟][\]"'”’»)」]*$""")
+_LETTER = re.compile(r"[^\W\d_]")
+_NO_DATE_WORD = re.compile(r"[\d\W_]+")
+_CLOCK_OR_YEAR = re.compile(r"(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[:.h]\d{2})(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the page when its lines are judged. Texts are folded."""
+
+    titles: frozenset[str]
+    standfirst: str
+    captions: frozenset[str]
+    authors: tuple[str, ...]  # as written
+    keywords: frozenset[str]
+    outlet: Compiled
+
+
+@dataclass(slots=True)
+class Story:
+    """The lines that stay, the cuts so far, and what cuts brought to light."""
+
+    lines: list[Line]
+    removed: list[Removed] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    disclosure: str | None = None
+
+    def cut(self, kind: str, rule: str, lines: list[Line]) -> None:
+        self.removed += [Removed(kind, rule, line.text) for line in lines]
+
+
+Verdict = tuple[str, str] | None  # (kind, rule), None to keep
+Rule = "Callable[[Line, int, Facts], Verdict]"
+
+
+def cut_lines(story: Story, facts: Facts) -> None:
+    """Every line before the judges of this file, in order; the first verdict counts."""
+    kept: list[Line] = []
+    for place, line in enumerate(story.lines):
+        verdict = next((v for judge in _JUDGES if (v := judge(line, place, facts))), None)
+        if verdict is None:
+            kept.append(line)
+            continue
+        story.cut(*verdict, [line])
+        if verdict[0] == "tags":
+            story.tags += tags_of(line.text)
+    story.lines = kept
+
+
+def is_sentence(text: str) -> bool:
+    """Ends as a sentence does."""
+    return bool(_SENTENCE.search(text))
+
+
+def is_prose(line: Line) -> bool:
+    """A paragraph, not a headline or a label."""
+    return line.kind != "head" and word_count(line.text) >= 12 and is_sentence(line.text)
+
+
+def tags_of(text: str) -> list[str]:
+    """The keywords of a list with or without a label before it."""
+    label, colon, rest = text.partition(":")
+    listed = rest if colon and word_count(label) <= 3 else text
+    match = phrases.opens(text)
+    if match and not colon:
+        listed = re.sub(r"^\W*\w+\W*", "", text, count=1)
+    return [tag for part in re.split(r"[,;|·•#]", listed) if (tag := part.strip(" ."))]
+
+
+def headline(line: Line, place: int, facts: Facts) -> Verdict:
+    return ("headline", "line.headline") if fold(line.text) in facts.titles else None
+
+
+def standfirst(line: Line, place: int, facts: Facts) -> Verdict:
+    return ("standfirst", "line.standfirst") if place < _TOP and fold(line.text) == facts.standfirst else None
+
+
+def outlet(line: Line, place: int, facts: Facts) -> Verdict:
+    return ("outlet", "outlet.lines") if any(p.search(line.text) for p in facts.outlet.lines) else None
+
+
+def caption(line: Line, place: int, facts: Facts) -> Verdict:
+    return ("caption", "line.caption") if fold(line.text) in facts.captions else None
+
+
+def words(line: Line, place: int, facts: Facts) -> Verdict:
+    """A line of the trade's vocabulary."""
+    if match := phrases.whole(line.text):
+        return match.kind, match.rule
+    if line.kind == "row" or word_count(line.text) > _SHORT:
+        return None
+    match = phrases.opens(line.text) or phrases.holds(line.text)
+    return (match.kind, match.rule) if match else None
+
+
+def keywords(line: Line, place: int, facts: Facts) -> Verdict:
+    """A comma list that is no sentence: keywords for search engines."""
+    parts = [part for part in line.text.split(",") if part.strip()]
+    if len(parts) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
+        return None
+    if max(word_count(part) for part in parts) > 7 or place < 3:
+        return None
+    known = sum(fold(part) in facts.keywords for part in parts)
+    return ("tags", "line.keywords") if known > len(parts) / 2 or len(parts) >= 6 else None
+
+
+def byline(line: Line, place: int, facts: Facts) -> Verdict:
+    """A short line near the top with an author's name, or with nothing but a date."""
+    count = word_count(line.text)
+    if count > 14 or is_sentence(line.text) or line.kind in ("item", "row"):
+        return None
+    if place < _TOP and any(len(name) > 5 and name.casefold() in line.text.casefold() for name in facts.authors):
+        return "byline", "line.author"
+    if any(fold(line.text) == fold(name) for name in facts.authors):
+        return "byline", "line.author-alone"
+    if place < _TOP and count <= 10 and _CLOCK_OR_YEAR.search(line.text) and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= 4:
+        return "byline", "line.date"
+    return None
+
+
+def wordless(line: Line, place: int, facts: Facts) -> Verdict:
+    """A player's clock, a closing cross, a rule."""
+    return ("residue", "line.wordless") if line.kind != "row" and not _LETTER.search(line.text) and len(line.text) < 12 else None
+
+
+_JUDGES = (headline, standfirst, outlet, caption, words, keywords, byline, wordless)
+
+
+def without_marks(lines: list[Line]) -> Iterator[Line]:
+    """Bullets that the page wrote into the text of an item go; the line says what it is."""
+    for line in lines:
+        text = re.sub(r"^[•●▪◦‣·∙*»►▶➤–—-]\s+(?=\S)", "", line.text) if line.kind in ("item", "p") else line.text
+        yield replace(line, text=text) if text else line

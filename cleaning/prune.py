@@ -1,0 +1,102 @@
+"""Cuts on the parsed tree, before extraction: what is furniture by its place, its links or its name.
+
+A general cut never takes a large share of the page's paragraph text: names lie (an article in
+<div class="related-wrapper">), and losing the story is worse than keeping a box.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from cleaning import names, phrases
+from cleaning.measures import Size, measure, shown_text, unlinked_text
+from cleaning.records import Removed
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+    from cleaning.selectors import Compiled
+
+_MAX_SHARE = 0.25  # of the paragraph text, for general rules
+_MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
+_MAX_RECORD = 2000  # characters of one cut's text that are kept
+_BOXES = frozenset("div section aside ul ol p nav span a figure figcaption footer form header details table".split())
+_BLOCKS = frozenset("p div li h2 h3 h4 h5 h6 blockquote section aside".split())
+_LISTS = frozenset({"ul", "ol", "dl"})
+_NESTING = frozenset("p div ul ol table section article blockquote figure h1 h2 h3 h4 h5 h6 li".split())
+
+
+def prune(tree: HtmlElement, outlet: Compiled) -> list[Removed]:
+    """Cuts from the tree in place: first what the outlet's rules name, then what general rules find."""
+    sizes = measure(tree)
+    whole = _prose(sizes[tree], sizes[tree]) or 1
+    removed: list[Removed] = []
+    for element in outlet.cut(tree):
+        if _prose(sizes.get(element, Size()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
+            removed += _cut(element, "outlet", "outlet.cut")
+    kept = _family(outlet.keep(tree))
+    for element in list(tree.iter(etree.Element)):
+        size = sizes.get(element)
+        if size is None or not size.text or element in kept or _prose(size, sizes[tree]) > _MAX_SHARE * whole:
+            continue
+        if verdict := _verdict(element, size):
+            removed += _cut(element, *verdict)
+    return removed
+
+
+def _prose(size: Size, page: Size) -> int:
+    """Paragraph text; on pages that hardly use <p>, all text that is no link."""
+    return size.prose if page.prose > 0.4 * (page.text - page.linked) else size.text - size.linked
+
+
+def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
+    """(kind, rule) of a general cut, None to keep."""
+    tag = element.tag
+    if tag == "figcaption":
+        return "caption", "tree.figcaption"
+    if tag in _BOXES and (label := f"{element.get('class') or ''} {element.get('id') or ''}") != " ":
+        kind = names.markup_kind(label)
+        if kind and not names.names_standfirst(label):
+            return kind, f"tree.name.{kind}"
+    if not size.links:
+        return None
+    if tag in _LISTS and len(element) > 1 and size.linked > 0.6 * size.text:
+        return "related", "tree.link-list"
+    if tag in _BLOCKS and size.linked > 0.5 * size.text:
+        return _pointer(element, size)
+    return None
+
+
+def _pointer(element: HtmlElement, size: Size) -> tuple[str, str] | None:
+    """A block that only points elsewhere: cards, a link alone, a label and a link."""
+    if size.links > 2 and size.linked > 0.75 * size.text and element.tag != "li":
+        return "related", "tree.cards"
+    if any(child.tag in _NESTING for child in element.iterdescendants(etree.Element)) and size.links > 1:
+        return None
+    if element.tag != "li" and size.linked >= 0.95 * size.text and size.text > 12:
+        return "related", "tree.link-alone"
+    label = unlinked_text(element)
+    if len(label) <= 40 and (label.endswith((":", "|", "»", ">", "→")) or phrases.opens(label) or phrases.whole(label)):
+        return "related", "tree.label-link"
+    return None
+
+
+def _family(elements: list[HtmlElement]) -> set[HtmlElement]:
+    """The elements, what stands around them and what stands in them."""
+    family: set[HtmlElement] = set()
+    for element in elements:
+        family.update(element.iterancestors())
+        family.update(element.iter(etree.Element))
+    return family
+
+
+def _cut(element: HtmlElement, kind: str, rule: str) -> list[Removed]:
+    """Takes the element out, its tail stays; nothing where it is out already."""
+    parent = element.getparent()
+    if parent is None:
+        return []
+    text = shown_text(element)
+    element.drop_tree()
+    return [Removed(kind, rule, text[:_MAX_RECORD])] if text else []

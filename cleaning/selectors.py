@@ -1,0 +1,78 @@
+"""An outlet's rules, compiled once: CSS selectors, line patterns, phrases that end the story."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lxml.cssselect import CSSSelector, SelectorError
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
+    from cleaning.records import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    cuts: tuple[CSSSelector, ...]
+    keeps: tuple[CSSSelector, ...]
+    lines: tuple[re.Pattern[str], ...]
+    ends: tuple[str, ...]
+
+    def cut(self, tree: HtmlElement) -> list[HtmlElement]:
+        return [element for selector in self.cuts for element in selector(tree)]
+
+    def keep(self, tree: HtmlElement) -> list[HtmlElement]:
+        return [element for selector in self.keeps for element in selector(tree)]
+
+
+@lru_cache(maxsize=1024)
+def compiled(rules: Rules) -> Compiled:
+    """Raises ValueError on rules in which check_rules finds a mistake."""
+    problems = check_rules(rules)
+    if problems:
+        raise ValueError("; ".join(f"{key}: {message}" for key, message in problems))
+    return Compiled(
+        cuts=tuple(_selector(text) for text in rules.cut),
+        keeps=tuple(_selector(text) for text in rules.keep),
+        lines=tuple(re.compile(text, re.I) for text in rules.lines),
+        ends=rules.ends,
+    )
+
+
+def check_rules(rules: Rules) -> list[tuple[str, str]]:
+    """(key, message) of every mistake: a selector or pattern that does not compile, or matches everything."""
+    problems = [("cut", message) for text in rules.cut if (message := _selector_problem(text))]
+    problems += [("keep", message) for text in rules.keep if (message := _selector_problem(text))]
+    problems += [("lines", message) for text in rules.lines if (message := _pattern_problem(text))]
+    problems += [("ends", f"{text!r}: expected at least three letters") for text in rules.ends if len(text.strip()) < 3]
+    return problems
+
+
+def _selector(text: str) -> CSSSelector:
+    return CSSSelector(text, translator="html")
+
+
+def _selector_problem(text: str) -> str | None:
+    try:
+        _selector(text)
+    except (SelectorError, ValueError) as error:
+        return f"{text!r} is no CSS selector: {error}"
+    return f"{text!r} would match every element" if text.strip() in ("*", "html", "body") else None
+
+
+def _pattern_problem(text: str) -> str | None:
+    try:
+        pattern = re.compile(text, re.I)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"{text!r} is no regular expression: {error}"
+    if pattern.search(""):
+        return f"{text!r} would match every line"
+    return f"{text!r} may take for ever on some lines: a repeat inside a repeat" if _NESTED.search(text) else None
+
+
+# (a+)+ and its like: the time doubles with every letter of a line that does not match
+_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)\s*[+*{]")

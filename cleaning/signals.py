@@ -1,0 +1,113 @@
+"""What a page says about itself: machine-made text, rights, an agency, a paywall. Kept as fields, not as text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cleaning import linked_data, phrases
+from cleaning.characters import fold, word_count
+from cleaning.measures import shown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lxml.html import HtmlElement
+
+    from cleaning.extraction import Line
+    from cleaning.linked_data import Node
+
+_MOST_WORDS = 250  # of one notice
+_MOST_NOTICES = 4
+_MARK = re.compile(r"©|\(c\) ?20\d\d|copyright", re.I)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_OUTSIDE = frozenset({"script", "style", "noscript", "template", "figure", "figcaption", "title", "head", "button"})
+_AGENCIES = r"Reuters|AP|The Associated Press|Associated Press|AFP|dpa|DPA|EFE|ANSA|PTI|IANS|ANI|Xinhua|TASS|Interfax(?:-Ukraine)?|Ukrinform|Bloomberg|UPI|PAP|MTI|APA|SDA|Keystone-SDA|Belga|ANP|TT|NTB|Ritzau|STT|Lusa|Europa Press|PA|PA Media|AAP|Kyodo|Yonhap|CNA"
+# CITY, 3 May (Reuters) -   at the head of a first paragraph
+_DATELINE = re.compile(rf"^.{{0,80}}?\((?P<agency>(?:{_AGENCIES})(?:/(?:{_AGENCIES}))*)\)\s*[-–—:]")
+# (dpa)   or   - AFP   at the end of the last one
+_SIGNED = re.compile(rf"(?:\((?P<a>{_AGENCIES})\)|[-–—/]\s?(?P<b>{_AGENCIES}))\.?$")
+_CREDIT = re.compile(
+    r"(?:originally (?:published|appeared) (?:on|in|by|at)|first (?:published|appeared) (?:on|in|by|at)|republished (?:with permission )?from"
+    r"|erschien zuerst (?:bei|in|auf)|publicado originalmente (?:en|em|por)|publié initialement (?:sur|par|dans))\s+(?P<who>[^.;:]{2,60})",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """rights, disclosure: the notices as the page shows them, joined by line ends; None where it shows none."""
+
+    rights: str | None
+    disclosure: str | None
+
+
+def notices(tree: HtmlElement) -> Notices:
+    """Reads the whole page, furniture included: rights stand in footers."""
+    rights: dict[str, str] = {}
+    disclosures: dict[str, str] = {}
+    for element, text in _texts(tree):
+        if len(text) < 8:
+            continue
+        if _MARK.search(text) or (len(text) > 30 and _speaks_of_rights(text)):
+            _keep(rights, element, _speaks_of_rights)
+        elif phrases.disclosure(text):
+            _keep(disclosures, element, lambda t: phrases.disclosure(t) is not None)
+    return Notices("\n".join(list(rights.values())[:_MOST_NOTICES]) or None, _disclosed(disclosures.values()))
+
+
+def credit(lines: list[Line]) -> str | None:
+    """The agency or outlet that the story is taken from."""
+    if not lines:
+        return None
+    for line in [*lines[:2], *lines[-3:]]:
+        if found := _CREDIT.search(line.text):
+            return found["who"].strip(" ,\"'“”")
+    for line in lines[:2]:
+        if found := _DATELINE.match(line.text):
+            return found["agency"]
+    found = _SIGNED.search(lines[-1].text)
+    return (found["a"] or found["b"]) if found else None
+
+
+def paywall(nodes: list[Node]) -> bool | None:
+    """isAccessibleForFree, turned round; None where nothing is declared."""
+    for node in linked_data.articles(nodes) or nodes:
+        declared = str(node.get("isAccessibleForFree", "")).strip().lower()
+        if declared in ("true", "false"):
+            return declared == "false"
+    return None
+
+
+def _texts(tree: HtmlElement) -> Iterable[tuple[HtmlElement, str]]:
+    """(element, its text or a text right after a child) of everything that is shown outside pictures."""
+    for element in tree.iter():
+        if element.tag in _OUTSIDE:
+            continue
+        if element.text:
+            yield element, element.text
+        for child in element:
+            if child.tail:
+                yield element, child.tail
+
+
+def _speaks_of_rights(text: str) -> bool:
+    found = phrases.holds(text) or phrases.opens(text)
+    return (found is not None and found.kind == "rights") or bool(_MARK.search(text) and _YEAR.search(text))
+
+
+def _keep(found: dict[str, str], element: HtmlElement, wanted: object) -> None:
+    if any(outer.tag in _OUTSIDE for outer in element.iterancestors()):
+        return
+    text = shown_text(element)
+    if callable(wanted) and wanted(text) and word_count(text) <= _MOST_WORDS:
+        found.setdefault(fold(text), text)
+
+
+def _disclosed(texts: Iterable[str]) -> str | None:
+    """The first disclosure, without what stands before it in its block."""
+    for text in texts:
+        if match := phrases.disclosure(text):
+            return text[match.start :]
+    return None

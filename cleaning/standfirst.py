@@ -1,0 +1,74 @@
+"""The standfirst: the deck between headline and story, found where it stands in the page.
+
+A description in the page's head is often only the first paragraph cut short; it is a standfirst only where the
+page shows it as a block of its own, apart from the paragraphs of the story.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleaning import names
+from cleaning.characters import fold, word_count
+from cleaning.measures import shown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lxml.html import HtmlElement
+
+_FEWEST_WORDS = 4
+_MOST_WORDS = 90
+_BLOCKS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
+_APART = frozenset("a li aside nav footer figure figcaption form button table".split())
+_NESTED = frozenset("p div h1 h2 h3 h4 ul ol section article figure table".split())
+_SAME = 60  # folded characters: two texts that share as many from the start are one text, cut short
+
+
+def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
+    """The first block that is called a standfirst, or shows one of the descriptions apart from the story."""
+    keys = [key for text in descriptions if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _FEWEST_WORDS]
+    named: str | None = None
+    for element in _candidates(tree):
+        text = shown_text(element)
+        if not _FEWEST_WORDS <= word_count(text) <= _MOST_WORDS:
+            continue
+        described = _is_any(fold(text), keys)
+        called = names.names_standfirst(_label(element))
+        if described and (called or not _first_paragraph(element)):
+            return text
+        if called and not named and not described:
+            named = text
+    return named
+
+
+def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
+    """Leaf blocks after the headline; all of them where no headline is marked up."""
+    headline = next(tree.iter("h1"), None)
+    started = headline is None
+    for element in tree.iter("h1", *_BLOCKS):
+        if element is headline:
+            started = True
+        elif started and element.tag != "h1" and not any(child.tag in _NESTED for child in element.iterdescendants()):
+            if not any(outer.tag in _APART for outer in element.iterancestors()):
+                yield element
+
+
+def _first_paragraph(element: HtmlElement) -> bool:
+    """The block is one of the story's paragraphs: paragraphs of the same make follow it."""
+    if element.tag not in ("p", "div"):
+        return False
+    after = (s for s in element.itersiblings() if s.tag == element.tag and s.get("class") == element.get("class"))
+    return sum(word_count(shown_text(sibling)) >= 15 for _, sibling in zip(range(4), after, strict=False)) >= 2
+
+
+def _is_any(key: str, wanted: list[str]) -> bool:
+    return any(key == w or (len(w) >= _SAME and key.startswith(w)) or (len(key) >= _SAME and w.startswith(key)) for w in wanted)
+
+
+def _label(element: HtmlElement) -> str:
+    outer = element.getparent()
+    own = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''} {element.get('data-testid') or ''}"
+    if outer is not None and len(outer) <= 2:  # <div class="deck"><p>…</p></div>
+        own += f" {outer.get('class') or ''}"
+    return own

@@ -1,0 +1,39 @@
+"""Who answers for the crawl: without a contact nobody crawls public hosts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+VERSION = "0.1"
+_CONTACT = re.compile(r"(mailto:)?[^@\s/]+@[^@\s/]+\.[^@\s/]+|https?://[^\s/]+\.[^\s]+")
+
+
+def user_agent(contact: str | None) -> str:
+    return f"pressline/{VERSION} (+{contact})" if contact else f"pressline/{VERSION} (private networks only)"
+
+
+def contact_problem(contact: str | None, public_hosts: list[str]) -> str | None:
+    """What keeps a crawl of these hosts from starting; None where nothing does."""
+    if contact and not _CONTACT.fullmatch(contact):
+        return f"CONTACT: {contact!r} is neither an e-mail address nor a web page: site owners must be able to answer"
+    if contact or not public_hosts:
+        return None
+    return (
+        f"CONTACT is not set, and {public_hosts[0]} is a public host: site owners must be able to reach whoever "
+        "crawls them. Set it once in the environment (CONTACT=you@example.org) or with -s CONTACT=you@example.org"
+    )
+
+
+def public(hosts: Iterable[str], networks: Iterable[str], overrides: Iterable[str]) -> list[str]:
+    """The hosts that are not on an allowed private network by their own spelling; no look-up is made."""
+    return sorted({h for h in hosts if h not in overrides and h != "localhost" and not _inside(h, networks)})
+
+
+def _inside(host: str, networks: Iterable[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(n) for n in networks)

@@ -1,0 +1,61 @@
+"""What must hold before the first request: configuration (exit 2), then the lake (exit 1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from scrapy import Spider
+from scrapy.settings import BaseSettings
+
+from cleaning import host_of
+from crawler.contact import contact_problem, public
+from crawler.resolver import networks
+from lake.store import LakeConfigError, LakeError, open_store
+
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class Refused(Exception):
+    """The crawl does not start; the message says what, where and what to do."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def preflight(settings: BaseSettings, spider: type[Spider], arguments: dict[str, Any]) -> None:
+    """Raises Refused, or UsageError where the spider's own arguments are wrong."""
+    _configured(settings)
+    hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
+    open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    if problem := contact_problem(settings.get("CONTACT"), open_to):
+        raise Refused(problem, 2)
+    try:
+        open_store(settings["LAKE_URI"]).probe()
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
+    except LakeError as error:
+        raise Refused(str(error), 1) from error
+
+
+def _configured(settings: BaseSettings) -> None:
+    for name in _SECRETS:
+        if settings.get(name):
+            raise Refused(f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2)
+    try:
+        networks(settings.getlist("ALLOWED_NETWORKS"))
+    except ValueError as error:
+        raise Refused(f"ALLOWED_NETWORKS: {error}; expected networks as 127.0.0.0/8", 2) from error
+    for host, address in settings.getdict("DNS_OVERRIDES").items():
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise Refused(f"DNS_OVERRIDES: {host}: {error}", 2) from error
+
+
+def _hosts(spider: type[Spider]) -> list[str]:
+    """A hand-written spider's, as far as it names them; one that names none may go anywhere."""
+    named = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
+    return [host_of(n) if urlsplit(n).scheme else n for n in named] or ["any host"]

@@ -1,0 +1,69 @@
+"""Scrapy settings. Ours come first; docs/settings.md explains them. Every one can be given with `-s NAME=value`."""
+
+import os
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+_HOME = _ROOT if (_ROOT / "scrapy.cfg").is_file() else Path.cwd()  # an egg has no folder of its own
+
+BOT_NAME = "pressline"
+SPIDER_MODULES = ["crawler.spiders"]
+NEWSPIDER_MODULE = "crawler.spiders"
+COMMANDS_MODULE = "crawler.commands"
+ADDONS = {"crawler.addon.Pressline": 100}
+
+# ---------------------------------------------------------------- ours
+
+LAKE_URI = os.environ.get("LAKE_URI") or str(_HOME / "output")  # a folder, or s3://bucket/prefix
+STATE_DIR = os.environ.get("STATE_DIR") or str(_HOME / ".state")  # the index cache and the locks of this machine
+OUTLETS_DIR = os.environ.get("OUTLETS_DIR") or None  # a folder of your own outlet files
+CONTACT = os.environ.get("CONTACT") or None  # who answers for the crawl: an e-mail address or a web page
+ALLOWED_NETWORKS: list[str] = []  # private networks that may be crawled, as 127.0.0.0/8; none by default
+DNS_OVERRIDES: dict[str, str] = {}  # host: address, as in /etc/hosts
+FLUSH_ROWS = 1000  # land a part set at so many candidates,
+FLUSH_BYTES = 64 * 2**20  # or so many bytes of pages,
+FLUSH_AGE_S = 300.0  # or when the oldest has waited so long
+
+# ---------------------------------------------------------------- manners
+
+ROBOTSTXT_OBEY = True
+ROBOTSTXT_USER_AGENT = "pressline"
+DOWNLOAD_DELAY = 1.0  # an outlet's file may say otherwise
+RANDOMIZE_DOWNLOAD_DELAY = True
+CONCURRENT_REQUESTS = 16
+CONCURRENT_REQUESTS_PER_DOMAIN = 1
+AUTOTHROTTLE_ENABLED = True
+AUTOTHROTTLE_START_DELAY = 1.0
+AUTOTHROTTLE_MAX_DELAY = 60.0
+RETRY_TIMES = 2
+COOKIES_ENABLED = False
+REFERRER_POLICY = "no-referrer"
+DOWNLOADER_MIDDLEWARES = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "crawler.robots.Robots": 100,
+}
+
+# ---------------------------------------------------------------- safety
+
+TWISTED_DNS_RESOLVER = "crawler.resolver.GuardedResolver"
+DOWNLOAD_HANDLERS = {"file": None, "data": None, "ftp": None, "s3": None}  # a link must not read local files
+DOWNLOAD_MAXSIZE = 8 * 2**20  # bytes, after decompression: a 204 kB gzip can be 209 MB
+DOWNLOAD_WARNSIZE = 0
+DOWNLOAD_TIMEOUT = 30
+DOWNLOAD_VERIFY_CERTIFICATES = True
+REDIRECT_MAX_TIMES = 5
+TELNETCONSOLE_ENABLED = False
+REMOTE_CONTROL_ENABLED = False
+DUPEFILTER_CLASS = "crawler.dupefilter.RedirectsPass"
+URLLENGTH_LIMIT = 2083
+
+# ---------------------------------------------------------------- the way of a page
+
+ITEM_PIPELINES = {"crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
+CONCURRENT_ITEMS = 16  # per response
+SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"  # as named by the sources: newest first
+SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"
+
+LOG_LEVEL = os.environ.get("LOG_LEVEL") or "INFO"
+FEED_EXPORT_ENCODING = "utf-8"
+TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"

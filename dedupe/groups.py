@@ -1,0 +1,79 @@
+"""Documents joined into groups along their links, the surest link first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # such a link joins two groups by itself
+SUPPORT = 0.34  # any other must not stand alone: share of the pairs between two groups that are linked
+SUPPORT_MEMBERS = 16  # of a group; larger ones are not linked to all that resembles them
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tie:
+    """A verified relation that may join two groups; first < second."""
+
+    first: str
+    second: str
+    jaccard: float
+    containment: float
+
+    @property
+    def is_close(self) -> bool:
+        return self.jaccard >= CLOSE_JACCARD or self.containment >= CLOSE_CONTAINMENT
+
+    @property
+    def rank(self) -> tuple[float, str, str]:
+        return -(self.jaccard + self.containment), self.first, self.second
+
+
+class Groups:
+    """Disjoint sets of ids."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._members = {id: {id} for id in ids}
+
+    def members_of(self, id: str) -> set[str]:
+        return self._members[id]
+
+    def join(self, a: str, b: str) -> None:
+        small, large = sorted((self._members[a], self._members[b]), key=len)
+        if small is large:
+            return
+        large |= small
+        for id in small:
+            self._members[id] = large
+
+    def names(self) -> dict[str, str]:
+        """Id to the least id of its group, whatever the order of joining."""
+        name_of: dict[str, str] = {}
+        for id in sorted(self._members):
+            if id not in name_of:
+                name_of |= dict.fromkeys(self._members[id], id)
+        return name_of
+
+
+def join_supported(groups: Groups, ties: Iterable[Tie]) -> None:
+    """Average linkage for all but close links.
+
+    A chain of half-alike texts would otherwise join stories whose ends share nothing: an agency's second and
+    fifth version, two reports with one common source.
+    """
+    ordered = sorted(set(ties), key=lambda tie: tie.rank)
+    tied: dict[str, set[str]] = {}
+    for tie in ordered:
+        tied.setdefault(tie.first, set()).add(tie.second)
+        tied.setdefault(tie.second, set()).add(tie.first)
+    for tie in ordered:
+        if tie.is_close or _support(groups, tied, tie) >= SUPPORT:
+            groups.join(tie.first, tie.second)
+
+
+def _support(groups: Groups, tied: Mapping[str, set[str]], tie: Tie) -> float:
+    small, large = sorted((groups.members_of(tie.first), groups.members_of(tie.second)), key=len)
+    linked = sum(len(tied[id] & large) for id in small if id in tied)
+    return linked / (min(len(small), SUPPORT_MEMBERS) * min(len(large), SUPPORT_MEMBERS))

@@ -1,0 +1,196 @@
+"""What two texts are to one another: the rules, on the figures of their sketches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dedupe.scheme import SHINGLE_TOKENS
+from dedupe.sketch import Overlap, Sketch, overlap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dedupe.records import Relation
+    from dedupe.signature import Signature
+
+MERGING: frozenset[Relation] = frozenset({"alias", "identical", "copy", "truncated", "update"})
+
+COMMON_SHINGLES = 15  # fewer are a formula, a name with its title, a slogan
+SAMPLED_COMMON = 8  # shingles seen in a sample; fewer estimate nothing
+
+# between outlets: one of three kinds of evidence
+ALIKE_JACCARD, ALIKE_CONTAINMENT = 0.28, 0.45  # texts of like length, edited
+PART_CONTAINMENT, PART_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
+HEAD_CONTAINMENT, HEAD_SUM = 0.35, 1.2  # the same head, then cut or in clutter; sum: of body's and lead's
+# in a text not much longer than its lead, the lead is no second witness
+LONG_SHINGLES, LONG_CONTAINMENT, LONG_SUM = 150, 0.45, 1.0
+# alike, but the leads must not say otherwise: two round-ups share a story, an article quotes at length
+LOOSE_JACCARD, LOOSE_LEAD, LOOSE_CONTAINMENT = 0.4, 0.3, 0.65
+MIXED_JACCARD, MIXED_LEAD = 0.6, 0.1
+SHORT_SHINGLES, SHORT_CONTAINMENT = 40, 0.7  # a text this short must be contained more fully
+TRUNCATED_CONTAINMENT, TRUNCATED_SIZE = 0.85, 0.85  # of the shorter; of the longer text's length
+
+# inside one outlet
+UPDATE_JACCARD = 0.85
+REWORKED_JACCARD, REWORKED_LEAD = 0.4, 0.8  # the same lead, and clutter or new paragraphs below
+
+# pages made from one template
+FIGURES_DIFFERING = 4  # numbers on either side
+FIGURES_SHARED, CHAIN_FIGURES_SHARED = 0.75, 0.6  # of the smaller page's numbers; small ones agree by chance
+FILLED_IN, FILLED_SHARE = 3, 0.7  # particulars on either side; share of the differing shingles they explain
+
+# linked only
+CONTAINS_CONTAINMENT, CONTAINS_COMMON = 0.3, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A signature as its outlet's boilerplate leaves it."""
+
+    outlet: str
+    signature: Signature
+    body: Sketch
+    lead: Sketch
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    relation: Relation
+    jaccard: float
+    containment: float
+
+
+def page_of(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
+    """`boilerplate` ascending: shingles that say nothing about a story of this outlet."""
+    return Page(
+        outlet,
+        signature,
+        signature.body_sketch().without(boilerplate),
+        signature.lead_sketch().without(boilerplate),
+    )
+
+
+def compare(new: Page, old: Page) -> Finding | None:
+    """None: nothing worth a link. Merging relations are symmetric but for copy and truncated.
+
+    1. Texts too short to tell are never copies.
+    2. The same words in the same order are identical, whatever else holds.
+    3. Inside one outlet only near-identical texts are one story, unless a template made them.
+    4. Between outlets the smaller text must be contained in the larger.
+    5. What shares a long passage without being the same story is linked.
+    """
+    if not (new.signature.comparable and old.signature.comparable):
+        return None
+    if new.signature.digest == old.signature.digest:
+        return Finding("identical", 1.0, 1.0)
+    shared = overlap(new.body, old.body)
+    relation: Relation | None
+    if new.outlet == old.outlet:
+        relation = "update" if _is_update(new, old, shared) else None
+    else:
+        relation = _copy_relation(new, old, shared)
+    if relation is None and _contains(shared):
+        relation = "contains"
+    return relation and Finding(relation, shared.jaccard, shared.containment)
+
+
+def is_version(new: Page, old: Page) -> bool:
+    """Of one page of one outlet."""
+    finding = compare(new, old)
+    return finding is not None and finding.relation in {"identical", "update"}
+
+
+def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
+    if not _enough(shared) or shared.jaccard < REWORKED_JACCARD:
+        return False
+    if shared.jaccard < UPDATE_JACCARD and overlap(new.lead, old.lead).containment < REWORKED_LEAD:
+        return False
+    return not (
+        figures_differ(new.signature, old.signature, FIGURES_SHARED)
+        or filled_in(new.signature, old.signature)
+    )
+
+
+def _copy_relation(new: Page, old: Page, shared: Overlap) -> Relation | None:
+    if not _enough(shared) or not _is_copy(shared, overlap(new.lead, old.lead)):
+        return None
+    if _is_chain_template(new.signature, old.signature):
+        return None
+    if shared.containment >= TRUNCATED_CONTAINMENT and shared.first < TRUNCATED_SIZE * shared.second:
+        return "truncated"
+    return "copy"
+
+
+def _is_copy(body: Overlap, lead: Overlap) -> bool:
+    if body.whole(min(body.first, body.second)) < SHORT_SHINGLES and body.containment < SHORT_CONTAINMENT:
+        return False
+    if _heads_agree(body, lead):
+        return True
+    if body.containment >= PART_CONTAINMENT and lead.containment >= PART_LEAD:
+        return True
+    if body.jaccard < ALIKE_JACCARD or body.containment < ALIKE_CONTAINMENT:
+        return False
+    if body.jaccard < LOOSE_JACCARD and body.containment < LOOSE_CONTAINMENT:
+        return lead.containment >= LOOSE_LEAD
+    return body.jaccard >= MIXED_JACCARD or lead.containment >= MIXED_LEAD
+
+
+def _heads_agree(body: Overlap, lead: Overlap) -> bool:
+    both = body.containment + lead.containment
+    if body.containment >= HEAD_CONTAINMENT and both >= HEAD_SUM:
+        return True
+    smaller = body.whole(min(body.first, body.second))
+    return smaller >= LONG_SHINGLES and body.containment >= LONG_CONTAINMENT and both >= LONG_SUM
+
+
+def _enough(shared: Overlap) -> bool:
+    """Enough words in common to speak of a story at all; for a very short text: all of it."""
+    smaller = shared.whole(min(shared.first, shared.second))
+    least = SAMPLED_COMMON if shared.sampled < 1 else 1
+    return shared.common >= least and shared.whole(shared.common) >= min(COMMON_SHINGLES, smaller)
+
+
+def _contains(shared: Overlap) -> bool:
+    return (
+        shared.containment >= CONTAINS_CONTAINMENT
+        and shared.common >= SAMPLED_COMMON
+        and shared.whole(shared.common) >= CONTAINS_COMMON
+    )
+
+
+def _is_chain_template(new: Signature, old: Signature) -> bool:
+    """Outlets of one group fill in one template; both signs are wanted, as house styles change figures too.
+
+    One side is enough: the other may stand in more clutter.
+    """
+    return figures_differ(new, old, CHAIN_FIGURES_SHARED) and any(_filled_sides(new, old))
+
+
+def figures_differ(new: Signature, old: Signature, most_shared: float) -> bool:
+    """The same wording with other figures: a forecast, a market report, a table of results."""
+    shared = overlap(new.numbers_sketch(), old.numbers_sketch())
+    differing = min(shared.first, shared.second) - shared.common
+    return shared.whole(differing) >= FIGURES_DIFFERING and shared.containment < most_shared
+
+
+def filled_in(new: Signature, old: Signature) -> bool:
+    """Most of what differs on both sides is a figure or a name in the same surroundings.
+
+    A particular that differs changes SHINGLE_TOKENS shingles; an editor's new sentence changes many
+    shingles and few particulars.
+    """
+    return all(_filled_sides(new, old))
+
+
+def _filled_sides(new: Signature, old: Signature) -> tuple[bool, bool]:
+    body = overlap(new.body_sketch(), old.body_sketch())
+    part = overlap(new.particulars_sketch(), old.particulars_sketch())
+
+    def is_filled(particulars: int, shingles: int) -> bool:
+        filled = part.whole(particulars - part.common)
+        changed = body.whole(shingles - body.common)
+        return filled >= FILLED_IN and filled * SHINGLE_TOKENS >= FILLED_SHARE * changed
+
+    return is_filled(part.first, body.first), is_filled(part.second, body.second)

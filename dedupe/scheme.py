@@ -1,0 +1,32 @@
+"""What two signatures must have in common before they may be compared."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import xxhash
+
+VERSION = 1  # of the arithmetic in tokens, sketch and signature: raise it with any change there
+SEED = 1
+SHINGLE_TOKENS = 3
+LEAD_TOKENS = 120
+BANDS, ROWS = 42, 3  # for the body, and again for the lead
+SKETCH_HASHES = 1024
+FIGURE_HASHES = 128  # numbers, and particulars
+
+# datasketch's values changed between its first and second major version without a trace in the values:
+# the major version is part of the name
+SCHEME = (
+    f"v{VERSION};datasketch-{version('datasketch').split('.')[0]}-affine32;seed={SEED};hash=xxh3_64;"
+    f"tokens=nfkc-casefold-words-or-spaceless-characters;shingle={SHINGLE_TOKENS};lead={LEAD_TOKENS};"
+    f"bands={BANDS}x{ROWS}+{BANDS}x{ROWS};sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
+)
+SCHEME_TAG = xxhash.xxh32_digest(SCHEME.encode())  # 4 bytes: opens every stored signature
+
+
+class SchemeMismatch(ValueError):  # noqa: N818 - a name the caller acts on, as in the contract
+    """Stored signatures follow another scheme: rebuild the index from the texts, never compare."""
+
+    def __init__(self, where: str, found: str) -> None:
+        super().__init__(f"{where}: scheme {found!r} found, {SCHEME!r} wanted; sign the texts again")
+        self.found = found

@@ -1,0 +1,193 @@
+"""All that is kept of a text to find and verify its copies."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from datasketch import MinHash
+
+from dedupe.scheme import (
+    BANDS,
+    FIGURE_HASHES,
+    LEAD_TOKENS,
+    ROWS,
+    SCHEME_TAG,
+    SEED,
+    SHINGLE_TOKENS,
+    SKETCH_HASHES,
+    SchemeMismatch,
+)
+from dedupe.sketch import WHOLE, Sketch, distinct_of, is_in, sketch_of
+from dedupe.tokens import Tokens, mixed, runs, tokens_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COMPARABLE_SHINGLES = 5  # a shorter text ("Watch the video") says nothing about its story
+NAMES_SHARE = 0.25  # of all tokens; English news has about 0.15, German 0.35
+_HEAD = struct.Struct("<4s16sIIIIIHHHH")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Arrays are little-endian bytes, so that signatures compare, hash and pickle by value on any machine."""
+
+    digest: bytes  # 16 bytes over the words in their order
+    tokens: int  # words, or characters in scripts without spaces
+    shingles: int  # distinct shingles of the whole text
+    body: bytes  # uint32 ascending: shingle hashes, all or the smallest
+    body_limit: int  # all shingle hashes below this are in body; 2**32: all
+    lead: bytes  # bits in the order of body, most significant first: this shingle occurs in the lead
+    bands: bytes  # uint32: BANDS keys of the body, BANDS of the lead; empty if not comparable
+    numbers: bytes  # uint32 ascending: numbers
+    numbers_limit: int
+    particulars: bytes  # uint32 ascending: a number or capitalised word with the word before it
+    particulars_limit: int
+
+    @property
+    def comparable(self) -> bool:
+        return self.shingles >= COMPARABLE_SHINGLES
+
+    def body_sketch(self) -> Sketch:
+        return Sketch(_array(self.body), self.body_limit)
+
+    def lead_sketch(self) -> Sketch:
+        body = _array(self.body)
+        marks = np.unpackbits(np.frombuffer(self.lead, np.uint8), count=len(body)).astype(np.bool_)
+        return Sketch(body[marks], self.body_limit)
+
+    def numbers_sketch(self) -> Sketch:
+        return Sketch(_array(self.numbers), self.numbers_limit)
+
+    def particulars_sketch(self) -> Sketch:
+        return Sketch(_array(self.particulars), self.particulars_limit)
+
+    def band_keys(self) -> list[int]:
+        """The band's number stands above the 32 bits of its hash: bands never meet one another."""
+        keys = _array(self.bands).astype(np.int64)
+        return (keys + (np.arange(len(keys), dtype=np.int64) << 32)).tolist()  # type: ignore[no-any-return]
+
+    def to_bytes(self) -> bytes:
+        """Header, body, lead, bands, numbers, particulars; a limit of 2**32 is written as 0."""
+        return b"".join(
+            (
+                _HEAD.pack(
+                    SCHEME_TAG,
+                    self.digest,
+                    self.tokens,
+                    self.shingles,
+                    self.body_limit % WHOLE,
+                    self.numbers_limit % WHOLE,
+                    self.particulars_limit % WHOLE,
+                    len(self.body) // 4,
+                    len(self.bands) // 4,
+                    len(self.numbers) // 4,
+                    len(self.particulars) // 4,
+                ),
+                self.body,
+                self.lead,
+                self.bands,
+                self.numbers,
+                self.particulars,
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Signature:
+        """Raises SchemeMismatch for another scheme, ValueError for a signature cut short."""
+        if data[:4] != SCHEME_TAG:
+            raise SchemeMismatch("signature", f"tag {data[:4].hex()}")
+        if len(data) < _HEAD.size:
+            raise ValueError(f"signature: {len(data)} bytes found, at least {_HEAD.size} wanted")
+        _, digest, tokens, shingles, *rest = _HEAD.unpack_from(data)
+        body_limit, numbers_limit, particulars_limit, *counts = rest
+        body, bands, numbers, particulars = (4 * count for count in counts)
+        parts = []
+        at = _HEAD.size
+        for size in (body, (counts[0] + 7) // 8, bands, numbers, particulars):
+            parts.append(data[at : at + size])
+            at += size
+        if at != len(data):
+            raise ValueError(f"signature: {len(data)} bytes found, {at} wanted")
+        return cls(
+            digest=digest,
+            tokens=tokens,
+            shingles=shingles,
+            body=parts[0],
+            body_limit=body_limit or WHOLE,
+            lead=parts[1],
+            bands=parts[2],
+            numbers=parts[3],
+            numbers_limit=numbers_limit or WHOLE,
+            particulars=parts[4],
+            particulars_limit=particulars_limit or WHOLE,
+        )
+
+
+def sign(text: str) -> Signature:
+    """A pure function: equal on every machine, fit for worker processes."""
+    tokens = tokens_of(text)
+    shingles = runs(tokens.hashes, SHINGLE_TOKENS)
+    lead = distinct_of(shingles[: max(1, LEAD_TOKENS - SHINGLE_TOKENS + 1)])
+    distinct = distinct_of(shingles)
+    body = sketch_of(distinct, SKETCH_HASHES)
+    numbers = sketch_of(runs(tokens.figures, 1), FIGURE_HASHES)
+    particulars = sketch_of(_particulars(tokens), FIGURE_HASHES)
+    comparable = len(distinct) >= COMPARABLE_SHINGLES
+    return Signature(
+        digest=tokens.digest,
+        tokens=len(tokens),
+        shingles=len(distinct),
+        body=_bytes(body.hashes),
+        body_limit=body.limit,
+        lead=np.packbits(is_in(body.hashes, lead)).tobytes() if len(lead) else b"",
+        bands=_bytes(np.concatenate([_bands(distinct), _bands(lead)])) if comparable else b"",
+        numbers=_bytes(numbers.hashes),
+        numbers_limit=numbers.limit,
+        particulars=_bytes(particulars.hashes),
+        particulars_limit=particulars.limit,
+    )
+
+
+def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
+    """What a template page fills in: figures and names, each with the word before it.
+
+    The word before tells one place of the template from another; the first word of a text has none. Where
+    every noun has a capital (German), a capital tells no name, and figures alone are taken.
+    """
+    pairs = runs(tokens.hashes, 2)
+    names_tell = len(tokens.names) <= NAMES_SHARE * len(tokens)
+    places = np.union1d(tokens.numbers, tokens.names) if names_tell else tokens.numbers
+    return pairs[places[places > 0] - 1]
+
+
+def _same(value: int) -> int:
+    return value
+
+
+@lru_cache(maxsize=1)
+def _empty_minhash() -> MinHash:
+    """The permutations are drawn once a process."""
+    return MinHash(num_perm=BANDS * ROWS, seed=SEED, hashfunc=_same, scheme="affine32")
+
+
+def _bands(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    minhash = _empty_minhash().copy()
+    minhash.update_batch(hashes.tolist())
+    rows = minhash.hashvalues.reshape(BANDS, ROWS).astype(np.uint64)
+    key = np.zeros(BANDS, np.uint64)
+    for row in range(ROWS):
+        key = mixed(key ^ rows[:, row])
+    return (key >> np.uint64(32)).astype(np.uint32)
+
+
+def _array(data: bytes) -> NDArray[np.uint32]:
+    return np.frombuffer(data, "<u4")
+
+
+def _bytes(hashes: NDArray[np.uint32]) -> bytes:
+    return hashes.astype("<u4").tobytes()

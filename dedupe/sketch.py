@@ -1,0 +1,95 @@
+"""A set of 32-bit hashes, whole or its smallest members, and how much two of them share.
+
+Keeping what lies below a limit is a uniform sample that depends on the set alone (Broder's resemblance and
+containment, 1997; bottom-k and FracMinHash sketches). Two sketches are compared below the lower of their
+limits, where both are complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WHOLE = 1 << 32  # the limit of a sketch that holds every hash
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """Every member of the set that is smaller than the limit."""
+
+    hashes: NDArray[np.uint32]  # ascending, each once
+    limit: int  # 1 to WHOLE
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def below(self, limit: int) -> NDArray[np.uint32]:
+        if limit >= self.limit:
+            return self.hashes
+        return self.hashes[: np.searchsorted(self.hashes, np.uint32(limit))]
+
+    def without(self, others: NDArray[np.uint32]) -> Sketch:
+        """`others` ascending."""
+        if not len(others) or not len(self.hashes):
+            return self
+        return Sketch(self.hashes[~is_in(self.hashes, others)], self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Counts below the common limit; the properties are exact where both sketches are whole."""
+
+    first: int
+    second: int
+    common: int
+    sampled: float  # share of the hash range that was compared, above 0 to 1
+
+    @property
+    def jaccard(self) -> float:
+        union = self.first + self.second - self.common
+        return self.common / union if union else 0.0
+
+    @property
+    def containment(self) -> float:
+        smaller = min(self.first, self.second)
+        return self.common / smaller if smaller else 0.0
+
+    def whole(self, count: int) -> float:
+        """An estimate for the whole set from a count below the limit."""
+        return count / self.sampled
+
+
+def sketch_of(hashes: NDArray[np.uint32], most: int) -> Sketch:
+    distinct = distinct_of(hashes)
+    if len(distinct) <= most:
+        return Sketch(distinct, WHOLE)
+    return Sketch(distinct[:most], int(distinct[most]))
+
+
+def distinct_of(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Ascending, each once. numpy.unique goes through a hash table, which takes longer at this size."""
+    ordered = np.sort(hashes)
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def is_in(hashes: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which of `hashes` occur in `others` (ascending, not empty); faster than numpy.isin here."""
+    place = np.searchsorted(others, hashes)
+    place[place == len(others)] = 0
+    found: NDArray[np.bool_] = others[place] == hashes
+    return found
+
+
+def overlap(a: Sketch, b: Sketch) -> Overlap:
+    limit = min(a.limit, b.limit)
+    first, second = a.below(limit), b.below(limit)
+    short, long = (first, second) if len(first) <= len(second) else (second, first)
+    common = int(np.count_nonzero(is_in(short, long))) if len(short) else 0
+    return Overlap(len(first), len(second), common, limit / WHOLE)

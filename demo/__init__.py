@@ -1,0 +1,1 @@
+"""What `make demo` needs: outlets of our own, served on loopback."""

@@ -1,0 +1,1 @@
+"""The lake: its schema, landing, reading back, and the object store or folder under it."""

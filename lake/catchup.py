@@ -1,0 +1,150 @@
+"""Bringing the index up to the lake, and finishing runs that died.
+
+raw is the write-ahead log of a flush: what stands in a dead run's raw parts and has no outcome yet is cleaned from
+there and landed under the dead run's own name, so that two rescuers can only write the same part once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cleaning import RawPage, Rules
+from dedupe import SchemeMismatch
+from lake import parts
+from lake.index import ForeignIndex, Index, discard, open_index
+from lake.records import TABLES, Table
+from lake.refining import refine
+from lake.run import Run, is_alive
+from lake.schema import restore
+from lake.store import PartExists, Store
+
+log = logging.getLogger(__name__)
+
+# a run of another machine counts as dead after this long without a record
+FOREIGN_RUN_DEAD_AFTER = timedelta(hours=24)
+_STORY_COLUMNS = [
+    "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
+]  # fmt: skip
+_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason"]
+
+
+def catch_up(store: Store, path: Path) -> Index:
+    """The index of a lake, knowing every finished run; rebuilt where it knows runs that the lake does not."""
+    index = open_index(path)
+    finished = set(_run_ids(store, ".json"))
+    if gone := index.run_ids() - finished:
+        index.close()
+        discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
+        index = open_index(path)
+    try:
+        for run_id in sorted(finished - index.run_ids()):
+            _learn_run(store, index, run_id)
+    except SchemeMismatch as error:
+        raise ForeignIndex(f"{store.uri}: {error}") from error
+    return index
+
+
+def _run_ids(store: Store, ending: str) -> Iterable[str]:
+    keys = (k.removeprefix("runs/") for k in store.keys("runs/"))
+    started = ".started.json"
+    if ending == started:
+        return [k.removesuffix(started) for k in keys if k.endswith(started)]
+    return [k.removesuffix(ending) for k in keys if k.endswith(ending) and not k.endswith(started)]
+
+
+def _learn_run(store: Store, index: Index, run_id: str) -> None:
+    record = json.loads(store.get(f"runs/{run_id}.json"))
+    with index.transaction():
+        index.drop_pending(run_id)
+        _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+        index.add_run(run_id)
+
+
+def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) -> set[str]:
+    """Enter the rows of the parts, oldest first; returns the ids of their pages."""
+    seen: set[str] = set()
+    for table, key in sorted(keys, key=lambda k: (_seq(k[1]), TABLES.index(k[0]))):
+        if table == "raw":
+            continue
+        for values in parts.read(store, key, _REJECT_COLUMNS if table == "rejects" else _STORY_COLUMNS):
+            index.learn(values)
+            seen.add(values["id"])
+    return seen
+
+
+def _seq(key: str) -> int:
+    return int(key.rpartition("-")[2].removesuffix(".parquet"))
+
+
+# ---------------------------------------------------------------- runs that died
+
+
+def recover(store: Store, index: Index, locks: Path, rules_of: Callable[[str], Rules]) -> list[Run]:
+    """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks."""
+    started, finished = set(_run_ids(store, ".started.json")), set(_run_ids(store, ".json"))
+    dead = [r for r in sorted(started - finished) if _is_dead(store, locks, r)]
+    with index.transaction():  # entries of runs that died before their first record
+        for run_id in index.pending_runs() - started:
+            if not is_alive(locks, run_id):
+                index.drop_pending(run_id)
+    return [run for run_id in dead if (run := _finish(store, index, run_id, rules_of))]
+
+
+def _is_dead(store: Store, locks: Path, run_id: str) -> bool:
+    living = is_alive(locks, run_id)
+    if living is None:
+        facts = json.loads(store.get(f"runs/{run_id}.started.json"))
+        here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
+        return here or datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+    return not living
+
+
+def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run | None:
+    keys = _parts_of(store, run_id)
+    with index.transaction():
+        index.drop_pending(run_id)
+        done = _learn_parts(store, index, keys)
+    run = Run(store, index, run_id, first_seq=max((_seq(k) for _, k in keys), default=-1) + 1)
+    for table, key in keys:
+        if table == "raw":
+            for values in parts.read(store, key):
+                if values["id"] not in done:
+                    page: RawPage = restore(RawPage, values)
+                    run.add(refine(page, rules_of(page.outlet)))
+    recovered = sum(run.counts[t] for t in TABLES)
+    try:
+        _flush_outcomes(run)
+        run.parts = [parts.describe(store, table, key) for table, key in keys] + run.parts
+        run.finish("recovered", {"recovered_rows": recovered})
+    except PartExists:  # another process is finishing the same run: its record is as good
+        log.warning("run %s is being recovered by another process", run_id)
+        with index.transaction():
+            index.drop_pending(run_id)
+        return None
+    log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
+    return run
+
+
+def _flush_outcomes(run: Run) -> None:
+    """Land what was missing; the pages themselves stand in raw already."""
+    if batch := run.cut():
+        batch.tables.pop("raw", None)
+        run.landed(batch, run.write(batch))
+
+
+def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:
+    """The parts of a run without a record: by prefix, for each day since it began."""
+    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+    day, today = datetime.fromisoformat(facts["started_at"]).date(), datetime.now(UTC).date()
+    found: list[tuple[Table, str]] = []
+    while day <= today:
+        for table in TABLES:
+            found += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
+        day += timedelta(days=1)
+    return sorted(found, key=lambda k: (_seq(k[1]), TABLES.index(k[0])))

@@ -1,0 +1,75 @@
+"""Parts: immutable Parquet files, one for each table of a flush."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cleaning import CLEANER_VERSION
+from dedupe import SCHEME
+from lake.records import TABLES, Table
+from lake.schema import SCHEMA_VERSION, schema
+from lake.store import Store, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of a run record."""
+
+    table: Table
+    key: str
+    seq: int
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
+    """day= is the UTC day of landing, never of publication."""
+    return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
+
+
+def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) -> bytes:
+    """One Parquet file; the same rows give the same bytes."""
+    marks = {
+        "pressline.schema_version": SCHEMA_VERSION,
+        "pressline.table": table,
+        "pressline.run_id": run_id,
+        "pressline.seq": str(seq),
+        "pressline.cleaner_version": CLEANER_VERSION,
+        "pressline.signature_scheme": SCHEME,
+    }
+    columns = pa.Table.from_pylist(list(rows), schema=schema(table).with_metadata(marks))
+    sink = io.BytesIO()
+    pq.write_table(columns, sink, compression="zstd", use_dictionary=True, write_page_checksum=True)
+    return sink.getvalue()
+
+
+def write(store: Store, tables: dict[Table, list[dict[str, Any]]], run_id: str, seq: int, landed_at: datetime) -> list[Part]:
+    """Land one flush: every table that has rows, in the order of TABLES."""
+    parts = []
+    for table in TABLES:
+        if rows := tables.get(table):
+            data, key = encode(table, rows, run_id, seq), part_key(table, run_id, seq, landed_at)
+            store.put_new(key, data)
+            parts.append(Part(table, key, seq, len(rows), len(data), digest(data)))
+    return parts
+
+
+def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of one part, as dicts."""
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(store.get(key)), columns=columns).to_pylist()
+    return rows
+
+
+def describe(store: Store, table: Table, key: str) -> Part:
+    """The run record's line of a part that another process landed."""
+    data = store.get(key)
+    seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
+    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), digest(data))

@@ -1,0 +1,37 @@
+"""Reading the lake back as Arrow, with the schema declared: a Hive column guessed from folder names is a string in
+one reader, a category or a date in another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs as fs
+
+from lake.records import Table
+from lake.schema import schema
+
+
+def dataset(uri: str, table: Table) -> ds.Dataset:
+    """One table of a lake in a folder or in s3://; `day` is the last column, a string."""
+    system, root = _place(uri)
+    columns = schema(table).append(pa.field("day", pa.string()))
+    folder = f"{root}/{table}"
+    if system.get_file_info(folder).type == fs.FileType.NotFound:
+        return ds.dataset(pa.Table.from_pylist([], schema=columns))
+    parting = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    return ds.dataset(folder, schema=columns, filesystem=system, format="parquet", partitioning=parting)
+
+
+def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
+    """The whole table, in memory."""
+    return dataset(uri, name).to_table(columns=columns)
+
+
+def _place(uri: str) -> tuple[fs.FileSystem, str]:
+    if not uri.startswith("s3://"):
+        return fs.LocalFileSystem(), str(Path(uri).expanduser().resolve())
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return fs.S3FileSystem(endpoint_override=endpoint), uri.removeprefix("s3://").rstrip("/")

@@ -1,0 +1,107 @@
+"""The lake in an object store. Credentials, region and endpoint come from boto3's own chain only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.client import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+
+from lake.store import PROBE, LakeConfigError, LakeError, PartExists
+
+_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """One conditional PUT for each object (If-None-Match), so that it appears whole, once, or not at all."""
+
+    def __init__(self, uri: str) -> None:
+        parts = urlsplit(uri)
+        if "@" in parts.netloc or parts.query:
+            raise LakeConfigError(
+                "LAKE_URI: credentials and options do not belong in the address (it is logged): "
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+            )
+        if not parts.netloc:
+            raise LakeConfigError("LAKE_URI: s3:// needs a bucket: s3://bucket/prefix")
+        self.bucket, self.prefix = parts.netloc, parts.path.strip("/")
+        self.uri = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        try:
+            self._client = boto3.session.Session().client("s3", config=_CONFIG)
+        except (BotoCoreError, ValueError) as error:
+            raise LakeError(f"{self.uri}: {error}") from error
+
+    def put_new(self, key: str, data: bytes) -> None:
+        try:
+            self._put(key, data, IfNoneMatch="*")
+        except PartExists:
+            # the reply to our own first try may have been lost: compare before crying
+            if self.get(key) != data:
+                raise
+
+    def _put(self, key: str, data: bytes, **condition: str) -> None:
+        path = self._path(key)
+        self._ask(lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition))  # type: ignore[arg-type]
+
+    def get(self, key: str) -> bytes:
+        path = self._path(key)
+        return self._ask(lambda: self._client.get_object(Bucket=self.bucket, Key=path)["Body"].read())
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        skip = len(self._path(""))
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._path(prefix))
+        found = self._ask(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
+        yield from sorted(k[skip:] for k in found)
+
+    def probe(self) -> None:
+        # some stores make a missing bucket at the first write: a typo would then found a second lake
+        self._ask(lambda: self._client.head_bucket(Bucket=self.bucket))
+        self._put(PROBE, b"")
+        try:
+            self._put(PROBE, b"", IfNoneMatch="*")
+        except PartExists:
+            return
+        raise LakeError(
+            f"{self.uri}: the store ignores conditional writes (If-None-Match), so two crawls could overwrite each "
+            "other's parts; use a store that honours them"
+        )
+
+    def _path(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _ask(self, request: Callable[[], _T]) -> _T:
+        """Make one request; turn boto3's errors into words that name the place and the cure, never a secret."""
+        try:
+            return request()
+        except ClientError as error:
+            raise self._explained(error) from error
+        except NoCredentialsError as error:
+            raise LakeError(
+                f"{self.uri}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile"
+            ) from error
+        except EndpointConnectionError as error:
+            raise LakeError(
+                f"{self.uri}: {self._client.meta.endpoint_url} cannot be reached; check AWS_ENDPOINT_URL and the network"
+            ) from error
+        except BotoCoreError as error:
+            raise LakeError(f"{self.uri}: {error}") from error
+
+    def _explained(self, error: ClientError) -> Exception:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == 412:
+            return PartExists(f"{self.uri}: another object stands there already")
+        if code == "NoSuchKey":
+            return KeyError(code)
+        if code == "NoSuchBucket" or (code == "404" and error.operation_name == "HeadBucket"):
+            return LakeError(f"{self.uri}: bucket {self.bucket!r} does not exist; create it or mend LAKE_URI")
+        if status in (401, 403):
+            return LakeError(
+                f"{self.uri}: access refused ({code}); check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+                "AWS_PROFILE) and the bucket's policy"
+            )
+        return LakeError(f"{self.uri}: the store answered {status} {code}")

@@ -1,0 +1,92 @@
+"""The Parquet schema, in one single place: computed from the records, pinned by tests/lake/schema.golden.txt."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+from cleaning import Article, RawPage
+from dedupe import Verdict
+from lake.records import STORY_TABLES, Landing, Reject, Table
+
+SCHEMA_VERSION = "1"  # raised whenever a column changes its name, type or meaning; new columns do not count
+
+_PLAIN: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    bytes: pa.binary(),
+    datetime: pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The column that lets every index be rebuilt from the lake."""
+
+    signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
+
+
+_RECORDS: dict[Table, tuple[type, ...]] = {
+    "raw": (RawPage, Landing),
+    "rejects": (Reject, Landing),
+    **dict.fromkeys(STORY_TABLES, (Article, Verdict, Signed, Landing)),
+}
+
+
+def schema(table: Table) -> pa.Schema:
+    """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
+    return pa.schema([field for record in _RECORDS[table] for field in _columns(record)])
+
+
+def _columns(record: type) -> list[pa.Field]:
+    hints = get_type_hints(record)
+    return [_column(f.name, hints[f.name]) for f in fields(record)]
+
+
+def _column(name: str, hint: Any) -> pa.Field:
+    if get_origin(hint) in (Union, types.UnionType):
+        (inner,) = (a for a in get_args(hint) if a is not types.NoneType)
+        return pa.field(name, _type(inner), nullable=True)
+    return pa.field(name, _type(hint), nullable=False)
+
+
+def _type(hint: Any) -> pa.DataType:
+    if get_origin(hint) is Literal:
+        return pa.string()
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        return pa.list_(pa.field("element", _type(item), nullable=False))
+    if is_dataclass(hint):
+        return pa.struct(_columns(hint))  # type: ignore[arg-type]  # hint is the class itself
+    return _PLAIN[hint]
+
+
+def row(*records: Any) -> dict[str, Any]:
+    """One row: the fields of the records side by side, nested records as dicts."""
+    return {f.name: _plain(getattr(record, f.name)) for record in records for f in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return row(value) if is_dataclass(value) else value
+
+
+def restore(record: type[Any], values: dict[str, Any]) -> Any:
+    """The record of a row that was read back: the inverse of row() for flat and nested records."""
+    hints = get_type_hints(record)
+    return record(**{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record)})
+
+
+def _restored(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is tuple and isinstance(value, Iterable):
+        item = get_args(hint)[0]
+        return tuple(restore(item, v) if is_dataclass(item) else v for v in value)
+    return value

@@ -1,0 +1,233 @@
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cleaning import Rules
+from lake.landing import Lake
+from lake.parts import read
+from lake.records import STORY_TABLES, TABLES
+from lake.store import LakeError, PartExists
+
+from tests.lake.stories import page, raw, refined
+
+
+def no_rules(outlet):
+    return Rules()
+
+
+@pytest.fixture
+def state(tmp_path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def uri(request, tmp_path):
+    return str(tmp_path / "lake") if request.param == "folder" else request.getfixturevalue("bucket") + "/lake"
+
+
+def crawl(uri, state, *pages, flush_each=False):
+    """One whole run over the pages; returns the outcomes in order."""
+    with Lake(uri, state).run("test", no_rules, {}) as (run, _):
+        results = []
+        for one in pages:
+            results.append(run.add(refined(one)))
+            if flush_each:
+                run.flush()
+        run.flush()
+        run.finish("finished", {})
+    return results
+
+
+def rows(uri, state, table):
+    store = Lake(uri, state).store
+    return [row for key in store.keys(f"{table}/") for row in read(store, key)]
+
+
+def grouping(uri, state):
+    """The pages that share a story, whatever its id."""
+    groups = {}
+    for table in STORY_TABLES:
+        for row in rows(uri, state, table):
+            groups.setdefault(row["story_id"], set()).add((row["id"], row["content_hash"]))
+    return sorted(map(sorted, groups.values()))
+
+
+A = page("https://one.example/bridge", "bridge")
+A_COPY = page("https://two.example/bridge-copy", "bridge", title="Bridge decided", cut=6)
+B = page("https://two.example/library", "library")
+
+
+def test_an_article_a_copy_and_a_reject_land_in_their_tables(uri, state):
+    outcomes = [r.outcome for r in crawl(uri, state, A, B, A_COPY, raw("https://one.example/gone", "", status=404))]
+    assert outcomes == ["articles", "articles", "copies", "rejects"]
+    assert {t: len(rows(uri, state, t)) for t in TABLES} == {
+        "raw": 4, "articles": 2, "copies": 1, "revisions": 0, "rejects": 1,
+    }  # fmt: skip
+    copy = rows(uri, state, "copies")[0]
+    assert copy["story_id"] == copy["copy_of"] == A.id
+    assert copy["containment"] > 0.9
+
+
+def test_a_row_says_which_run_and_part_it_came_with(uri, state):
+    crawl(uri, state, A)
+    row = rows(uri, state, "articles")[0]
+    key = next(iter(Lake(uri, state).store.keys("articles/")))
+    assert key == f"articles/day={row['landed_at']:%Y-%m-%d}/{row['run_id']}-{row['seq']:05d}.parquet"
+
+
+def test_the_same_pages_again_add_no_row_but_the_run_record(uri, state):
+    crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))
+    before = {t: rows(uri, state, t) for t in TABLES}
+    again = crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))
+    assert {r.outcome for r in again} == {"unchanged"}
+    assert {t: rows(uri, state, t) for t in TABLES} == before
+    assert len(list(Lake(uri, state).store.keys("runs/"))) == 4
+
+
+def test_deleting_the_index_changes_nothing(uri, state):
+    crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))
+    for file in state.glob("index-*"):
+        file.unlink()
+    assert {r.outcome for r in crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))} == {"unchanged"}
+
+
+def test_a_copy_is_recognised_in_a_later_run(uri, state):
+    crawl(uri, state, A)
+    (copy,) = crawl(uri, state, A_COPY)
+    assert (copy.outcome, copy.verdict.story_id) == ("copies", A.id)
+
+
+def test_a_changed_page_is_a_revision_once(uri, state):
+    crawl(uri, state, A)
+    changed = page("https://one.example/bridge", "bridge", extra="The vote was repeated on Tuesday after a count went wrong.")
+    assert [r.outcome for r in crawl(uri, state, changed)] == ["revisions"]
+    assert [r.outcome for r in crawl(uri, state, changed)] == ["unchanged"]
+    assert [r.outcome for r in crawl(uri, state, A)] == ["revisions"]
+    assert {row["story_id"] for row in rows(uri, state, "revisions")} == {A.id}
+
+
+def test_the_same_page_of_an_outlet_under_another_address_is_an_alias(uri, state):
+    other = page("https://one.example/world/bridge", "bridge")
+    assert [r.outcome for r in crawl(uri, state, A, other)] == ["articles", "copies"]
+    assert rows(uri, state, "copies")[0]["relation"] == "alias"
+
+
+def test_the_run_record_names_every_part_with_its_rows_and_digest(uri, state):
+    import hashlib
+
+    crawl(uri, state, A, B, A_COPY, flush_each=True)
+    store = Lake(uri, state).store
+    record = json.loads(store.get(next(k for k in store.keys("runs/") if not k.endswith("started.json"))))
+    assert Counter(p["table"] for p in record["parts"]) == {"raw": 3, "articles": 2, "copies": 1}
+    for part in record["parts"]:
+        data = store.get(part["key"])
+        assert (part["bytes"], part["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        assert part["rows"] == len(read(store, part["key"]))
+    assert record["outcome"] == "finished"
+
+
+class Killed(Exception):
+    pass
+
+
+def die_after(run, writes):
+    """Let the run's store take so many objects and then fail, as a process does that is killed."""
+    put, left = run.store.put_new, [writes]
+
+    def put_new(key, data):
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        put(key, data)
+
+    run.store.put_new = put_new
+
+
+@pytest.mark.parametrize("writes", range(9))
+def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_path, writes):
+    pages = [A, B, A_COPY, raw("https://one.example/gone", "", status=404)]
+    crawl(str(tmp_path / "whole"), tmp_path / "other", *pages)
+    with pytest.raises(Killed), Lake(uri, state).run("test", no_rules, {}) as (run, _):
+        die_after(run, writes)
+        for one in pages[:2]:
+            run.add(refined(one))
+        run.flush()
+        for one in pages[2:]:
+            run.add(refined(one))
+        run.flush()
+        run.finish("finished", {})
+        raise Killed
+    crawl(uri, state, *pages)
+    assert grouping(uri, state) == grouping(str(tmp_path / "whole"), tmp_path / "other")
+    for table in TABLES:
+        ids = [row["id"] for row in rows(uri, state, table)]
+        assert len(ids) == len(set(ids))
+    assert Counter(r["id"] for t in TABLES[1:] for r in rows(uri, state, t)) == {p.id: 1 for p in pages}
+
+
+def test_a_live_run_is_left_alone(uri, state):
+    with Lake(uri, state).run("slow", no_rules, {}) as (slow, _):
+        slow.add(refined(A))
+        slow.flush()
+        with Lake(uri, state).run("quick", no_rules, {}) as (quick, recovered):
+            assert recovered == []
+            assert quick.add(refined(A)).outcome == "unchanged"
+            quick.finish("finished", {})
+        slow.finish("finished", {})
+
+
+def test_two_copies_that_arrive_together_meet(uri, state):
+    with Lake(uri, state).run("one", no_rules, {}) as (one, _), Lake(uri, state).run("two", no_rules, {}) as (two, _):
+        assert one.add(refined(A)).outcome == "articles"
+        assert two.add(refined(A_COPY)).outcome == "copies"
+        for run in (one, two):
+            run.flush()
+            run.finish("finished", {})
+
+
+def test_a_story_whose_copy_outlived_it_becomes_the_story_when_it_is_fetched_again(uri, state):
+    with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (one, _):
+        one.add(refined(A))
+        crawl(uri, state, A_COPY)
+        raise Killed
+    (again,) = crawl(uri, state, A)
+    assert (again.outcome, again.verdict.story_id) == ("articles", A.id)
+    assert len(grouping(uri, state)) == 1
+
+
+def test_a_lake_that_lost_runs_is_read_anew(uri, state, tmp_path):
+    crawl(str(tmp_path / "first"), state, A)
+    path = Lake(str(tmp_path / "first"), state).index_path
+    (tmp_path / "first").rename(tmp_path / "away")
+    (again,) = crawl(str(tmp_path / "first"), state, A)
+    assert again.outcome == "articles"
+    assert list(path.parent.glob("*aside*"))
+
+
+def test_a_damaged_index_is_moved_aside_and_rebuilt(uri, state):
+    crawl(uri, state, A)
+    path = Lake(uri, state).index_path
+    for file in state.glob("index-*"):
+        file.unlink()
+    path.write_bytes(b"no database at all" * 100)
+    assert [r.outcome for r in crawl(uri, state, A)] == ["unchanged"]
+    assert list(state.glob("*aside*"))
+
+
+def test_another_object_under_a_parts_name_is_never_overwritten(uri, state):
+    with pytest.raises(PartExists), Lake(uri, state).run("one", no_rules, {}) as (run, _):
+        run.add(refined(A))
+        batch = run.cut()
+        run.store.put_new(f"raw/day={batch.landed_at:%Y-%m-%d}/{run.run_id}-00000.parquet", b"other")
+        run.write(batch)
+
+
+def test_a_lake_that_cannot_be_written_is_told_before_anything_else(tmp_path, state):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LakeError), Lake(str(tmp_path / "file" / "x"), state).run("one", no_rules, {}):
+        pass
+    assert not state.exists() or not list(state.glob("locks/*"))
+
+

@@ -1,0 +1,146 @@
+import textwrap
+
+import pytest
+
+import outlets
+from outlets import OutletErrors, read
+
+GOOD = """
+    name = "The Example"
+    home = "https://example.org/"
+    country = "hu"
+    language = "en"
+    timezone = "Europe/Budapest"
+    domains = ["example.org"]
+
+    [sources]
+    feeds = ["https://example.org/feed"]
+
+    [articles]
+    allow = ['^/20\\d\\d/']
+    deny = ['^/2019/']
+
+    [politeness]
+    delay_s = 2.5
+
+    [clutter]
+    cut = [".related"]
+    lines = ['^Newsletter$']
+    ends = ["AI Disclaimer:"]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="example.toml"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text), "utf-8")
+        return path
+
+    return write
+
+
+def problems_of(path):
+    with pytest.raises(OutletErrors) as caught:
+        read(path)
+    return caught.value.problems
+
+
+def test_a_sound_file_gives_an_outlet(write):
+    outlet = read(write(GOOD))
+    assert (outlet.key, outlet.name, outlet.delay_s, outlet.concurrency) == ("example", "The Example", 2.5, 1)
+    assert outlet.rules.cut == (".related",)
+    assert outlet.rules.timezone == "Europe/Budapest"
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("https://example.org/2024/a-story", True),
+        ("https://www.example.org/2024/a-story", True),
+        ("https://news.example.org/2024/a-story", True),
+        ("https://example.org/2019/an-old-story", False),
+        ("https://example.org/about", False),
+        ("https://example.com/2024/a-story", False),
+        ("https://badexample.org/2024/a-story", False),
+        ("http://169.254.169.254/2024/a-story", False),
+        ("mailto:desk@example.org", False),
+    ],
+)
+def test_an_outlet_wants_its_articles_only(write, url, wanted):
+    assert read(write(GOOD)).wants(url) is wanted
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("domains =", "domain =", ["domains: is missing", ":7: domain: unknown key; did you mean 'domains'?"]),
+        ("[clutter]", "[cluter]", ["cluter: unknown key; did you mean 'clutter'?"]),
+        ("delay_s = 2.5", 'delay_s = "2"', [":17: politeness.delay_s: expected a number from 0 to 3600"]),
+        ("delay_s = 2.5", "concurrency = 0", ["politeness.concurrency: expected a whole number from 1 to 64"]),
+        ("allow = ['^/20", "allow = ['^/(20", ["articles.allow: ", "not a regular expression"]),
+        ("Europe/Budapest", "Europe/Atlantis", [":6: timezone: expected a time zone"]),
+        ('"example.org"]', '"https://example.org"]', ["domains: 'https://example.org': expected a domain"]),
+        ('".related"', '"..related"', ["clutter.cut: "]),
+        ("[sources]", "[sources", ["example.toml: "]),
+        ('country = "hu"', 'country = "Hungary"', ["country: expected two lower-case letters"]),
+        ('feeds = ["https:', 'feeds = ["ftp:', ["sources.feeds: ", "expected an address that begins with http"]),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_key(write, old, new, told):
+    text = "\n".join(problems_of(write(GOOD.replace(old, new))))
+    assert [part for part in told if part not in text] == []
+
+
+def test_all_mistakes_are_told_at_once(write):
+    text = GOOD.replace("delay_s = 2.5", "delay = 2").replace("cut =", "cuts =").replace("Europe/", "Nowhere/")
+    assert len(problems_of(write(text))) == 3
+
+
+def test_a_file_may_not_take_the_name_of_another_spider(write):
+    assert "spider's name" in problems_of(write(GOOD, "urls.toml"))[0]
+
+
+def test_the_bundled_outlets_are_sound():
+    assert {"budapestpost", "euromaidanpress", "kyivindependent", "thedailyintake"} <= set(outlets.load().by_name)
+
+
+def test_a_folder_of_ones_own_adds_and_replaces(write, tmp_path):
+    write(GOOD)
+    write(GOOD.replace("The Example", "Mine").replace("example.org", "euromaidanpress.com"), "euromaidanpress.toml")
+    found = outlets.load(str(tmp_path))
+    assert found.by_name["euromaidanpress"].name == "Mine"
+    assert found.find("news.example.org").key == "example"
+    assert found.find("example.net") is None
+
+
+def test_a_domain_belongs_to_one_outlet(write, tmp_path):
+    write(GOOD)
+    write(GOOD, "other.toml")
+    with pytest.raises(OutletErrors, match=r"example\.toml and other\.toml: domains: example\.org stands in both"):
+        outlets.load(str(tmp_path))
+
+
+def test_every_file_is_checked_before_anything_is_told(write, tmp_path):
+    write(GOOD.replace("name =", "nam ="))
+    write("oops", "second.toml")
+    with pytest.raises(OutletErrors) as caught:
+        outlets.load(str(tmp_path))
+    assert {"example.toml", "second.toml"} <= {p.split(":")[0].rpartition("/")[2] for p in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("name", "article", "decoy"),
+    [
+        ("budapestpost", "/minister-opens-the-new-bridge-at-last", "/tag/some-long-tag-name-here"),
+        ("euromaidanpress", "/2024/12/03/a-story-of-the-day/", "/category/news/"),
+        ("kyivindependent", "/parliament-votes-on-the-new-budget", "/author/a-reporter-with-a-name/"),
+        ("thedailyintake", "/2024/12/03/a-story-of-the-day", "/2024/12/03/a-story-of-the-day/feed/"),
+    ],
+)
+def test_the_bundled_patterns_know_an_article(name, article, decoy):
+    outlet = outlets.load().by_name[name]
+    home = f"https://{outlet.domains[0]}"
+    assert outlet.wants(home + article)
+    assert not outlet.wants(home + decoy)
+    assert not outlet.wants(home + "/")
