@@ -15,28 +15,56 @@ if TYPE_CHECKING:
     from cleaning.linked_data import Node
     from cleaning.metadata import Head
 
-_META = ("author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "byl", "article:author_name", "cxenseparse:author")
-_BY = re.compile(r"^(?:by|von|par|por|di|da|door|av|autor|author|автор|szerző)\b[:\s]+|^(?:written|posted|text) by\s+", re.I)
-_JOINED = re.compile(r"\s*(?:;|\||\band\b|\bund\b|\bet\b|\by\b|\be\b|\bi\b|&|,(?!\s*(?:jr|sr|md|phd)\b))\s*", re.I)
+_META = (
+    "author",
+    "article:author",
+    "parsely-author",
+    "sailthru.author",
+    "dc.creator",
+    "dcterms.creator",
+    "byl",
+    "article:author_name",
+    "cxenseparse:author",
+)
+_BY = re.compile(
+    r"^(?:by|von|par|por|di|da|door|av|autor|author|автор|szerző)\b[:\s]+|^(?:written|posted|text) by\s+",
+    re.I,
+)
+_PAIR = re.compile(r"\s*(?:;|\||\s(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s)\s*", re.I)
+_COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
 _ADDRESS = re.compile(r"https?://|www\.|@|\.com\b", re.I)
+_INITIALS = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
 _MOST = 20
 
 
 def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
-    """Names in order, each once; () where the page names nobody."""
+    """Names in order, each once; the outlet itself only where nobody else is named; () where nobody is."""
+    site = {
+        fold(text)
+        for text in (head.first("og:site_name"), linked_data.text(article.get("publisher")))
+        if text
+    }
+    houses: tuple[str, ...] = ()
     for names in (_linked(article), _meta(head), _shown(tree)):
         found: dict[str, str] = {}
         for name in names:
-            name = _BY.sub("", tidy(name)).strip(" ,.;|·-")
-            if fold(name) and len(name) <= 80 and not _ADDRESS.search(name):
+            name = _INITIALS.sub("", _BY.sub("", tidy(name))).strip(" ,.;|·-")
+            if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _ADDRESS.search(name):
                 found.setdefault(fold(name), name)
-        if found:
-            return tuple(found.values())[:_MOST]
-    return ()
+        people = tuple(name for key, name in found.items() if key not in site)
+        if people:
+            return people[:_MOST]
+        houses = houses or tuple(found.values())
+    return houses[:_MOST]
 
 
 def _linked(article: Node) -> list[str]:
-    return [part for key in ("author", "creator") for text in linked_data.texts(article.get(key)) for part in _split(text)]
+    return [
+        part
+        for key in ("author", "creator")
+        for text in linked_data.texts(article.get(key))
+        for part in _split(text)
+    ]
 
 
 def _meta(head: Head) -> list[str]:
@@ -46,7 +74,9 @@ def _meta(head: Head) -> list[str]:
 
 def _shown(tree: HtmlElement) -> list[str]:
     for element in tree.iter("a", "span", "p", "div", "address"):
-        named = f"{element.get('rel') or ''} {element.get('itemprop') or ''} {element.get('class') or ''}".lower()
+        named = (
+            f"{element.get('rel') or ''} {element.get('itemprop') or ''} {element.get('class') or ''}".lower()
+        )
         if not re.search(r"(?:^|[\s_-])(?:author|byline|by-line)(?:[\s_-]*name)?(?:$|[\s_-])", named):
             continue
         text = shown_text(element)
@@ -56,6 +86,13 @@ def _shown(tree: HtmlElement) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
-    """"Ann Lee and Bo Ek" is two; "Lee, Ann" stays one."""
-    parts = [part for part in _JOINED.split(text) if part]
-    return parts if all(word_count(part) >= 2 for part in parts) else [text]
+    """ "Ann Lee and Bo Ek, dpa" is three; "Lee, Ann" stays one."""
+    pairs = _PAIR.split(text)
+    if any(word_count(part) < 2 for part in pairs):
+        pairs = [text]
+    return [
+        name
+        for part in pairs
+        for name in (_COMMA.split(part) if word_count(_COMMA.split(part)[0]) > 1 else [part])
+        if name
+    ]

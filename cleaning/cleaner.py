@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cleaning import document, ending, linked_data, lines, metadata, refusal, signals
+from cleaning import document, ending, linked_data, lines, loose_text, metadata, refusal, rescue, signals
 from cleaning.authors import authors_of
 from cleaning.characters import fold, tidy, word_count
 from cleaning.extraction import extract
@@ -15,13 +15,17 @@ from cleaning.language import language_of
 from cleaning.measures import measure, shown_text
 from cleaning.prune import prune
 from cleaning.records import Article, NoArticle, RawPage, Rules
+from cleaning.restore import restore
 from cleaning.selectors import compiled
 from cleaning.standfirst import standfirst
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lxml.html import HtmlElement
 
     from cleaning.linked_data import Node
+    from cleaning.measures import Size
     from cleaning.metadata import Head
     from cleaning.records import Removed
     from cleaning.selectors import Compiled
@@ -46,6 +50,7 @@ def clean(page: RawPage, rules: Rules = _GENERAL) -> Article:
 class _Parts:
     """What is read from the page before anything is cut from it."""
 
+    markup: str
     tree: HtmlElement
     head: Head
     nodes: list[Node]
@@ -63,10 +68,12 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
     published = metadata.published(parts.tree, parts.head, parts.article, when)
     modified = metadata.modified(parts.head, parts.article, when)
     canonical = metadata.canonical_url(parts.tree, parts.head, page.url)
-    facts = _facts(parts, authors, outlet)
-    evidence = _evidence(page, parts)
-    removed = prune(parts.tree, outlet)
-    story = _story(parts.tree, page, facts)
+    facts = _facts(page.url, parts, authors, outlet)
+    loose_text.wrap(parts.tree)
+    sizes = measure(parts.tree)
+    evidence = _evidence(page, parts, sizes[parts.tree])
+    removed = prune(parts.tree, sizes, outlet)
+    story = rescue.better(_story(parts.tree, page, facts), parts.markup, parts.article, facts)
     text = "\n".join(line.text for line in story.lines)
     refusal.check(evidence(text))
     language, confidence = language_of(text, rules.language)
@@ -88,7 +95,7 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
         modified_source=modified.source,
         modified_raw=modified.raw,
         section=metadata.section_of(parts.head, parts.article),
-        tags=_merged(metadata.tags_of(parts.head, parts.article), story.tags),
+        tags=_merged(metadata.tags_of(parts.head, parts.article), [*_listed(removed), *story.tags]),
         images=images,
         language=language,
         language_confidence=confidence,
@@ -109,60 +116,83 @@ def content_hash(title: str, text: str) -> str:
 
 
 def _read(page: RawPage) -> _Parts:
-    tree = document.read(page).tree
+    markup, tree = (read := document.read(page)).markup, read.tree
     nodes = linked_data.nodes(tree)
     article: Node = next(iter(linked_data.articles(nodes)), {})
     head = metadata.head_of(tree)
     title = metadata.title_of(tree, head, article)
     summary = standfirst(tree, metadata.descriptions(head, article))
-    return _Parts(tree, head, nodes, article, title, summary if summary and fold(summary) != fold(title) else None)
+    return _Parts(
+        markup,
+        tree,
+        head,
+        nodes,
+        article,
+        title,
+        summary if summary and fold(summary) != fold(title) else None,
+    )
 
 
-def _facts(parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
+def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
     return lines.Facts(
         titles=metadata.titles(parts.tree, parts.head, parts.article, parts.title),
         standfirst=fold(parts.summary or "\0"),
         captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
         authors=authors,
         keywords=frozenset(fold(tag) for tag in metadata.tags_of(parts.head, parts.article)),
+        sites=metadata.site_names(parts.head, page_url),
         outlet=outlet,
     )
 
 
 def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
-    story = lines.Story(list(lines.without_marks(extract(tree, page.url))))
+    story = lines.Story(list(lines.without_marks(restore(extract(tree, page.url), tree))))
     ending.cut_ends(story, facts)
     ending.cut_disclosures(story)
     ending.cut_masthead(story, facts)
     ending.cut_lists(story)
     ending.cut_biography(story, facts)
     lines.cut_lines(story, facts)
+    ending.cut_keywords(story)
     ending.trim(story)
     return story
 
 
-def _evidence(page: RawPage, parts: _Parts):
-    size = measure(parts.tree)[parts.tree]
-    body = parts.tree.find("body")
-    shown = shown_text(body if body is not None else parts.tree)
-    pictures, players = sum(1 for _ in parts.tree.iter("img")), sum(1 for _ in parts.tree.iter("video", "iframe"))
+def _evidence(page: RawPage, parts: _Parts, size: Size) -> Callable[[str], refusal.Evidence]:
+    """What refusal wants to know, as far as it stands in what is cut later; to be called with the text."""
+    captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]
+    players = sum(1 for _ in parts.tree.iter("video", "iframe", "audio"))
 
     def evidence(text: str) -> refusal.Evidence:
         return refusal.Evidence(
             url=page.url,
             title=parts.title,
             text=text,
-            shown=shown,
+            shown=_shown(parts.markup) if word_count(text) < refusal.STORY_WORDS else text,
             og_type=(parts.head.first("og:type") or "").lower(),
             nodes=parts.nodes,
             links=size.links,
             linked=size.linked / max(1, size.text),
             paywall=signals.paywall(parts.nodes),
-            pictures=pictures,
+            captions=sum(captions) if len(captions) >= 4 else 0,
             players=players,
         )
 
     return evidence
+
+
+def _listed(removed: list[Removed]) -> list[str]:
+    """Tags of the boxes of tags that were cut."""
+    return [
+        tag for cut in removed if cut.kind == "tags" and "," in cut.text for tag in lines.tags_of(cut.text)
+    ]
+
+
+def _shown(markup: str) -> str:
+    """All that the page shows; parsed anew, for much of the tree is cut by now."""
+    tree = document.parse(markup)
+    body = tree.find("body")
+    return shown_text(body if body is not None else tree)
 
 
 def _merged(known: tuple[str, ...], found: list[str]) -> tuple[str, ...]:

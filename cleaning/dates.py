@@ -6,26 +6,32 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import dateparser
+from cleaning.date_words import day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cleaning.records import Precision
 
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # before the web, and above all not 1970: a field nobody filled in
+_EARLIEST = datetime(
+    1990, 1, 1, tzinfo=UTC
+)  # before the web, and above all not 1970: a field nobody filled in
 _AHEAD = timedelta(days=1)  # clocks and zones differ; more is nonsense
 _LONGEST = 80  # characters; longer is no date, and dateparser would try
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?$", re.I)
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?$",
+    re.I,
+)
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?$")
 _URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_-](\d{1,2})[/_-](\d{1,2})(?!\d)")
-_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}([:.]\d{2})?")
+_CLOCK = re.compile(
+    r"(?<![\d.:/-])(?P<h>[01]?\d|2[0-3])[:h](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?!\d)\s*(?P<half>[ap])?(?:\.?m\b)?",
+    re.I,
+)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_SETTINGS = {"REQUIRE_PARTS": ["day", "month", "year"], "RETURN_AS_TIMEZONE_AWARE": False, "PARSERS": ["absolute-time"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +105,17 @@ def _mail(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
 def _words(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
     if len(text) > _LONGEST or not _YEAR.search(text):
         return None
-    moment = _parsed(text)
-    if moment is None:
+    day = day_in(text)
+    if day is None:
         return None
-    clock = _CLOCK.search(_YEAR.sub("", text))
+    moment = datetime(day.year, day.month, day.day)
+    clock = _CLOCK.search(text)
     if not clock:
-        return datetime(moment.year, moment.month, moment.day, tzinfo=UTC), "day"
-    return _utc(moment, moment.tzinfo or _zone(zone)), "second" if clock[1] else "minute"
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> datetime | None:
-    try:
-        return dateparser.parse(text, settings=_SETTINGS)
-    except Exception:  # a library of hundreds of locales, fed with whatever a page says
-        return None
+        return moment.replace(tzinfo=UTC), "day"
+    moment += timedelta(hours=int(clock["h"]) % 24, minutes=int(clock["m"]), seconds=int(clock["s"] or 0))
+    if clock["half"] and clock["half"].lower() == "p" and moment.hour < 12:
+        moment += timedelta(hours=12)
+    return _utc(moment, _zone(zone)), "second" if clock["s"] else "minute"
 
 
 def _offset(text: str | None) -> tzinfo | None:

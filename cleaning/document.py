@@ -16,6 +16,7 @@ from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 from trafilatura.utils import detect_encoding
 
+from cleaning.characters import visible
 from cleaning.records import NoArticle
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
 _MARKUP_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
+_REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}));?")
 # by the WHATWG's encoding standard these labels mean the Windows code pages
-_WEB_NAMES = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030"}
+_WEB_NAMES = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,9 @@ def decode(body: bytes, declared: str | None = None) -> str:
     if b"\x1b$" in body and any(name.startswith("iso2022") for name in stated):
         return body.decode("iso2022_jp", "replace")
     if body[:200].count(0) > 40:
-        return body.decode("utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace")
+        return body.decode(
+            "utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace"
+        )
     # UTF-8 by accident is next to impossible; a wrong label is everyday
     text = body.decode("utf-8", "replace")
     if text.count("\ufffd") <= len(text) // 2000 + 1:
@@ -80,14 +90,22 @@ def decode(body: bytes, declared: str | None = None) -> str:
 
 def parse(markup: str) -> HtmlElement:
     """The root of the tree; raises NoArticle("empty") where there is no element."""
-    parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True)
-    data = markup.replace("\0", "").encode("utf-8", "replace")
+    parser = HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
+    )
+    # one control character, raw or as a reference, and trafilatura answers None for the whole page
+    data = _REFERENCE.sub(_seen, visible(markup)).encode("utf-8", "replace")
     try:
         tree = document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
     _flatten(tree)
     return tree
+
+
+def _seen(reference: re.Match[str]) -> str:
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    return reference[0] if number > 0x10FFFF or visible(chr(number)) else ""
 
 
 def _named(text: bytes) -> str | None:

@@ -5,7 +5,8 @@
 3. what stands before the headline
 4. a heading of furniture and the headlines under it
 5. a biography and what follows it
-6. what is left at the end: labels, headings with nothing under them
+6. a list of keywords after the last paragraph
+7. what is left at the end: labels, headings with nothing under them
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cleaning import phrases
-from cleaning.characters import fold, one_quote, word_count
+from cleaning.characters import fold, is_sentence, one_quote, word_count
 from cleaning.extraction import Line
-from cleaning.lines import Facts, Story, is_prose, is_sentence
+from cleaning.lines import Facts, Story, is_prose, tags_of
 
 _FEWEST_BEFORE = 60  # words; an ending phrase before as much story is a masthead's
+_MASTHEAD = 8  # lines that may stand before a headline
 _TAIL_SHARE = 0.4  # the most of a text that may be cut for standing behind a biography
+_CLOSING_SHARE = 0.25  # the same behind a heading of furniture, which may also be a box in mid-story
+_TEASER_WORDS = 130  # of prose that may be teasers; more is the story going on
 _HEADINGS = frozenset({"related", "newsletter", "comments", "promo"})
 
 
@@ -31,7 +35,9 @@ def cut_ends(story: Story, facts: Facts) -> None:
         starts = [at for phrase in wanted if (at := text.find(phrase)) >= 0]
         # casefold may lengthen a text (ß); a phrase at the very start is exact in any case
         start = min(starts, default=-1)
-        if start >= 0 and before + word_count(line.text[:start]) >= min(_FEWEST_BEFORE, _words(story.lines) // 4):
+        if start >= 0 and before + word_count(line.text[:start]) >= min(
+            _FEWEST_BEFORE, _words(story.lines) // 4
+        ):
             _end(story, place, start, ("outlet", "outlet.ends"))
             return
         before += word_count(line.text)
@@ -52,9 +58,12 @@ def cut_disclosures(story: Story) -> None:
 
 def cut_masthead(story: Story, facts: Facts) -> None:
     """3. The headline repeated is a border: little before it is no story."""
-    places = [place for place, line in enumerate(story.lines[:12]) if fold(line.text) in facts.titles]
-    if places and _words(story.lines[: places[-1]]) <= 0.15 * _words(story.lines):
-        _take(story, range(places[-1]), ("masthead", "place.before-headline"))
+    places = [place for place, line in enumerate(story.lines[:_MASTHEAD]) if fold(line.text) in facts.titles]
+    if not places or _words(story.lines[: places[-1]]) > 0.15 * _words(story.lines):
+        return
+    above = story.lines[: places[-1]]
+    story.cut("masthead", "place.before-headline", [line for line in above if not is_prose(line)])
+    story.lines = [line for line in above if is_prose(line)] + story.lines[places[-1] :]
 
 
 def cut_lists(story: Story) -> None:
@@ -66,10 +75,14 @@ def cut_lists(story: Story) -> None:
             place += 1
             continue
         rest = story.lines[place + 1 :]
-        if _is_tail(story.lines[:place], rest) and sum(map(is_prose, rest)) < 0.5 * len(rest):
+        prose = [line for line in rest if is_prose(line)]
+        few = len(prose) < 0.5 * len(rest) and _words(prose) <= _TEASER_WORDS
+        if few and _is_tail(story.lines[:place], rest, _CLOSING_SHARE):
             _take(story, range(place, len(story.lines)), (match.kind, "place.closing"))
             return
-        run = next((n for n, line in enumerate(rest) if is_sentence(line.text) or line.kind == "quote"), len(rest))
+        run = next(
+            (n for n, line in enumerate(rest) if is_sentence(line.text) or line.kind == "quote"), len(rest)
+        )
         # a subhead of the story stands right before its prose
         run -= 0 < run < len(rest) and rest[run - 1].kind == "head"
         _take(story, range(place, place + 1 + run), (match.kind, "place.under-heading"))
@@ -77,24 +90,42 @@ def cut_lists(story: Story) -> None:
 
 def cut_biography(story: Story, facts: Facts) -> None:
     """5. A name alone, then a paragraph that begins with it; or an author's name and what a biography says."""
-    lines = story.lines
+    lines, whole, before = story.lines, _words(story.lines), 0
     for place, line in enumerate(lines):
-        before = _words(lines[:place])
-        if before < 0.5 * _words(lines) or before < _FEWEST_BEFORE:
+        here, before = before, before + word_count(line.text)
+        if here < max(0.5 * whole, _FEWEST_BEFORE):
             continue
         if any(phrases.speaks_of(name, line.text) for name in _names(lines, place, facts)):
             start = next((n for n in range(max(0, place - 3), place) if is_name(lines[n].text)), place)
-            tail = _is_tail(lines[:start], lines[place + 1 :])
+            tail = _is_tail(lines[:start], lines[place + 1 :], _TAIL_SHARE)
             _take(story, range(start, len(lines) if tail else place + 1), ("bio", "place.biography"))
             return
 
 
+def cut_keywords(story: Story) -> None:
+    """6. A long comma list that is no sentence, with no prose after it; kept in story.tags."""
+    for place in range(len(story.lines) - 1, -1, -1):
+        line = story.lines[place]
+        parts = [part for part in line.text.split(",") if part.strip()]
+        if (
+            len(parts) >= 5
+            and not is_sentence(line.text)
+            and max(map(word_count, parts)) <= 8
+            and line.kind in ("p", "row")
+        ):
+            story.tags += tags_of(line.text)
+            _take(story, range(place, place + 1), ("tags", "place.keywords"))
+            return
+        if is_prose(line):
+            return
+
+
 def trim(story: Story) -> None:
-    """6. A story ends with a sentence, an item, a row or a quotation."""
+    """7. A story ends with a sentence, an item, a row or a quotation."""
     end = len(story.lines)
     while end > 1:
         last = story.lines[end - 1]
-        label = last.kind == "p" and word_count(last.text) <= 5 and not is_sentence(last.text)
+        label = last.kind == "p" and word_count(last.text) <= 3 and not is_sentence(last.text)
         if not (last.kind == "head" or label):
             break
         end -= 1
@@ -104,7 +135,9 @@ def trim(story: Story) -> None:
 def is_name(text: str) -> bool:
     """Two to four capitalised words and nothing else: a person's name, alone."""
     parts = text.split()
-    return 2 <= len(parts) <= 4 and all(part[0].isupper() and part.strip(".").replace("-", "").replace("'", "").isalpha() for part in parts)
+    return 2 <= len(parts) <= 4 and all(
+        part[0].isupper() and part.strip(".").replace("-", "").replace("'", "").isalpha() for part in parts
+    )
 
 
 def _names(lines: list[Line], place: int, facts: Facts) -> list[str]:
@@ -112,9 +145,9 @@ def _names(lines: list[Line], place: int, facts: Facts) -> list[str]:
     return [*near, *(name for name in facts.authors if len(name) > 5)]
 
 
-def _is_tail(before: list[Line], after: list[Line]) -> bool:
+def _is_tail(before: list[Line], after: list[Line], share: float) -> bool:
     story, rest = _words(before), _words(after)
-    return story >= _FEWEST_BEFORE and (rest <= _TAIL_SHARE * (story + rest) or not any(map(is_prose, after)))
+    return story >= _FEWEST_BEFORE and (rest <= share * (story + rest) or not any(map(is_prose, after)))
 
 
 def _end(story: Story, place: int, start: int, verdict: tuple[str, str]) -> None:

@@ -22,7 +22,7 @@ _BLOCKS: dict[str, Kind] = {
     "h6": "head", "li": "item", "ul": "p", "ol": "p", "blockquote": "quote", "tr": "row", "section": "p",
     "article": "p", "br": "p", "main": "p",
 }  # fmt: skip
-_OUTER: tuple[Kind, ...] = ("item", "quote", "row", "head")  # a <p> inside these stays what they are
+_OUTER: tuple[Kind, ...] = ("item", "quote", "head")  # a <p> inside these stays what they are
 
 # every page without text would be a warning in the crawl's log; NoArticle says the same
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)

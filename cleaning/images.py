@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from cleaning.linked_data import Node
     from cleaning.metadata import Head
 
-_CREDIT = re.compile(r"\s*[(\[|]?\s*(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$", re.I)
+_CREDIT = re.compile(
+    r"\s*[(\[|]?\s*(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$",
+    re.I,
+)
 _MOST = 30
 
 

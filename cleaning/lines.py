@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cleaning import phrases
-from cleaning.characters import fold, word_count
+from cleaning.characters import fold, is_sentence, word_count
 from cleaning.extraction import Line
 from cleaning.records import Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from cleaning.selectors import Compiled
 
 _SHORT = 40  # words; a longer line is prose, whatever it holds
 _TOP = 8  # lines in which bylines, dates and the standfirst stand
-_SENTENCE = re.compile(r"""[.!?…。！？।؟][\]"'”’»)」]*$""")
+_FILE = re.compile(r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _NO_DATE_WORD = re.compile(r"[\d\W_]+")
-_CLOCK_OR_YEAR = re.compile(r"(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[:.h]\d{2})(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+_CLOCK_OR_YEAR = re.compile(
+    r"(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[:.h]\d{2})(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of the page when its lines are judged. Texts are folded."""
+    """What is known of the page before its lines are judged. Texts are folded."""
 
     titles: frozenset[str]
     standfirst: str
     captions: frozenset[str]
     authors: tuple[str, ...]  # as written
     keywords: frozenset[str]
+    sites: frozenset[str]
     outlet: Compiled
 
 
@@ -50,14 +54,13 @@ class Story:
 
 
 Verdict = tuple[str, str] | None  # (kind, rule), None to keep
-Rule = "Callable[[Line, int, Facts], Verdict]"
 
 
-def cut_lines(story: Story, facts: Facts) -> None:
-    """Every line before the judges of this file, in order; the first verdict counts."""
+def cut_lines(story: Story, facts: Facts, judges: Sequence[Judge] | None = None) -> None:
+    """Every line before the judges, in order; the first verdict counts. All judges of this file by default."""
     kept: list[Line] = []
     for place, line in enumerate(story.lines):
-        verdict = next((v for judge in _JUDGES if (v := judge(line, place, facts))), None)
+        verdict = next((v for judge in judges or ALL if (v := judge(line, place, facts))), None)
         if verdict is None:
             kept.append(line)
             continue
@@ -65,11 +68,6 @@ def cut_lines(story: Story, facts: Facts) -> None:
         if verdict[0] == "tags":
             story.tags += tags_of(line.text)
     story.lines = kept
-
-
-def is_sentence(text: str) -> bool:
-    """Ends as a sentence does."""
-    return bool(_SENTENCE.search(text))
 
 
 def is_prose(line: Line) -> bool:
@@ -108,46 +106,76 @@ def words(line: Line, place: int, facts: Facts) -> Verdict:
     if match := phrases.whole(line.text):
         return match.kind, match.rule
     if line.kind == "row" or word_count(line.text) > _SHORT:
-        return None
+        match = phrases.pleas(line.text)
+        return (match.kind, f"{match.rule}.twice") if match else None
     match = phrases.opens(line.text) or phrases.holds(line.text)
     return (match.kind, match.rule) if match else None
 
 
 def keywords(line: Line, place: int, facts: Facts) -> Verdict:
-    """A comma list that is no sentence: keywords for search engines."""
+    """A comma list of what the page's head names as keywords."""
     parts = [part for part in line.text.split(",") if part.strip()]
     if len(parts) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
         return None
     if max(word_count(part) for part in parts) > 7 or place < 3:
         return None
     known = sum(fold(part) in facts.keywords for part in parts)
-    return ("tags", "line.keywords") if known > len(parts) / 2 or len(parts) >= 6 else None
+    return ("tags", "line.keywords") if known > len(parts) / 2 else None
 
 
 def byline(line: Line, place: int, facts: Facts) -> Verdict:
     """A short line near the top with an author's name, or with nothing but a date."""
     count = word_count(line.text)
-    if count > 14 or is_sentence(line.text) or line.kind in ("item", "row"):
+    if (
+        count > 14
+        or is_sentence(line.text)
+        or line.kind in ("item", "row")
+        or line.text.startswith(("—", "–", "-"))
+    ):
         return None
-    if place < _TOP and any(len(name) > 5 and name.casefold() in line.text.casefold() for name in facts.authors):
+    if place < _TOP and any(
+        len(name) > 5 and name.casefold() in line.text.casefold() for name in facts.authors
+    ):
         return "byline", "line.author"
     if any(fold(line.text) == fold(name) for name in facts.authors):
         return "byline", "line.author-alone"
-    if place < _TOP and count <= 10 and _CLOCK_OR_YEAR.search(line.text) and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= 4:
+    if (
+        place < _TOP
+        and count <= 10
+        and _CLOCK_OR_YEAR.search(line.text)
+        and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= 4
+    ):
         return "byline", "line.date"
     return None
 
 
+def site_name(line: Line, place: int, facts: Facts) -> Verdict:
+    return ("masthead", "line.site-name") if fold(line.text) in facts.sites else None
+
+
+def file_name(line: Line, place: int, facts: Facts) -> Verdict:
+    """A picture's file name, or an alternative text made from it."""
+    return ("caption", "line.file-name") if word_count(line.text) < 30 and _FILE.search(line.text) else None
+
+
 def wordless(line: Line, place: int, facts: Facts) -> Verdict:
     """A player's clock, a closing cross, a rule."""
-    return ("residue", "line.wordless") if line.kind != "row" and not _LETTER.search(line.text) and len(line.text) < 12 else None
+    return (
+        ("residue", "line.wordless")
+        if line.kind != "row" and not _LETTER.search(line.text) and len(line.text) < 12
+        else None
+    )
 
 
-_JUDGES = (headline, standfirst, outlet, caption, words, keywords, byline, wordless)
+Judge = Callable[[Line, int, Facts], Verdict]
+SURE: tuple[Judge, ...] = (headline, outlet)  # for a story of which little is left
+ALL: tuple[Judge, ...] = (*SURE, standfirst, caption, words, keywords, byline, site_name, file_name, wordless)
 
 
 def without_marks(lines: list[Line]) -> Iterator[Line]:
     """Bullets that the page wrote into the text of an item go; the line says what it is."""
     for line in lines:
-        text = re.sub(r"^[•●▪◦‣·∙*»►▶➤–—-]\s+(?=\S)", "", line.text) if line.kind in ("item", "p") else line.text
+        text = (
+            re.sub(r"^[•●▪◦‣·∙*»►▶➤–—-]\s+(?=\S)", "", line.text) if line.kind in ("item", "p") else line.text
+        )
         yield replace(line, text=text) if text else line

@@ -13,7 +13,9 @@ from lxml.html import HtmlElement
 Node = dict[str, Any]
 
 _ARTICLE = re.compile(r"article|blogposting|reportage|newsstory|liveblog", re.I)
-_WRAPPING = re.compile(r"^\s*(?:<!--|/\*.*?\*/|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>|;)\s*$", re.S)
+_WRAPPING = re.compile(
+    r"^\s*(?:<!--|/\*.*?\*/|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>|;)\s*$", re.S
+)
 # a string, which is kept, or a comment or a comma before a closing bracket, which goes
 _NOISE = re.compile(r'("(?:[^"\\]|\\.)*")|/\*.*?\*/|(?<![:"])//[^\n]*|,(?=\s*[}\]])', re.S)
 _MAX_CHARACTERS = 2_000_000
@@ -32,7 +34,9 @@ def nodes(tree: HtmlElement) -> list[Node]:
 def articles(found: list[Node]) -> list[Node]:
     """The nodes that describe an article, the fullest first."""
     hits = [node for node in found if _ARTICLE.search(type_of(node))]
-    return sorted(hits, key=lambda n: -sum(key in n for key in ("headline", "datePublished", "author", "description")))
+    return sorted(
+        hits, key=lambda n: -sum(key in n for key in ("headline", "datePublished", "author", "description"))
+    )
 
 
 def type_of(node: Node) -> str:
@@ -62,7 +66,11 @@ def _load(script: str) -> Any:
     script = script[:_MAX_CHARACTERS].strip()
     if not script:
         return None
-    for repair in (lambda s: s, lambda s: _NOISE.sub(lambda m: m[1] or "", _WRAPPING.sub("", s)), html.unescape):
+    for repair in (
+        lambda s: s,
+        lambda s: _NOISE.sub(lambda m: m[1] or "", _WRAPPING.sub("", s)),
+        html.unescape,
+    ):
         script = repair(script).strip()
         try:
             return json.JSONDecoder(strict=False).raw_decode(script)[0]

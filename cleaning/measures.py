@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 _SILENT = frozenset({"script", "style", "noscript", "template", "head", "svg"})
-_INLINE = frozenset("a abbr b bdi bdo cite code em font i ins kbd mark q s small span strong sub sup time u wbr".split())
+INLINE = frozenset(
+    "a abbr b bdi bdo cite code em font i ins kbd mark q s small span strong sub sup time u wbr".split()
+)
 
 
 @dataclass(slots=True)
@@ -71,4 +73,4 @@ def _pieces(element: HtmlElement, *, links: bool = True) -> Iterator[str]:
             continue
         hidden -= opaque
         if node is not element and not hidden:
-            yield (" " if node.tag not in _INLINE else "") + (node.tail or "")
+            yield (" " if node.tag not in INLINE else "") + (node.tail or "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from cleaning import dates, linked_data
+from cleaning.address import host_of
 from cleaning.characters import fold, tidy, word_count
 from cleaning.measures import shown_text
 
@@ -61,8 +62,9 @@ def head_of(tree: HtmlElement) -> Head:
 
 def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
     """The headline as the page shows it; "" where there is none."""
-    stated = [t for t in (linked_data.text(article.get("headline")), head.first("og:title", "twitter:title", "title")) if t]
-    stated = [tidy(t) for t in stated]
+    if headline := linked_data.text(article.get("headline")):
+        return tidy(headline)
+    stated = [t for name in ("og:title", "twitter:title", "title") if (t := head.first(name))]
     shown = [text for h1 in tree.iter("h1") if (text := shown_text(h1))]
     keys = {fold(text) for text in stated}
     for text in shown:  # what is both shown and stated is sure
@@ -85,7 +87,7 @@ def titles(tree: HtmlElement, head: Head, article: Node, title: str) -> frozense
 
 
 def _without_site(title: str, head: Head) -> str:
-    """"Headline | Site" without the site, where the page names its site, or the last part is short."""
+    """ "Headline | Site" without the site, where the page names its site, or the last part is short."""
     parts = _SITE.split(title)
     site = fold(head.first("og:site_name") or "")
     last = fold(parts[-1])
@@ -96,21 +98,38 @@ def _without_site(title: str, head: Head) -> str:
     return title
 
 
+def site_names(head: Head, url: str) -> frozenset[str]:
+    """What the site is called, folded: og:site_name and the name in its address."""
+    name = host_of(url).rpartition(".")[0].rpartition(".")[2]
+    return frozenset(key for text in (name, head.first("og:site_name") or "") if (key := fold(text)))
+
+
 def descriptions(head: Head, article: Node) -> list[str]:
-    found = [*linked_data.texts(article.get("description")), *linked_data.texts(article.get("alternativeHeadline"))]
-    return [*found, *head.all("og:description", "description", "twitter:description", "dc.description", "abstract")]
+    found = [
+        *linked_data.texts(article.get("description")),
+        *linked_data.texts(article.get("alternativeHeadline")),
+    ]
+    return [
+        *found,
+        *head.all("og:description", "description", "twitter:description", "dc.description", "abstract"),
+    ]
 
 
 # ---------------------------------------------------------------- section, tags, addresses
 
 
 def section_of(head: Head, article: Node) -> str | None:
-    found = linked_data.text(article.get("articleSection")) or head.first("article:section", "section", "og:section", "parsely-section")
+    found = linked_data.text(article.get("articleSection")) or head.first(
+        "article:section", "section", "og:section", "parsely-section"
+    )
     return tidy(found) or None if found else None
 
 
 def tags_of(head: Head, article: Node) -> tuple[str, ...]:
-    found = [*linked_data.texts(article.get("keywords")), *head.all("article:tag", "news_keywords", "keywords", "parsely-tags")]
+    found = [
+        *linked_data.texts(article.get("keywords")),
+        *head.all("article:tag", "news_keywords", "keywords", "parsely-tags"),
+    ]
     tags: dict[str, str] = {}
     for text in found:
         for tag in re.split(r"[,;|]", text):
@@ -121,7 +140,9 @@ def tags_of(head: Head, article: Node) -> tuple[str, ...]:
 
 def canonical_url(tree: HtmlElement, head: Head, url: str) -> str | None:
     for link in tree.iter("link"):
-        if "canonical" in (link.get("rel") or "").lower().split() and (found := absolute(url, link.get("href"))):
+        if "canonical" in (link.get("rel") or "").lower().split() and (
+            found := absolute(url, link.get("href"))
+        ):
             return found
     return absolute(url, head.first("og:url"))
 
@@ -138,7 +159,9 @@ def absolute(base: str, link: str | None) -> str | None:
 # ---------------------------------------------------------------- dates
 
 
-def published(tree: HtmlElement, head: Head, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
+def published(
+    tree: HtmlElement, head: Head, article: Node, page: tuple[str, datetime, str | None]
+) -> dates.Moment:
     """page: url, fetched_at, zone of what is written without one."""
     url, fetched_at, zone = page
 
@@ -166,7 +189,12 @@ def _times(tree: HtmlElement) -> list[str]:
     for element in tree.iter("time", "span", "div", "p", "abbr", "li"):
         named = " ".join(element.get(key) or "" for key in ("itemprop", "class", "pubdate", "id"))
         if element.tag == "time" or (len(element) == 0 and _DAY_CLASS.search(named)):
-            text = element.get("datetime") or element.get("title") or element.get("content") or shown_text(element)
+            text = (
+                element.get("datetime")
+                or element.get("title")
+                or element.get("content")
+                or shown_text(element)
+            )
             if 6 <= len(text) <= 60 and re.search(r"\d", text):
                 rank = 0 if "publi" in named.lower() else 1 if element.tag == "time" else 2
                 ranked.append((rank, text))

@@ -18,7 +18,9 @@ def _markup_words() -> dict[str, str]:
     """kind -> alternation of its words."""
     text = files("cleaning").joinpath("vocabulary", _MARKUP).read_text("utf-8")
     tables = tomllib.loads(text).items()
-    return {k: "|".join(re.escape(w).replace(r"\*", "[a-z0-9-]*") for w in table["words"]) for k, table in tables}
+    return {
+        k: "|".join(re.escape(w).replace(r"\*", "[a-z0-9-]*") for w in table["words"]) for k, table in tables
+    }
 
 
 @cache

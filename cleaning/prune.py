@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from cleaning import names, phrases
-from cleaning.measures import Size, measure, shown_text, unlinked_text
+from cleaning.characters import is_sentence
+from cleaning.measures import Size, shown_text, unlinked_text
 from cleaning.records import Removed
 
 if TYPE_CHECKING:
@@ -22,26 +23,31 @@ if TYPE_CHECKING:
 _MAX_SHARE = 0.25  # of the paragraph text, for general rules
 _MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
 _MAX_RECORD = 2000  # characters of one cut's text that are kept
-_BOXES = frozenset("div section aside ul ol p nav span a figure figcaption footer form header details table".split())
+_BOXES = frozenset(
+    "div section aside ul ol p nav span a figure figcaption footer form header details table".split()
+)
 _BLOCKS = frozenset("p div li h2 h3 h4 h5 h6 blockquote section aside".split())
+_CAPTIONS = frozenset("div span small em i td".split())  # no <p>: under pictures stand many of a story's own
+_MAX_CAPTION = 300  # characters
 _LISTS = frozenset({"ul", "ol", "dl"})
 _NESTING = frozenset("p div ul ol table section article blockquote figure h1 h2 h3 h4 h5 h6 li".split())
 
 
-def prune(tree: HtmlElement, outlet: Compiled) -> list[Removed]:
+def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -> list[Removed]:
     """Cuts from the tree in place: first what the outlet's rules name, then what general rules find."""
-    sizes = measure(tree)
     whole = _prose(sizes[tree], sizes[tree]) or 1
     removed: list[Removed] = []
     for element in outlet.cut(tree):
         if _prose(sizes.get(element, Size()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
             removed += _cut(element, "outlet", "outlet.cut")
     kept = _family(outlet.keep(tree))
+    gone: set[HtmlElement] = set()
     for element in list(tree.iter(etree.Element)):
         size = sizes.get(element)
-        if size is None or not size.text or element in kept or _prose(size, sizes[tree]) > _MAX_SHARE * whole:
+        if size is None or not size.text or element in kept or element in gone:
             continue
-        if verdict := _verdict(element, size):
+        if _prose(size, sizes[tree]) <= _MAX_SHARE * whole and (verdict := _verdict(element, size)):
+            gone.update(element.iter(etree.Element))
             removed += _cut(element, *verdict)
     return removed
 
@@ -60,6 +66,8 @@ def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
         kind = names.markup_kind(label)
         if kind and not names.names_standfirst(label):
             return kind, f"tree.name.{kind}"
+    if size.text <= _MAX_CAPTION and _is_caption(element):
+        return "caption", "tree.under-picture"
     if not size.links:
         return None
     if tag in _LISTS and len(element) > 1 and size.linked > 0.6 * size.text:
@@ -69,18 +77,51 @@ def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
     return None
 
 
+def _is_caption(element: HtmlElement) -> bool:
+    """A small text right under a picture that stands alone, or with nothing but the picture in its box."""
+    if (
+        element.tag not in _CAPTIONS
+        or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None
+    ):
+        return False
+    above = element.getprevious()
+    while above is not None and above.tag == "br" and not (above.tail or "").strip():
+        above = above.getprevious()
+    if above is None or (above.tail or "").strip():
+        return False
+    pictured = above.tag in ("img", "picture") or (
+        next(above.iter("img", "picture"), None) is not None and not shown_text(above)
+    )
+    return pictured and bool(shown_text(element)) and not is_sentence(shown_text(element))
+
+
 def _pointer(element: HtmlElement, size: Size) -> tuple[str, str] | None:
     """A block that only points elsewhere: cards, a link alone, a label and a link."""
     if size.links > 2 and size.linked > 0.75 * size.text and element.tag != "li":
         return "related", "tree.cards"
     if any(child.tag in _NESTING for child in element.iterdescendants(etree.Element)) and size.links > 1:
         return None
-    if element.tag != "li" and size.linked >= 0.95 * size.text and size.text > 12:
+    if (
+        element.tag != "li"
+        and size.linked >= 0.95 * size.text
+        and size.text > 20
+        and not _heads_prose(element)
+    ):
         return "related", "tree.link-alone"
+    if size.linked < 20:  # a name, a handle, a source
+        return None
     label = unlinked_text(element)
-    if len(label) <= 40 and (label.endswith((":", "|", "»", ">", "→")) or phrases.opens(label) or phrases.whole(label)):
+    if len(label) <= 40 and (
+        label.endswith((":", "|", "»", ">", "→")) or phrases.opens(label) or phrases.whole(label)
+    ):
         return "related", "tree.label-link"
     return None
+
+
+def _heads_prose(element: HtmlElement) -> bool:
+    """A heading that is a link and has a paragraph under it is a subhead."""
+    below = element.getnext()
+    return element.tag[0] == "h" and below is not None and below.tag == "p" and len(unlinked_text(below)) > 80
 
 
 def _family(elements: list[HtmlElement]) -> set[HtmlElement]:

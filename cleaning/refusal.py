@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from cleaning.linked_data import Node
 
 _FEWEST_WORDS = 15
-_STUB_WORDS = 90  # a teaser before a paywall
-_STORY_WORDS = 150  # as much text is a story
+_STUB_WORDS = 50  # a teaser before a paywall
+STORY_WORDS = 150  # as much text is a story
+_SLUG = re.compile(r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d")  # the address of a story
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,14 @@ class Evidence:
     links: int  # how many links stand in the page
     linked: float  # share of the shown text that stands in links, 0 to 1
     paywall: bool | None
-    pictures: int
+    captions: int  # words under pictures, where there are four pictures or more
     players: int
 
 
 def check(page: Evidence) -> None:
     """Raises NoArticle for what is none; order: from what the page says to how it looks."""
     words = word_count(page.text)
-    if words >= _STORY_WORDS and not _is_front(page):
+    if words >= STORY_WORDS and not _is_front(page):
         return
     wall = refusal_words.wall(page.title, page.shown if word_count(page.shown) < 400 else page.text)
     if wall:
@@ -53,20 +54,25 @@ def check(page: Evidence) -> None:
         raise NoArticle("listing", f"{page.links} links, {page.linked:.0%} of the text")
     kinds = " ".join(linked_data.type_of(node) for node in page.nodes)
     told = bool(linked_data.articles(page.nodes))
-    if words < 60 and not told and (page.og_type.startswith("video") or "VideoObject" in kinds) and page.players:
+    if (
+        words < 60
+        and not told
+        and (page.og_type.startswith("video") or "VideoObject" in kinds)
+        and page.players
+    ):
         raise NoArticle("video", f"a player and {words} words")
-    if words < 60 and (re.search(r"ImageGallery|MediaGallery", kinds) or (page.pictures >= 8 and not told)):
-        raise NoArticle("gallery", f"{page.pictures} pictures and {words} words")
+    if words < 60 and (re.search(r"ImageGallery|MediaGallery", kinds) or page.captions > words):
+        raise NoArticle("gallery", f"{page.captions} words under pictures and {words} beside them")
     if words < _FEWEST_WORDS:
         raise NoArticle("too_short", f"{words} words")
 
 
 def _is_front(page: Evidence) -> bool:
     """A front, section or tag page: it does not call itself an article, and it is made of links."""
-    if linked_data.articles(page.nodes) or page.og_type == "article":
+    path = urlsplit(page.url).path.strip("/")
+    if linked_data.articles(page.nodes) or page.og_type == "article" or _SLUG.search(path):
         return False
     kinds = " ".join(linked_data.type_of(node) for node in page.nodes)
     if re.search(r"CollectionPage|SearchResultsPage", kinds) and page.linked > 0.4:
         return True
-    bare = urlsplit(page.url).path.strip("/") == "" and bool(urlsplit(page.url).hostname)
-    return page.links >= 20 and page.linked > (0.5 if bare else 0.75) and word_count(page.text) < 400
+    return page.links >= 20 and page.linked > (0.75 if path else 0.5) and word_count(page.text) < 400

@@ -48,7 +48,9 @@ def check_rules(rules: Rules) -> list[tuple[str, str]]:
     problems = [("cut", message) for text in rules.cut if (message := _selector_problem(text))]
     problems += [("keep", message) for text in rules.keep if (message := _selector_problem(text))]
     problems += [("lines", message) for text in rules.lines if (message := _pattern_problem(text))]
-    problems += [("ends", f"{text!r}: expected at least three letters") for text in rules.ends if len(text.strip()) < 3]
+    problems += [
+        ("ends", f"{text!r}: expected at least three letters") for text in rules.ends if len(text.strip()) < 3
+    ]
     return problems
 
 
@@ -71,7 +73,11 @@ def _pattern_problem(text: str) -> str | None:
         return f"{text!r} is no regular expression: {error}"
     if pattern.search(""):
         return f"{text!r} would match every line"
-    return f"{text!r} may take for ever on some lines: a repeat inside a repeat" if _NESTED.search(text) else None
+    return (
+        f"{text!r} may take for ever on some lines: a repeat inside a repeat"
+        if _NESTED.search(text)
+        else None
+    )
 
 
 # (a+)+ and its like: the time doubles with every letter of a line that does not match

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lxml import etree
+
 from cleaning import linked_data, phrases
-from cleaning.characters import fold, word_count
+from cleaning.characters import fold, phrase, word_count
 from cleaning.measures import shown_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from lxml.html import HtmlElement
 
@@ -22,7 +24,9 @@ _MOST_WORDS = 250  # of one notice
 _MOST_NOTICES = 4
 _MARK = re.compile(r"©|\(c\) ?20\d\d|copyright", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_OUTSIDE = frozenset({"script", "style", "noscript", "template", "figure", "figcaption", "title", "head", "button"})
+_OUTSIDE = frozenset(
+    {"script", "style", "noscript", "template", "figure", "figcaption", "title", "head", "button"}
+)
 _AGENCIES = r"Reuters|AP|The Associated Press|Associated Press|AFP|dpa|DPA|EFE|ANSA|PTI|IANS|ANI|Xinhua|TASS|Interfax(?:-Ukraine)?|Ukrinform|Bloomberg|UPI|PAP|MTI|APA|SDA|Keystone-SDA|Belga|ANP|TT|NTB|Ritzau|STT|Lusa|Europa Press|PA|PA Media|AAP|Kyodo|Yonhap|CNA"
 # CITY, 3 May (Reuters) -   at the head of a first paragraph
 _DATELINE = re.compile(rf"^.{{0,80}}?\((?P<agency>(?:{_AGENCIES})(?:/(?:{_AGENCIES}))*)\)\s*[-–—:]")
@@ -45,15 +49,17 @@ class Notices:
 
 def notices(tree: HtmlElement) -> Notices:
     """Reads the whole page, furniture included: rights stand in footers."""
+    texts = [(element, text) for element, text in _texts(tree) if len(text) > 7]
+    page = "\n".join(text for _, text in texts)
+    told = phrases.occurring(page, "rights")
+    made = phrases.occurring(page, "ai-disclaimer")
     rights: dict[str, str] = {}
     disclosures: dict[str, str] = {}
-    for element, text in _texts(tree):
-        if len(text) < 8:
-            continue
-        if _MARK.search(text) or (len(text) > 30 and _speaks_of_rights(text)):
-            _keep(rights, element, _speaks_of_rights)
-        elif phrases.disclosure(text):
-            _keep(disclosures, element, lambda t: phrases.disclosure(t) is not None)
+    for element, text in texts:
+        if _MARK.search(text) or (told and _holds(text, told)):
+            _keep(rights, element, lambda shown: _YEAR.search(shown) is not None or _holds(shown, told))
+        elif made and _holds(text, made):
+            _keep(disclosures, element, lambda shown: phrases.disclosure(shown) is not None)
     return Notices("\n".join(list(rights.values())[:_MOST_NOTICES]) or None, _disclosed(disclosures.values()))
 
 
@@ -80,9 +86,9 @@ def paywall(nodes: list[Node]) -> bool | None:
     return None
 
 
-def _texts(tree: HtmlElement) -> Iterable[tuple[HtmlElement, str]]:
+def _texts(tree: HtmlElement) -> Iterator[tuple[HtmlElement, str]]:
     """(element, its text or a text right after a child) of everything that is shown outside pictures."""
-    for element in tree.iter():
+    for element in tree.iter(etree.Element):
         if element.tag in _OUTSIDE:
             continue
         if element.text:
@@ -92,16 +98,16 @@ def _texts(tree: HtmlElement) -> Iterable[tuple[HtmlElement, str]]:
                 yield element, child.tail
 
 
-def _speaks_of_rights(text: str) -> bool:
-    found = phrases.holds(text) or phrases.opens(text)
-    return (found is not None and found.kind == "rights") or bool(_MARK.search(text) and _YEAR.search(text))
+def _holds(text: str, wanted: tuple[str, ...]) -> bool:
+    text = phrase(text)
+    return any(words in text for words in wanted)
 
 
-def _keep(found: dict[str, str], element: HtmlElement, wanted: object) -> None:
+def _keep(found: dict[str, str], element: HtmlElement, wanted: Callable[[str], bool]) -> None:
     if any(outer.tag in _OUTSIDE for outer in element.iterancestors()):
         return
     text = shown_text(element)
-    if callable(wanted) and wanted(text) and word_count(text) <= _MOST_WORDS:
+    if wanted(text) and word_count(text) <= _MOST_WORDS:
         found.setdefault(fold(text), text)
 
 

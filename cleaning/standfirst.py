@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FEWEST_WORDS = 4
 _MOST_WORDS = 90
+_FEW_PARAGRAPHS = 3  # below as many the story has begun: what is called "lead" there is a teaser
+_PARAGRAPH_WORDS = 20
 _BLOCKS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
 _APART = frozenset("a li aside nav footer figure figcaption form button table".split())
 _NESTED = frozenset("p div h1 h2 h3 h4 ul ol section article figure table".split())
@@ -27,10 +29,17 @@ _SAME = 60  # folded characters: two texts that share as many from the start are
 
 def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
     """The first block that is called a standfirst, or shows one of the descriptions apart from the story."""
-    keys = [key for text in descriptions if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _FEWEST_WORDS]
+    keys = [
+        key
+        for text in descriptions
+        if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _FEWEST_WORDS
+    ]
     named: str | None = None
+    paragraphs = 0
     for element in _candidates(tree):
         text = shown_text(element)
+        if paragraphs == _FEW_PARAGRAPHS:
+            break
         if not _FEWEST_WORDS <= word_count(text) <= _MOST_WORDS:
             continue
         described = _is_any(fold(text), keys)
@@ -39,6 +48,7 @@ def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
             return text
         if called and not named and not described:
             named = text
+        paragraphs += element.tag == "p" and not called and word_count(text) >= _PARAGRAPH_WORDS
     return named
 
 
@@ -49,7 +59,11 @@ def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
     for element in tree.iter("h1", *_BLOCKS):
         if element is headline:
             started = True
-        elif started and element.tag != "h1" and not any(child.tag in _NESTED for child in element.iterdescendants()):
+        elif (
+            started
+            and element.tag != "h1"
+            and not any(child.tag in _NESTED for child in element.iterdescendants())
+        ):
             if not any(outer.tag in _APART for outer in element.iterancestors()):
                 yield element
 
@@ -58,12 +72,19 @@ def _first_paragraph(element: HtmlElement) -> bool:
     """The block is one of the story's paragraphs: paragraphs of the same make follow it."""
     if element.tag not in ("p", "div"):
         return False
-    after = (s for s in element.itersiblings() if s.tag == element.tag and s.get("class") == element.get("class"))
-    return sum(word_count(shown_text(sibling)) >= 15 for _, sibling in zip(range(4), after, strict=False)) >= 2
+    after = (
+        s for s in element.itersiblings() if s.tag == element.tag and s.get("class") == element.get("class")
+    )
+    return (
+        sum(word_count(shown_text(sibling)) >= 15 for _, sibling in zip(range(4), after, strict=False)) >= 2
+    )
 
 
 def _is_any(key: str, wanted: list[str]) -> bool:
-    return any(key == w or (len(w) >= _SAME and key.startswith(w)) or (len(key) >= _SAME and w.startswith(key)) for w in wanted)
+    return any(
+        key == w or (len(w) >= _SAME and key.startswith(w)) or (len(key) >= _SAME and w.startswith(key))
+        for w in wanted
+    )
 
 
 def _label(element: HtmlElement) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sys
 from typing import Any
 
 from scrapy.crawler import Crawler
@@ -90,10 +89,9 @@ class Accounts:
             yield f"{without} candidates have no outcome"
         if sources and all(s["error"] for s in sources.values()):
             yield "no source answered"
+        candidates = self.stats.get_value("candidates", 0)
+        if candidates and self.stats.get_value("unreachable", 0) == candidates:
+            yield "no candidate answered"
         if errors := self._spider_errors():
             yield f"{errors} errors in the spider"
 
-
-def say(message: str) -> None:
-    """One line for people, on standard error."""
-    print(message, file=sys.stderr)

@@ -62,7 +62,9 @@ class CandidateSpider(Spider):
             response = failure.value.response  # type: ignore[union-attr]  # checked above
             yield from self.parse_page(response, **request.cb_kwargs)
         else:
-            yield _reject(request, self._why(failure, request), failure.getErrorMessage())  # type: ignore[no-untyped-call]
+            why = self._why(failure, request)
+            self._count(why)
+            yield _reject(request, why, failure.getErrorMessage())  # type: ignore[no-untyped-call]
 
     def _why(self, failure: Failure, request: Request) -> Reason:
         stats = self.crawler.stats

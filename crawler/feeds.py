@@ -28,9 +28,9 @@ def entries(body: bytes, url: str) -> list[Entry]:
     """The feed's entries, newest first; those without a date keep their place behind the dated. At most
     MAX_ENTRIES. Raises NotAFeed."""
     found: Any = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
-    if not found.entries and (found.bozo or not found.version):
-        raise NotAFeed(str(found.get("bozo_exception") or "neither RSS nor Atom"))
     read = [Entry(urljoin(url, e.link), _date(e)) for e in found.entries[:MAX_ENTRIES] if e.get("link")]
+    if not read and (found.bozo or not found.get("version")):
+        raise NotAFeed(str(found.get("bozo_exception") or "neither RSS nor Atom"))
     return sorted(read, key=lambda e: -e.published_at.timestamp() if e.published_at else 0.0)
 
 

@@ -87,7 +87,9 @@ class OutletSpider(CandidateSpider):
             yield request
 
     def dead_source(self, failure: Failure) -> None:
-        self._dead(failure.request.cb_kwargs["source"], failure.getErrorMessage())  # type: ignore[attr-defined, no-untyped-call]
+        source: str = failure.request.cb_kwargs["source"]  # type: ignore[attr-defined]  # set by Scrapy
+        answered = getattr(failure.value, "response", None)
+        self._dead(source, f"answered {answered.status}" if answered is not None else failure.getErrorMessage())  # type: ignore[no-untyped-call]
 
     def _dead(self, source: str, why: str) -> None:
         """Counted and named; the other sources go on."""

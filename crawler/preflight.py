@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
 from scrapy import Spider
+from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
+from scrapy.spiderloader import get_spider_loader
 
 from cleaning import host_of
+from crawler.addon import Pressline
 from crawler.contact import contact_problem, public
 from crawler.resolver import networks
 from lake.store import LakeConfigError, LakeError, open_store
@@ -25,10 +29,15 @@ class Refused(Exception):
         self.exit_code = exit_code
 
 
-def preflight(settings: BaseSettings, spider: type[Spider], arguments: dict[str, Any]) -> None:
-    """Raises Refused, or UsageError where the spider's own arguments are wrong."""
+def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
+    """args: the spider's name; arguments: what -a gave it. Raises Refused."""
+    Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
+    spider = _spider(settings, args)
     _configured(settings)
-    hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
+    try:
+        hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
+    except UsageError as error:
+        raise Refused(str(error), 2) from error
     open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), open_to):
         raise Refused(problem, 2)
@@ -38,6 +47,18 @@ def preflight(settings: BaseSettings, spider: type[Spider], arguments: dict[str,
         raise Refused(str(error), 2) from error
     except LakeError as error:
         raise Refused(str(error), 1) from error
+
+
+def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
+    if len(args) != 1:
+        raise Refused("expected one spider: scrapy crawl NAME; `scrapy list` names them", 2)
+    loader = get_spider_loader(settings)
+    names = loader.list()
+    if args[0] not in names:
+        guess = get_close_matches(args[0], names, 1)
+        hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
+        raise Refused(f"no outlet or spider is called {args[0]!r}; {hint}", 2)
+    return loader.load(args[0])
 
 
 def _configured(settings: BaseSettings) -> None:

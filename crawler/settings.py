@@ -29,7 +29,6 @@ FLUSH_AGE_S = 300.0  # or when the oldest has waited so long
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "pressline"
 DOWNLOAD_DELAY = 1.0  # an outlet's file may say otherwise
-RANDOMIZE_DOWNLOAD_DELAY = True
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True

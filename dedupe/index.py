@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from dedupe.boilerplate import Boilerplate
 from dedupe.records import Document, Link, Verdict
 from dedupe.relation import MERGING, Page, compare, page_of
 from dedupe.scheme import SCHEME, SchemeMismatch
-from dedupe.signature import Signature
+from dedupe.signature import FIRST_POSTING, Signature, posting_keys
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BUCKET_ROWS = 64  # a band key met more often (a phrase of the trade, a template) finds nothing anyway
-CANDIDATES = 64  # verified per document, those with most bands in common first
+BUCKET_ROWS = 32  # a key met more often (a phrase of the trade, a template) finds nothing anyway
+CANDIDATES = 32  # verified per document, those with most keys in common first
 EQUALS = 8  # word-for-word equal documents looked at: the earliest
 UNDATED = 2**63 - 1  # sorts after every date, and lets the index serve the order
 
@@ -39,12 +38,12 @@ CREATE TABLE IF NOT EXISTS dedupe_documents (
 );
 CREATE INDEX IF NOT EXISTS dedupe_documents_digest ON dedupe_documents (digest, published, id);
 CREATE INDEX IF NOT EXISTS dedupe_documents_outlet ON dedupe_documents (outlet, seq);
-CREATE TABLE IF NOT EXISTS dedupe_bands (
+CREATE TABLE IF NOT EXISTS dedupe_keys (
     key INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     PRIMARY KEY (key, seq)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dedupe_full_bands (
+CREATE TABLE IF NOT EXISTS dedupe_full_keys (
     key INTEGER PRIMARY KEY,
     refused INTEGER NOT NULL -- rows that found the bucket full
 );
@@ -63,14 +62,11 @@ class Index:
         """Creates missing tables; raises SchemeMismatch if the stored signatures follow another scheme."""
         self._connection = connection
         self._boilerplate = Boilerplate(connection)
-        for statement in (TABLES + boilerplate.TABLES).split(";\n"):
-            connection.execute(statement)  # executescript would commit
-        connection.execute(
-            "INSERT INTO dedupe_scheme SELECT ? WHERE NOT EXISTS (SELECT 1 FROM dedupe_scheme)", (SCHEME,)
-        )
-        (found,) = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
-        if found != SCHEME:
-            raise SchemeMismatch("index", found)
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dedupe_scheme'").fetchone():
+            self._create()  # only then: opening an index for reading takes no lock
+        row = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
+        if row is None or row[0] != SCHEME:
+            raise SchemeMismatch("index", row[0] if row else "none")
 
     def __len__(self) -> int:
         (count,) = self._connection.execute("SELECT count(*) FROM dedupe_documents").fetchone()
@@ -78,9 +74,9 @@ class Index:
 
     @property
     def refused(self) -> int:
-        """Band entries that a full bucket did not take."""
+        """Key entries that a full bucket did not take."""
         (count,) = self._connection.execute(
-            "SELECT coalesce(sum(refused), 0) FROM dedupe_full_bands"
+            "SELECT coalesce(sum(refused), 0) FROM dedupe_full_keys"
         ).fetchone()
         return int(count)
 
@@ -119,7 +115,7 @@ class Index:
             ),
         ).lastrowid
         assert seq is not None
-        self._fill(signature.band_keys(), seq)
+        self._fill(signature.keys(), seq)
         self._boilerplate.count(document.outlet)
 
     def remove(self, id: str) -> None:
@@ -130,9 +126,16 @@ class Index:
         if row is None:
             return
         seq, data = row
-        keys = Signature.from_bytes(data).band_keys()
+        keys = Signature.from_bytes(data).keys()
         self._connection.executemany(
-            "DELETE FROM dedupe_bands WHERE key = ? AND seq = ?", ((key, seq) for key in keys)
+            "DELETE FROM dedupe_keys WHERE key = ? AND seq = ?", ((key, seq) for key in keys)
+        )
+
+    def _create(self) -> None:
+        for statement in (TABLES + boilerplate.TABLES).split(";\n"):
+            self._connection.execute(statement)  # executescript would commit
+        self._connection.execute(
+            "INSERT INTO dedupe_scheme SELECT ? WHERE NOT EXISTS (SELECT 1 FROM dedupe_scheme)", (SCHEME,)
         )
 
     def _links(self, document: Document, signature: Signature) -> tuple[Link, ...]:
@@ -141,25 +144,27 @@ class Index:
         known = {document.outlet: self._boilerplate.of(document.outlet)}
         new = page_of(document.outlet, signature, known[document.outlet])
         found = []
-        for id, published, story_id, old in self._pages(self._candidates(signature), known):
+        for id, published, story_id, old in self._pages(self._candidates(new), known):
             finding = compare(new, old) if id != document.id else None
             if finding:
                 link = Link(id, story_id, finding.relation, finding.jaccard, finding.containment)
                 found.append((finding.relation not in MERGING, -finding.containment, published, id, link))
         return tuple(entry[-1] for entry in sorted(found, key=lambda entry: entry[:-1]))
 
-    def _candidates(self, signature: Signature) -> list[int]:
-        """Rows with equal words, then those that share most bands."""
+    def _candidates(self, new: Page) -> list[int]:
+        """Rows with equal words, then those that share a band or two postings, the most first."""
         equal = self._connection.execute(
             "SELECT seq FROM dedupe_documents WHERE digest = ? ORDER BY published, id LIMIT ?",
-            (signature.digest, EQUALS),
+            (new.signature.digest, EQUALS),
         )
         rows = [seq for (seq,) in equal]
-        keys = signature.band_keys()
-        shared = self._connection.execute(f"SELECT seq FROM dedupe_bands WHERE key IN ({_marks(keys)})", keys)
-        met = Counter(seq for (seq,) in shared)
-        nearest = sorted(met, key=lambda seq: (-met[seq], seq))[:CANDIDATES]
-        return list(dict.fromkeys(rows + nearest))
+        keys = new.signature.band_keys() + posting_keys(new.body)  # boilerplate would find its whole outlet
+        nearest = self._connection.execute(
+            f"SELECT seq, sum(1 + (key < ?)) AS shared FROM dedupe_keys WHERE key IN ({_marks(keys)})"
+            " GROUP BY seq HAVING shared > 1 ORDER BY shared DESC, seq LIMIT ?",
+            (FIRST_POSTING, *keys, CANDIDATES),
+        )
+        return list(dict.fromkeys(rows + [seq for seq, _ in nearest]))
 
     def _pages(
         self, rows: list[int], known: dict[str, NDArray[np.uint32]]
@@ -174,17 +179,17 @@ class Index:
     def _fill(self, keys: list[int], seq: int) -> None:
         """A full bucket takes no more rows: it would cost every later document and find nothing."""
         full = self._connection.execute(
-            f"SELECT key FROM dedupe_bands WHERE key IN ({_marks(keys)}) GROUP BY key HAVING count(*) >= ?",
+            f"SELECT key FROM dedupe_keys WHERE key IN ({_marks(keys)}) GROUP BY key HAVING count(*) >= ?",
             (*keys, BUCKET_ROWS),
         ).fetchall()
         self._connection.executemany(
-            "INSERT INTO dedupe_full_bands VALUES (?, 1)"
+            "INSERT INTO dedupe_full_keys VALUES (?, 1)"
             " ON CONFLICT (key) DO UPDATE SET refused = refused + 1",
             full,
         )
         refused = {key for (key,) in full}
         self._connection.executemany(
-            "INSERT INTO dedupe_bands VALUES (?, ?)", [(key, seq) for key in keys if key not in refused]
+            "INSERT INTO dedupe_keys VALUES (?, ?)", [(key, seq) for key in keys if key not in refused]
         )
 
 

@@ -51,8 +51,11 @@ class Page:
 
     outlet: str
     signature: Signature
+    boilerplate: NDArray[np.uint32]  # ascending: shingles that say nothing about a story of this outlet
     body: Sketch
-    lead: Sketch
+
+    def lead(self) -> Sketch:
+        return self.signature.lead_sketch().without(self.boilerplate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,7 @@ class Finding:
 
 
 def page_of(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
-    """`boilerplate` ascending: shingles that say nothing about a story of this outlet."""
-    return Page(
-        outlet,
-        signature,
-        signature.body_sketch().without(boilerplate),
-        signature.lead_sketch().without(boilerplate),
-    )
+    return Page(outlet, signature, boilerplate, signature.body_sketch().without(boilerplate))
 
 
 def compare(new: Page, old: Page) -> Finding | None:
@@ -105,7 +102,7 @@ def is_version(new: Page, old: Page) -> bool:
 def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
     if not _enough(shared) or shared.jaccard < REWORKED_JACCARD:
         return False
-    if shared.jaccard < UPDATE_JACCARD and overlap(new.lead, old.lead).containment < REWORKED_LEAD:
+    if shared.jaccard < UPDATE_JACCARD and overlap(new.lead(), old.lead()).containment < REWORKED_LEAD:
         return False
     return not (
         figures_differ(new.signature, old.signature, FIGURES_SHARED)
@@ -114,7 +111,9 @@ def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
 
 
 def _copy_relation(new: Page, old: Page, shared: Overlap) -> Relation | None:
-    if not _enough(shared) or not _is_copy(shared, overlap(new.lead, old.lead)):
+    if not _enough(shared) or shared.containment < HEAD_CONTAINMENT:  # the least that any rule asks for
+        return None
+    if not _is_copy(shared, overlap(new.lead(), old.lead())):
         return None
     if _is_chain_template(new.signature, old.signature):
         return None

@@ -10,8 +10,9 @@ VERSION = 1  # of the arithmetic in tokens, sketch and signature: raise it with 
 SEED = 1
 SHINGLE_TOKENS = 3
 LEAD_TOKENS = 120
-BANDS, ROWS = 42, 3  # for the body, and again for the lead
+BANDS, ROWS = 20, 3  # for the body, and again for the lead
 SKETCH_HASHES = 1024
+POSTING_SHARE, POSTINGS = 16, 64  # one shingle in 16, at most 64 of a text
 FIGURE_HASHES = 128  # numbers, and particulars
 
 # datasketch's values changed between its first and second major version without a trace in the values:
@@ -19,7 +20,8 @@ FIGURE_HASHES = 128  # numbers, and particulars
 SCHEME = (
     f"v{VERSION};datasketch-{version('datasketch').split('.')[0]}-affine32;seed={SEED};hash=xxh3_64;"
     f"tokens=nfkc-casefold-words-or-spaceless-characters;shingle={SHINGLE_TOKENS};lead={LEAD_TOKENS};"
-    f"bands={BANDS}x{ROWS}+{BANDS}x{ROWS};sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
+    f"bands={BANDS}x{ROWS}+{BANDS}x{ROWS};postings=1/{POSTING_SHARE}<={POSTINGS};"
+    f"sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
 )
 SCHEME_TAG = xxhash.xxh32_digest(SCHEME.encode())  # 4 bytes: opens every stored signature
 

@@ -14,6 +14,8 @@ from dedupe.scheme import (
     BANDS,
     FIGURE_HASHES,
     LEAD_TOKENS,
+    POSTING_SHARE,
+    POSTINGS,
     ROWS,
     SCHEME_TAG,
     SEED,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPARABLE_SHINGLES = 5  # a shorter text ("Watch the video") says nothing about its story
+FIRST_POSTING = 2 * BANDS << 32  # posting keys stand above all band keys
+BATCH = 1 << 14  # datasketch holds one row of permutations per hash: a text of 10 MB would take 400 MB
 NAMES_SHARE = 0.25  # of all tokens; English news has about 0.15, German 0.35
 _HEAD = struct.Struct("<4s16sIIIIIHHHH")
 
@@ -70,6 +74,10 @@ class Signature:
         """The band's number stands above the 32 bits of its hash: bands never meet one another."""
         keys = _array(self.bands).astype(np.int64)
         return (keys + (np.arange(len(keys), dtype=np.int64) << 32)).tolist()  # type: ignore[no-any-return]
+
+    def keys(self) -> list[int]:
+        """Under which an index files the text."""
+        return self.band_keys() + posting_keys(self.body_sketch()) if self.comparable else []
 
     def to_bytes(self) -> bytes:
         """Header, body, lead, bands, numbers, particulars; a limit of 2**32 is written as 0."""
@@ -153,6 +161,12 @@ def sign(text: str) -> Signature:
     )
 
 
+def posting_keys(body: Sketch) -> list[int]:
+    """One shingle in POSTING_SHARE, the same ones in every text: they find a text inside a longer one."""
+    rare = body.below(WHOLE // POSTING_SHARE)[:POSTINGS]
+    return (rare.astype(np.int64) + FIRST_POSTING).tolist()  # type: ignore[no-any-return]
+
+
 def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
     """What a template page fills in: figures and names, each with the word before it.
 
@@ -177,7 +191,8 @@ def _empty_minhash() -> MinHash:
 
 def _bands(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     minhash = _empty_minhash().copy()
-    minhash.update_batch(hashes.tolist())
+    for start in range(0, len(hashes), BATCH):
+        minhash.update_batch(hashes[start : start + BATCH].tolist())
     rows = minhash.hashvalues.reshape(BANDS, ROWS).astype(np.uint64)
     key = np.zeros(BANDS, np.uint64)
     for row in range(ROWS):

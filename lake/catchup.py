@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from cleaning import RawPage, Rules
-from dedupe import SchemeMismatch
+from dedupe import SchemeMismatch, Signature, sign
 from lake import parts
-from lake.index import ForeignIndex, Index, discard, open_index
+from lake.parts import Part
+from lake.index import Index, discard, open_index
 from lake.records import TABLES, Table
 from lake.refining import refine
 from lake.run import Run, is_alive
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 # a run of another machine counts as dead after this long without a record
 FOREIGN_RUN_DEAD_AFTER = timedelta(hours=24)
+# a request that was under way at a process's death may reach the store this much later
+_LATEST_ARRIVAL = timedelta(minutes=15)
+_TRIES = 4
 _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
 ]  # fmt: skip
@@ -42,11 +46,8 @@ def catch_up(store: Store, path: Path) -> Index:
         index.close()
         discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
         index = open_index(path)
-    try:
-        for run_id in sorted(finished - index.run_ids()):
-            _learn_run(store, index, run_id)
-    except SchemeMismatch as error:
-        raise ForeignIndex(f"{store.uri}: {error}") from error
+    for run_id in sorted(finished - index.run_ids()):
+        _learn_run(store, index, run_id)
     return index
 
 
@@ -72,10 +73,25 @@ def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) 
     for table, key in sorted(keys, key=lambda k: (_seq(k[1]), TABLES.index(k[0]))):
         if table == "raw":
             continue
-        for values in parts.read(store, key, _REJECT_COLUMNS if table == "rejects" else _STORY_COLUMNS):
+        for values in _rows_to_learn(store, table, key):
             index.learn(values)
             seen.add(values["id"])
     return seen
+
+
+def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
+    """The columns that the index wants; texts signed by another scheme are signed anew."""
+    if table == "rejects":
+        return parts.read(store, key, _REJECT_COLUMNS)
+    rows = parts.read(store, key, _STORY_COLUMNS)
+    try:
+        for values in rows:
+            Signature.from_bytes(values["signature"])
+    except SchemeMismatch:
+        rows = parts.read(store, key, [*_STORY_COLUMNS, "text"])
+        for values in rows:
+            values["signature"] = sign(values.pop("text")).to_bytes()
+    return rows
 
 
 def _seq(key: str) -> int:
@@ -106,36 +122,59 @@ def _is_dead(store: Store, locks: Path, run_id: str) -> bool:
 
 
 def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run | None:
+    """None where another process finished it first."""
+    for _ in range(_TRIES):
+        try:
+            return _try_to_finish(store, index, run_id, rules_of)
+        except PartExists:  # the dead run's last request arrived late, or another process is at the same work
+            with index.transaction():
+                index.drop_pending(run_id)
+            if run_id in _run_ids(store, ".json"):
+                _learn_run(store, index, run_id)
+                return None
+    log.warning("run %s cannot be finished yet; the next start tries again", run_id)
+    return None
+
+
+def _try_to_finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run:
+    """Bring the flush that was under way to its end.
+
+    Every name that the dead run may still be writing is taken, if need be by a part without rows: a request that
+    was on its way when the process died can reach the store after us, and must find the name occupied."""
     keys = _parts_of(store, run_id)
     with index.transaction():
         index.drop_pending(run_id)
         done = _learn_parts(store, index, keys)
-    run = Run(store, index, run_id, first_seq=max((_seq(k) for _, k in keys), default=-1) + 1)
-    for table, key in keys:
-        if table == "raw":
-            for values in parts.read(store, key):
-                if values["id"] not in done:
-                    page: RawPage = restore(RawPage, values)
-                    run.add(refine(page, rules_of(page.outlet)))
+    last = max((_seq(k) for _, k in keys), default=-1)
+    run = Run(store, index, run_id, first_seq=max(last, 0))
+    run.parts = [parts.describe(store, table, key) for table, key in keys]
+    landed_at = datetime.now(UTC)
+    for key in (k for table, k in keys if table == "raw"):
+        for values in parts.read(store, key):
+            landed_at = values["landed_at"]  # of the last flush, in the end
+            if values["id"] not in done:
+                page: RawPage = restore(RawPage, values)
+                run.add(refine(page, rules_of(page.outlet)))
+    batch = run.cut(landed_at)
+    rows = batch.tables if batch else {}
+    there = {table for table, key in keys if _seq(key) == last}
+    written: list[Part] = []
+    if there:
+        completing = {t: rows.get(t, []) for t in TABLES if t not in there}
+        written += parts.write(store, completing, run_id, last, landed_at, empty=True)
+    left: dict[Table, list[dict[str, Any]]] = {t: rows[t] for t in rows if t in there and t != "raw"}
+    for values in (v for of_table in left.values() for v in of_table):
+        values["seq"] = last + 1
+    now = datetime.now(UTC)
+    for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
+        written += parts.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
+    written += parts.write(store, left, run_id, last + 1, landed_at)
+    if batch:
+        run.landed(batch, written)
     recovered = sum(run.counts[t] for t in TABLES)
-    try:
-        _flush_outcomes(run)
-        run.parts = [parts.describe(store, table, key) for table, key in keys] + run.parts
-        run.finish("recovered", {"recovered_rows": recovered})
-    except PartExists:  # another process is finishing the same run: its record is as good
-        log.warning("run %s is being recovered by another process", run_id)
-        with index.transaction():
-            index.drop_pending(run_id)
-        return None
+    run.finish("recovered", {"recovered_rows": recovered})
     log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
     return run
-
-
-def _flush_outcomes(run: Run) -> None:
-    """Land what was missing; the pages themselves stand in raw already."""
-    if batch := run.cut():
-        batch.tables.pop("raw", None)
-        run.landed(batch, run.write(batch))
 
 
 def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:

@@ -66,6 +66,7 @@ class Index:
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
+        self._db.execute("PRAGMA cache_size = -65536")  # KiB: the band table is read at random
         self._db.executescript(_TABLES)
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()

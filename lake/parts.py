@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,11 +51,20 @@ def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) 
     return sink.getvalue()
 
 
-def write(store: Store, tables: dict[Table, list[dict[str, Any]]], run_id: str, seq: int, landed_at: datetime) -> list[Part]:
-    """Land one flush: every table that has rows, in the order of TABLES."""
+def write(
+    store: Store,
+    tables: Mapping[Table, list[dict[str, Any]]],
+    run_id: str,
+    seq: int,
+    landed_at: datetime,
+    *,
+    empty: bool = False,
+) -> list[Part]:
+    """Land one flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one."""
     parts = []
     for table in TABLES:
-        if rows := tables.get(table):
+        rows = tables.get(table)
+        if rows or (empty and rows is not None):
             data, key = encode(table, rows, run_id, seq), part_key(table, run_id, seq, landed_at)
             store.put_new(key, data)
             parts.append(Part(table, key, seq, len(rows), len(data), digest(data)))

@@ -131,11 +131,11 @@ class Run:
         age_s = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         return self._buffer.rows, self._buffer.bytes, age_s
 
-    def cut(self) -> Batch | None:
-        """Take what is waiting; later rows go to the next part."""
+    def cut(self, landed_at: datetime | None = None) -> Batch | None:
+        """Take what is waiting; later rows go to the next part. landed_at: now, unless an old flush is completed."""
         if not self._buffer.rows:
             return None
-        batch = Batch(self.seq, datetime.now(UTC), self._buffer.tables)
+        batch = Batch(self.seq, landed_at or datetime.now(UTC), self._buffer.tables)
         landing = row(Landing(self.run_id, batch.seq, batch.landed_at))
         for rows in batch.tables.values():
             for values in rows:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cleaning import Rules, check_rules, host_of
+from cleaning import Rules, canonical, check_rules, host_of
 
 GENERAL_DELAY_S = 1.0  # one request a second and one at a time, unless the outlet says otherwise
 GENERAL_CONCURRENCY = 1
@@ -42,12 +42,19 @@ class Outlet:
         return any(host == d or host.endswith("." + d) for d in self.domains)
 
     def wants(self, url: str) -> bool:
-        """True for an address that looks like an article of this outlet."""
-        parts = urlsplit(url)
-        place = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        if not self.owns(url) or any(p.search(place) for p in self.deny):
+        """True for an address that looks like an article of this outlet. The patterns see path and query without
+        tracking parameters and fragment; a slash at the end may be there or not."""
+        if not self.owns(url):
             return False
-        return any(p.search(place) for p in self.allow) if self.allow else len(parts.path) > 1
+        try:
+            parts = urlsplit(canonical(url))
+        except ValueError:
+            return False
+        query = f"?{parts.query}" if parts.query else ""
+        places = (parts.path + query, parts.path.rstrip("/") + "/" + query)
+        if any(p.search(place) for p in self.deny for place in places):
+            return False
+        return any(p.search(place) for p in self.allow for place in places) if self.allow else len(parts.path) > 1
 
 
 class OutletErrors(Exception):

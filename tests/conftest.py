@@ -34,3 +34,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared test data at {folder} (set SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def session_environ(object_store):
+    """The object store's credentials in the environment, for fixtures that outlive a test."""
+    before = dict(os.environ)
+    os.environ.update(object_store.environ)
+    yield object_store.environ
+    os.environ.clear()
+    os.environ.update(before)

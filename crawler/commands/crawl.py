@@ -1,37 +1,30 @@
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
+import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
-from scrapy.exceptions import UsageError
 
 
 class Command(ScrapyCrawl):
     """Scrapy's `crawl` with a check before the start, and an exit code that tells the truth."""
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.accounts import EXIT_STAT, say
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Check what can be checked before Scrapy starts and begins to log."""
         from crawler.preflight import Refused, preflight
 
-        if len(args) != 1:
-            raise UsageError("expected one spider: scrapy crawl NAME; `scrapy list` names them", print_help=False)
-        assert self.crawler_process and self.settings
-        names = self.crawler_process.spider_loader.list()
-        if args[0] not in names:
-            guess = get_close_matches(args[0], names, 1)
-            say(
-                f"no outlet or spider is called {args[0]!r}"
-                + (f"; did you mean {guess[0]!r}?" if guess else "; `scrapy list` names them")
-            )
-            self.exitcode = 2
-            return
+        super().process_options(args, opts)
+        assert self.settings
         try:
-            preflight(self.settings, self.crawler_process.spider_loader.load(args[0]), opts.spargs)
+            preflight(self.settings, args, opts.spargs)
         except Refused as refusal:
-            say(str(refusal))
-            self.exitcode = refusal.exit_code
-            return
+            print(refusal, file=sys.stderr)
+            sys.exit(refusal.exit_code)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        from crawler.accounts import EXIT_STAT
+
+        assert self.crawler_process
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()

@@ -26,7 +26,7 @@ class Urls(CandidateSpider):
 
     @classmethod
     def hosts(cls, file: str = "", **arguments: Any) -> list[str]:
-        return sorted({host_of(url) for url in _read(file)} - {""})
+        return sorted({host_of(url) for url in _read(file) if url.startswith(("http://", "https://"))} - {""})
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:

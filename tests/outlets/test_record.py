@@ -18,7 +18,7 @@ GOOD = """
 
     [articles]
     allow = ['^/20\\d\\d/']
-    deny = ['^/2019/']
+    deny = ['^/2019/', '/amp$']
 
     [politeness]
     delay_s = 2.5
@@ -59,7 +59,9 @@ def test_a_sound_file_gives_an_outlet(write):
         ("https://example.org/2024/a-story", True),
         ("https://www.example.org/2024/a-story", True),
         ("https://news.example.org/2024/a-story", True),
+        ("https://example.org/2024/a-story/?utm_source=feed&fbclid=1#top", True),
         ("https://example.org/2019/an-old-story", False),
+        ("https://example.org/2024/a-story/amp/", False),
         ("https://example.org/about", False),
         ("https://example.com/2024/a-story", False),
         ("https://badexample.org/2024/a-story", False),

@@ -1,0 +1,24 @@
+import pytest
+
+from crawler.contact import contact_problem, public, user_agent
+
+
+@pytest.mark.parametrize("contact", ["desk@example.org", "mailto:desk@example.org", "https://example.org/crawler"])
+def test_a_mail_address_or_a_page_is_a_contact(contact):
+    assert contact_problem(contact, ["example.org"]) is None
+    assert contact in user_agent(contact)
+
+
+@pytest.mark.parametrize("contact", ["me", "@", "http://", "a b@c.d", "www.example.org"])
+def test_anything_else_is_told(contact):
+    assert repr(contact) in contact_problem(contact, ["example.org"])
+
+
+def test_public_hosts_need_a_contact_and_private_ones_do_not():
+    assert "example.org is a public host" in contact_problem(None, ["example.org"])
+    assert contact_problem(None, []) is None
+
+
+def test_which_hosts_are_public_is_told_without_a_look_up():
+    hosts = ["example.org", "localhost", "127.0.0.1", "10.1.2.3", "news.test", "[::1]"]
+    assert public(hosts, ["127.0.0.0/8", "::1/128"], ["news.test"]) == ["10.1.2.3", "example.org"]

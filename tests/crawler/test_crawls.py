@@ -1,0 +1,207 @@
+"""Crawls of small sites on loopback, by the command line."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lake.reading import table
+from tests.crawler.site import site
+from tests.lake.stories import page
+
+ROOT = Path(__file__).resolve().parents[2]
+PRIVATE = ["-s", "ALLOWED_NETWORKS=127.0.0.0/8"]
+QUICK = ["-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "RETRY_TIMES=0"]
+STORY = page("http://x.test/a", "bridge").body.decode()
+OTHER = page("http://x.test/b", "library").body.decode()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("LAKE_URI", str(tmp_path / "lake"))
+    monkeypatch.delenv("CONTACT", raising=False)
+
+    def run(*arguments, cwd=ROOT):
+        command = [sys.executable, "-m", "scrapy", "crawl", *arguments]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+@pytest.fixture
+def crawl_urls(run, tmp_path):
+    def crawl_urls(*urls, more=(*PRIVATE, *QUICK)):
+        (tmp_path / "urls.txt").write_text("\n".join(urls))
+        return run("urls", "-a", f"file={tmp_path / 'urls.txt'}", *more)
+
+    return crawl_urls
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return lambda name: table(str(tmp_path / "lake"), name).to_pylist()
+
+
+def outlet(tmp_path, home, **sections):
+    """An outlet file of one's own for a site."""
+    folder = tmp_path / "outlets"
+    folder.mkdir(exist_ok=True)
+    lines = ['name = "Mine"', f'home = "{home}/"', 'domains = ["127.0.0.1"]']
+    for name, values in sections.items():
+        lines += [f"[{name}]", *(f"{k} = {v!r}" for k, v in values.items())]
+    (folder / "mine.toml").write_text("\n".join(lines))
+    return ["-s", f"OUTLETS_DIR={folder}"]
+
+
+def test_an_unknown_domain_gets_the_general_rules_and_its_host_as_outlet(crawl_urls, rows):
+    with site({"/a": STORY}.get) as (home, _):
+        done = crawl_urls(f"{home}/a")
+    assert done.returncode == 0, done.stderr
+    (row,) = rows("articles")
+    assert (row["outlet"], row["title"]) == ("127.0.0.1", "Decision about the bridge at last")
+
+
+def test_an_address_of_a_known_domain_belongs_to_its_outlet(crawl_urls, rows, tmp_path):
+    with site({"/a": STORY.replace("</article>", '<p class="x">Buy our mugs, they are very fine mugs.</p></article>')}.get) as (home, _):
+        more = outlet(tmp_path, home, clutter={"cut": ["p.x"]}, politeness={"delay_s": 0.0})
+        assert crawl_urls(f"{home}/a", more=[*PRIVATE, *QUICK, *more]).returncode == 0
+    (row,) = rows("articles")
+    assert row["outlet"] == "mine"
+    assert "mugs" not in row["text"]
+    assert any("mugs" in cut["text"] for cut in row["removed"])
+
+
+def test_every_candidate_has_an_outcome_whatever_becomes_of_it(crawl_urls, rows):
+    answers = {
+        "/a": STORY,
+        "/moved": (301, "", {"Location": "/a"}),
+        "/loop": (302, "", {"Location": "/loop"}),
+        "/away": (302, "", {"Location": "http://10.255.255.1/x"}),
+        "/broken": (500, "oops", {}),
+        "/b": OTHER,
+        "/robots.txt": "User-agent: *\nDisallow: /closed",
+    }
+    with site(answers.get) as (home, asked):
+        done = crawl_urls(*(f"{home}{p}" for p in ("/a", "/moved", "/loop", "/away", "/broken", "/gone", "/closed", "/b", "/b?utm_source=x")))
+    assert done.returncode == 0, done.stderr
+    assert len(rows("articles")) == 2
+    reasons = Counter(r["reason"] for r in rows("rejects"))
+    assert reasons == {"http_error": 3, "refused": 1, "robots": 1}  # the loop ends as a 302
+    assert "/closed" not in asked
+    assert "'candidates': 8" in done.stderr
+
+
+@pytest.mark.parametrize("spelling", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:127.0.0.1]"])
+def test_private_addresses_are_refused_in_any_spelling(crawl_urls, rows, spelling):
+    with site({"/a": STORY}.get) as (home, asked):
+        url = home.replace("127.0.0.1", spelling) + "/a"
+        done = crawl_urls(url, more=["-s", "CONTACT=desk@example.org", *QUICK, "-s", "ROBOTSTXT_OBEY=0"])
+    assert asked == []
+    assert {r["reason"] for r in rows("rejects")} <= {"refused", "unreachable"}
+    assert "articles" not in done.stderr.split("pressline:")[-1] or rows("articles") == []
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_site_whose_robots_txt_cannot_be_read_is_left_alone(crawl_urls, rows, status):
+    with site(lambda path: (status, "", {}) if path == "/robots.txt" else STORY) as (home, asked):
+        crawl_urls(f"{home}/a", f"{home}/b")
+    assert set(asked) == {"/robots.txt"}
+    assert {r["reason"] for r in rows("rejects")} == {"robots"}
+
+
+def test_a_missing_robots_txt_closes_nothing(crawl_urls, rows):
+    with site(lambda path: (404, "User-agent: *\nDisallow: /", {}) if path == "/robots.txt" else STORY) as (home, _):
+        crawl_urls(f"{home}/a")
+    assert len(rows("articles")) == 1
+
+
+def test_crawl_delay_is_honoured(crawl_urls):
+    robots = "User-agent: *\nCrawl-delay: 2\n"
+    with site({"/robots.txt": robots, "/a": STORY, "/b": OTHER, "/c": OTHER}.get) as (home, _):
+        began = time.monotonic()
+        done = crawl_urls(f"{home}/a", f"{home}/b", f"{home}/c", more=[*PRIVATE, "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "DOWNLOAD_DELAY_JITTER=0"])
+    assert time.monotonic() - began > 4
+    assert "'crawl_delay_s/127.0.0.1': 2.0" in done.stderr
+
+
+def test_an_outlet_is_asked_once_a_second_and_one_at_a_time_by_default():
+    from scrapy.settings import Settings
+
+    import crawler.settings
+    import outlets
+
+    settings = Settings()
+    settings.setmodule(crawler.settings)
+    assert (settings.getfloat("DOWNLOAD_DELAY"), settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")) == (1.0, 1)
+    assert settings.getbool("ROBOTSTXT_OBEY")
+    assert settings.getbool("AUTOTHROTTLE_ENABLED")
+    assert (outlets.GENERAL_DELAY_S, outlets.GENERAL_CONCURRENCY) == (1.0, 1)
+
+
+FEED = """<rss version="2.0"><channel><title>x</title>
+<item><title>o</title><link>{home}/news/old</link><pubDate>Mon, 02 Mar 2026 08:00:00 GMT</pubDate></item>
+<item><title>n</title><link>{home}/news/new?utm_source=feed</link><pubDate>Tue, 03 Mar 2026 08:00:00 GMT</pubDate></item>
+</channel></rss>"""
+SECTION = """<a href="/news/old#top">o</a><a href="/news/third">t</a><a href="/tag/news/x">tag</a><a href="file:///etc/passwd">f</a>
+<a href="http://169.254.169.254/news/x">m</a><a href="javascript:x()">j</a><a href="http://[bad/news/">b</a>"""
+
+
+def test_an_outlet_is_crawled_by_feed_and_section_newest_first_each_page_once(run, rows, tmp_path):
+    answers = {"/news/old": STORY, "/news/new": OTHER, "/news/third": STORY, "/section": SECTION}
+    with site(lambda path: FEED.format(home=home) if path == "/feed" else answers.get(path)) as (home, asked):
+        more = outlet(
+            tmp_path, home,
+            sources={"feeds": [f"{home}/feed", f"{home}/no-feed"], "sections": [f"{home}/section"]},
+            articles={"allow": ["^/news/"], "deny": ["^/tag/"]},
+            politeness={"delay_s": 0.05},
+        )  # fmt: skip
+        done = run("mine", *PRIVATE, *more)
+    assert done.returncode == 0, done.stderr
+    fetched = [p for p in asked if p.startswith("/news/")]
+    assert sorted(fetched) == ["/news/new", "/news/old", "/news/third"]
+    assert fetched.index("/news/new") < fetched.index("/news/old")
+    assert "dead source" in done.stderr
+    assert "/no-feed: answered 404" in done.stderr
+    assert "'dead_sources': 1" in done.stderr
+
+
+def test_a_crawl_whose_every_source_is_dead_fails(run, tmp_path):
+    with site({}.get) as (home, _):
+        done = run("mine", *PRIVATE, *QUICK, *outlet(tmp_path, home, sources={"feeds": [f"{home}/feed"]}))
+    assert done.returncode == 1
+    assert "FAILED: no source answered" in done.stderr
+
+
+def test_a_spider_written_by_hand_goes_through_the_same_pipeline(rows, tmp_path, monkeypatch):
+    """As docs/spiders.md shows it."""
+    code = (ROOT / "docs" / "spiders.md").read_text().split("```python\n")[1].split("```")[0]
+    with site({"/archive": '<h2><a href="/a">a</a></h2><h2><a href="/b">b</a></h2>', "/a": STORY, "/b": OTHER}.get) as (home, _):
+        code = code.replace("https://example.org", home).replace('"example.org"', '"127.0.0.1"')
+        (tmp_path / "byhand.py").write_text(textwrap.dedent(code))
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("LAKE_URI", str(tmp_path / "lake"))
+        monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+        command = [sys.executable, "-m", "scrapy", "runspider", str(tmp_path / "byhand.py"), *PRIVATE, *QUICK]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert len(rows("articles")) == 2, done.stderr
+
+
+def test_a_page_too_large_costs_that_page_alone(crawl_urls, rows):
+    with site({"/a": STORY, "/huge": "x" * (9 * 2**20)}.get) as (home, _):
+        assert crawl_urls(f"{home}/huge", f"{home}/a").returncode == 0
+    assert len(rows("articles")) == 1
+    assert [r["reason"] for r in rows("rejects")] == ["unreachable"]
+
+
+def test_what_landed_can_be_exported_with_o(crawl_urls, tmp_path):
+    import json
+
+    with site({"/a": STORY, "/gone": None}.get) as (home, _):
+        crawl_urls(f"{home}/a", f"{home}/gone", more=[*PRIVATE, *QUICK, "-o", str(tmp_path / "out.jsonl")])
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert json.loads(line)["table"] == "articles"

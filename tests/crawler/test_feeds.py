@@ -1,0 +1,53 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from crawler.feeds import MAX_ENTRIES, NotAFeed, entries
+
+HOME = "https://example.org/feed"
+
+
+def rss(*items):
+    return f"<rss version='2.0'><channel><title>x</title>{''.join(items)}</channel></rss>".encode()
+
+
+def item(link, date=""):
+    return f"<item><title>t</title><link>{link}</link>{f'<pubDate>{date}</pubDate>' if date else ''}</item>"
+
+
+def test_rss_is_read_newest_first():
+    found = entries(
+        rss(
+            item("https://example.org/old", "Mon, 02 Mar 2026 08:00:00 +0100"),
+            item("https://example.org/undated"),
+            item("https://example.org/new", "Tue, 03 Mar 2026 08:00:00 +0100"),
+        ),
+        HOME,
+    )
+    assert [e.url.rpartition("/")[2] for e in found] == ["new", "old", "undated"]
+    assert found[0].published_at == datetime(2026, 3, 3, 7, tzinfo=UTC)
+
+
+def test_atom_is_read_and_its_links_made_absolute():
+    body = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title>
+    <entry><title>t</title><link href="/a-story"/><updated>2026-03-01T10:00:00Z</updated></entry></feed>"""
+    assert entries(body, HOME)[0].url == "https://example.org/a-story"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html><body>no feed</body></html>", b"\x00\xff" * 50, b"<rss><channel><item>"])
+def test_what_is_no_feed_is_told(body):
+    with pytest.raises(NotAFeed):
+        entries(body, HOME)
+
+
+def test_an_empty_feed_is_a_feed():
+    assert entries(rss(), HOME) == []
+
+
+def test_a_damaged_feed_gives_what_can_be_read():
+    body = rss(item("https://example.org/a"), item("https://example.org/b")).replace(b"</rss>", b"&nbsp;</channel")
+    assert len(entries(body, HOME)) == 2
+
+
+def test_a_feed_is_bounded():
+    assert len(entries(rss(*[item(f"https://example.org/{n}") for n in range(MAX_ENTRIES + 50)]), HOME)) == MAX_ENTRIES
