@@ -15,7 +15,15 @@ log = logging.getLogger(__name__)
 
 EXIT_STAT = "exit_code"
 _OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
-_SHAPING = ("LAKE_URI", "OUTLETS_DIR", "ROBOTSTXT_OBEY", "DOWNLOAD_DELAY", "FLUSH_ROWS", "FLUSH_BYTES", "FLUSH_AGE_S")
+_SHAPING = (
+    "LAKE_URI",
+    "OUTLETS_DIR",
+    "ROBOTSTXT_OBEY",
+    "DOWNLOAD_DELAY",
+    "FLUSH_ROWS",
+    "FLUSH_BYTES",
+    "FLUSH_AGE_S",
+)
 
 
 class Accounts:
@@ -26,7 +34,10 @@ class Accounts:
     def facts(self, reason: str | None = None) -> dict[str, Any]:
         """What the run's records say besides the parts; reason once the run has ended."""
         spider = self.crawler.spider
-        facts: dict[str, Any] = {"spider": spider.name if spider else None, "configuration": self._configuration()}
+        facts: dict[str, Any] = {
+            "spider": spider.name if spider else None,
+            "configuration": self._configuration(),
+        }
         if reason is not None:
             facts |= {
                 "reason": reason,
@@ -59,13 +70,17 @@ class Accounts:
 
     def _spider_errors(self) -> int:
         counts = self.stats.get_stats()
-        return int(sum(v for k, v in counts.items() if k.startswith("spider_exceptions/") and k.count("/") == 1))
+        return int(
+            sum(v for k, v in counts.items() if k.startswith("spider_exceptions/") and k.count("/") == 1)
+        )
 
     def close(self, run: Run, reason: str) -> None:
         """Set the exit code and say in one line what the run did."""
         spider, candidates = self.crawler.spider, self.stats.get_value("candidates")
         outcomes = {name: self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES}
-        without = candidates - sum(outcomes.values()) if candidates is not None and reason == "finished" else 0
+        without = (
+            candidates - sum(outcomes.values()) if candidates is not None and reason == "finished" else 0
+        )
         if without:
             self.stats.set_value("lost/without_outcome", without)
         faults = list(self._faults(without))
@@ -94,4 +109,3 @@ class Accounts:
             yield "no candidate answered"
         if errors := self._spider_errors():
             yield f"{errors} errors in the spider"
-

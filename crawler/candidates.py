@@ -34,7 +34,9 @@ class CandidateSpider(Spider):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asked: set[str] = set()
-        self.sources: dict[str, dict[str, Any]] = {}  # address → kind, found, new, error; goes into the run record
+        self.sources: dict[
+            str, dict[str, Any]
+        ] = {}  # address → kind, found, new, error; goes into the run record
 
     def candidate(self, url: str, source: str | None = None, priority: int = 0) -> Request | None:
         """The request of an article candidate; None where this run has asked for the page already.
@@ -64,7 +66,7 @@ class CandidateSpider(Spider):
         else:
             why = self._why(failure, request)
             self._count(why)
-            yield _reject(request, why, failure.getErrorMessage())  # type: ignore[no-untyped-call]
+            yield _reject(request, why, failure.getErrorMessage())
 
     def _why(self, failure: Failure, request: Request) -> Reason:
         stats = self.crawler.stats

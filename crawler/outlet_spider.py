@@ -59,7 +59,9 @@ class OutletSpider(CandidateSpider):
             return
         now = datetime.now(UTC)
         for place, entry in enumerate(entries):
-            age_h = (now - entry.published_at).total_seconds() / 3600 if entry.published_at else -_UNDATED + place
+            age_h = (
+                (now - entry.published_at).total_seconds() / 3600 if entry.published_at else -_UNDATED + place
+            )
             yield from self._wanted(entry.url, source, priority=-int(max(0, age_h)))
 
     def parse_section(self, response: Response, source: str) -> Iterator[Request]:
@@ -89,7 +91,9 @@ class OutletSpider(CandidateSpider):
     def dead_source(self, failure: Failure) -> None:
         source: str = failure.request.cb_kwargs["source"]  # type: ignore[attr-defined]  # set by Scrapy
         answered = getattr(failure.value, "response", None)
-        self._dead(source, f"answered {answered.status}" if answered is not None else failure.getErrorMessage())  # type: ignore[no-untyped-call]
+        self._dead(
+            source, f"answered {answered.status}" if answered is not None else failure.getErrorMessage()
+        )
 
     def _dead(self, source: str, why: str) -> None:
         """Counted and named; the other sources go on."""

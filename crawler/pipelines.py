@@ -59,7 +59,11 @@ class Land:
         settings = crawler.settings
         self.crawler = crawler
         self.lake = Lake(settings["LAKE_URI"], Path(settings["STATE_DIR"]))
-        self.limits = (settings.getint("FLUSH_ROWS"), settings.getint("FLUSH_BYTES"), settings.getfloat("FLUSH_AGE_S"))
+        self.limits = (
+            settings.getint("FLUSH_ROWS"),
+            settings.getint("FLUSH_BYTES"),
+            settings.getfloat("FLUSH_AGE_S"),
+        )
         self.accounts = Accounts(crawler)
         self._held = ExitStack()
         self._flushing = asyncio.Lock()
@@ -110,7 +114,9 @@ class Land:
         log.error("landing failed: %s", error)
         self.accounts.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
         if self.crawler.engine and self.crawler.engine.running:
-            asyncio.get_running_loop().create_task(self.crawler.engine.close_spider_async(reason="landing_failed"))
+            asyncio.get_running_loop().create_task(
+                self.crawler.engine.close_spider_async(reason="landing_failed")
+            )
 
     async def close_spider(self) -> None:
         self._clock.cancel()

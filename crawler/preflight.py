@@ -64,7 +64,9 @@ def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
 def _configured(settings: BaseSettings) -> None:
     for name in _SECRETS:
         if settings.get(name):
-            raise Refused(f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2)
+            raise Refused(
+                f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
+            )
     try:
         networks(settings.getlist("ALLOWED_NETWORKS"))
     except ValueError as error:

@@ -33,7 +33,7 @@ class Robots(RobotsTxtMiddleware):
             self._slow_down(parser, request)
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        closed: RobotParser = build_from_crawler(self._parserimpl, self.crawler, _CLOSED)  # type: ignore[call-overload]
+        closed: RobotParser = build_from_crawler(self._parserimpl, self.crawler, _CLOSED)
         waiting: Any = self._parsers[netloc]
         self._parsers[netloc] = closed
         waiting.callback(closed)

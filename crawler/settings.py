@@ -15,7 +15,9 @@ ADDONS = {"crawler.addon.Pressline": 100}
 # ---------------------------------------------------------------- ours
 
 LAKE_URI = os.environ.get("LAKE_URI") or str(_HOME / "output")  # a folder, or s3://bucket/prefix
-STATE_DIR = os.environ.get("STATE_DIR") or str(_HOME / ".state")  # the index cache and the locks of this machine
+STATE_DIR = os.environ.get("STATE_DIR") or str(
+    _HOME / ".state"
+)  # the index cache and the locks of this machine
 OUTLETS_DIR = os.environ.get("OUTLETS_DIR") or None  # a folder of your own outlet files
 CONTACT = os.environ.get("CONTACT") or None  # who answers for the crawl: an e-mail address or a web page
 ALLOWED_NETWORKS: list[str] = []  # private networks that may be crawled, as 127.0.0.0/8; none by default

@@ -26,7 +26,7 @@ SCHEME = (
 SCHEME_TAG = xxhash.xxh32_digest(SCHEME.encode())  # 4 bytes: opens every stored signature
 
 
-class SchemeMismatch(ValueError):  # noqa: N818 - a name the caller acts on, as in the contract
+class SchemeMismatch(ValueError):
     """Stored signatures follow another scheme: rebuild the index from the texts, never compare."""
 
     def __init__(self, where: str, found: str) -> None:

@@ -14,10 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 _PORTS = 8  # S3, master, volume and filer, each but S3 with its gRPC port, and gRPC for S3
 _START_S = 60.0
@@ -81,7 +85,7 @@ class ObjectStore:
         self._client().create_bucket(Bucket=name)
         return f"s3://{name}"
 
-    def _client(self):  # type: ignore[no-untyped-def]  # boto3's clients are made at run time
+    def _client(self) -> S3Client:
         env = self.environ
         return boto3.client(
             "s3",
@@ -106,7 +110,7 @@ class ObjectStore:
         raise RuntimeError(f"the S3 server on port {self.port} did not start:\n{tail}")
 
 
-def _probe_bucket(client) -> str:  # type: ignore[no-untyped-def]
+def _probe_bucket(client: S3Client) -> str:
     client.create_bucket(Bucket="probe")
     return "probe"
 

@@ -17,8 +17,8 @@ from typing import Any
 from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake import parts
-from lake.parts import Part
 from lake.index import Index, discard, open_index
+from lake.parts import Part
 from lake.records import TABLES, Table
 from lake.refining import refine
 from lake.run import Run, is_alive
@@ -117,7 +117,9 @@ def _is_dead(store: Store, locks: Path, run_id: str) -> bool:
     if living is None:
         facts = json.loads(store.get(f"runs/{run_id}.started.json"))
         here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
-        return here or datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+        return (
+            here or datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+        )
     return not living
 
 

@@ -132,7 +132,9 @@ class Index:
         named = mine == other.id or (theirs is not None and theirs in (article.id, mine))
         return named or verdict.relation == "identical"
 
-    def expect(self, known: Known, document: Document | None = None, signature: Signature | None = None) -> None:
+    def expect(
+        self, known: Known, document: Document | None = None, signature: Signature | None = None
+    ) -> None:
         """Enter a row that is about to land; seen by every process, dropped if its part never comes. A new
         article's signature counts at once; a revision's replaces the old one when it has landed."""
         held: tuple[str | None, bytes | None] = (None, None)

@@ -91,8 +91,9 @@ class Run:
     def _judged(self, refined: Refined) -> Result:
         if refined.reject:
             return self._rejected(refined.reject)
-        assert refined.article and refined.signature, "a refined page is an article or a reject"
         article, signature = refined.article, refined.signature
+        assert article is not None, "a refined page is an article or a reject"
+        assert signature is not None, "an article is signed"
         known = self.index.known(article.id)
         if known and known.content_hash == article.content_hash:
             return Result("unchanged", article.id, article.url, article.title)
@@ -108,7 +109,9 @@ class Run:
         known = self.index.known(reject.id)
         if known and known.reason == reject.reason:
             return Result("unchanged", reject.id, reject.url)
-        self.index.expect(known_reject(reject.id, reject.outlet, reject.reason, (self.run_id, self.seq), known))
+        self.index.expect(
+            known_reject(reject.id, reject.outlet, reject.reason, (self.run_id, self.seq), known)
+        )
         return Result("rejects", reject.id, reject.url, reason=reject.reason, values=row(reject))
 
     def _buffer_rows(self, result: Result, refined: Refined) -> None:
@@ -161,7 +164,9 @@ class Run:
 
     def start(self, facts: dict[str, Any]) -> None:
         """Write runs/<run>.started.json: from now on a crash is noticed."""
-        self.store.put_new(f"runs/{self.run_id}.started.json", _json({"run_id": self.run_id, **identity(), **facts}))
+        self.store.put_new(
+            f"runs/{self.run_id}.started.json", _json({"run_id": self.run_id, **identity(), **facts})
+        )
 
     def finish(self, outcome: str, facts: dict[str, Any]) -> None:
         """Write runs/<run>.json, last of all; everything must have been flushed."""

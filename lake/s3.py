@@ -53,7 +53,9 @@ class S3Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         skip = len(self._path(""))
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._path(prefix))
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self._path(prefix)
+        )
         found = self._ask(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
         yield from sorted(k[skip:] for k in found)
 

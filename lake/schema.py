@@ -88,5 +88,5 @@ def restore(record: type[Any], values: dict[str, Any]) -> Any:
 def _restored(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple and isinstance(value, Iterable):
         item = get_args(hint)[0]
-        return tuple(restore(item, v) if is_dataclass(item) else v for v in value)
+        return tuple(restore(item, v) if isinstance(item, type) and is_dataclass(item) else v for v in value)
     return value

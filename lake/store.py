@@ -54,7 +54,9 @@ def open_store(uri: str) -> Store:
         return S3Store(uri)
     if "://" in uri:
         scheme = uri.partition("://")[0]
-        raise LakeConfigError(f"LAKE_URI: {scheme}:// is not known; expected a folder's path or s3://bucket/prefix")
+        raise LakeConfigError(
+            f"LAKE_URI: {scheme}:// is not known; expected a folder's path or s3://bucket/prefix"
+        )
     return FolderStore(Path(uri))
 
 
@@ -77,7 +79,9 @@ class FolderStore:
             if path.read_bytes() != data:
                 raise PartExists(f"{path}: another part stands there already") from None
         except OSError as error:
-            raise LakeError(f"{path}: cannot be written: {error.strerror}; free space or mend the rights") from error
+            raise LakeError(
+                f"{path}: cannot be written: {error.strerror}; free space or mend the rights"
+            ) from error
 
     def _write(self, path: Path, data: bytes) -> None:
         held = self.root / ".tmp"

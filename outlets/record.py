@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Outlet:
     deny: tuple[re.Pattern[str], ...] = ()
     delay_s: float = GENERAL_DELAY_S
     concurrency: int = GENERAL_CONCURRENCY
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
 
     def owns(self, url: str) -> bool:
         """True for an address on one of the outlet's domains or a subdomain of one."""
@@ -54,7 +54,11 @@ class Outlet:
         places = (parts.path + query, parts.path.rstrip("/") + "/" + query)
         if any(p.search(place) for p in self.deny for place in places):
             return False
-        return any(p.search(place) for p in self.allow for place in places) if self.allow else len(parts.path) > 1
+        return (
+            any(p.search(place) for p in self.allow for place in places)
+            if self.allow
+            else len(parts.path) > 1
+        )
 
 
 class OutletErrors(Exception):
@@ -81,7 +85,11 @@ def _address(value: Any) -> str | None:
 
 
 def _host(value: Any) -> str | None:
-    if isinstance(value, str) and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", value) and host_of(f"//{value}") == value:
+    if (
+        isinstance(value, str)
+        and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", value)
+        and host_of(f"//{value}") == value
+    ):
         return None
     return "expected a domain in lower case, without www and without a path"
 
@@ -97,7 +105,11 @@ def _regex(value: Any) -> str | None:
 
 
 def _code(value: Any) -> str | None:
-    return None if isinstance(value, str) and re.fullmatch("[a-z]{2}", value) else "expected two lower-case letters"
+    return (
+        None
+        if isinstance(value, str) and re.fullmatch("[a-z]{2}", value)
+        else "expected two lower-case letters"
+    )
 
 
 def _zone(value: Any) -> str | None:
@@ -134,7 +146,14 @@ def _list(item: Check) -> Check:
 
 
 _FORM: dict[str, dict[str, Check]] = {
-    "": {"name": _text, "home": _address, "country": _code, "language": _code, "timezone": _zone, "domains": _list(_host)},
+    "": {
+        "name": _text,
+        "home": _address,
+        "country": _code,
+        "language": _code,
+        "timezone": _zone,
+        "domains": _list(_host),
+    },
     "sources": {"feeds": _list(_address), "sitemaps": _list(_address), "sections": _list(_address)},
     "articles": {"allow": _list(_regex), "deny": _list(_regex)},
     "politeness": {"delay_s": _number(0, 3600), "concurrency": _whole(1, 64)},
@@ -188,13 +207,15 @@ def _section_problems(section: str, values: dict[str, Any]) -> Iterator[tuple[st
             sound = False
             yield f"{section}.{key}", wrong
     if section == "clutter" and sound:
-        for key, wrong in check_rules(Rules(**{k: tuple(v) for k, v in values.items()})):
+        for key, wrong in check_rules(_rules(values)):
             yield f"clutter.{key}", wrong
 
 
 def _unknown(key: str, known: list[str]) -> str:
     guess = get_close_matches(key, known, 1)
-    return f"unknown key; did you mean {guess[0]!r}?" if guess else f"unknown key; known are {', '.join(known)}"
+    return (
+        f"unknown key; did you mean {guess[0]!r}?" if guess else f"unknown key; known are {', '.join(known)}"
+    )
 
 
 def _line(text: str, key: str) -> str:
@@ -212,16 +233,24 @@ def _line(text: str, key: str) -> str:
 
 
 def _outlet(key: str, data: dict[str, Any]) -> Outlet:
-    sources, articles = data.get("sources", {}), data.get("articles", {})
-    clutter = {k: tuple(v) for k, v in data.get("clutter", {}).items()}
+    sources, articles, politeness = (data.get(k, {}) for k in ("sources", "articles", "politeness"))
     return Outlet(
         key=key,
         name=data["name"],
         home=data["home"],
         domains=tuple(data["domains"]),
         country=data.get("country"),
-        **{k: tuple(v) for k, v in sources.items()},
-        **{k: tuple(re.compile(p) for p in v) for k, v in articles.items()},
-        **data.get("politeness", {}),
-        rules=Rules(**clutter, timezone=data.get("timezone"), language=data.get("language")),
+        feeds=tuple(sources.get("feeds", ())),
+        sitemaps=tuple(sources.get("sitemaps", ())),
+        sections=tuple(sources.get("sections", ())),
+        allow=tuple(re.compile(p) for p in articles.get("allow", ())),
+        deny=tuple(re.compile(p) for p in articles.get("deny", ())),
+        delay_s=politeness.get("delay_s", GENERAL_DELAY_S),
+        concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),
+        rules=_rules(data.get("clutter", {}), data.get("timezone"), data.get("language")),
     )
+
+
+def _rules(clutter: dict[str, Any], timezone: str | None = None, language: str | None = None) -> Rules:
+    cut, keep, lines, ends = (tuple(clutter.get(k, ())) for k in ("cut", "keep", "lines", "ends"))
+    return Rules(cut, keep, lines, ends, timezone, language)

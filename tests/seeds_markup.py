@@ -137,10 +137,10 @@ def ghost(seed: Seed) -> str:
     before, story, after = seed.parts
     card = lambda t: (
         f'<article class="gh-card"><a class="gh-card-link" href="/x{len(t)}"><h3 class="gh-card-title">{t}</h3></a></article>'
-    )  # noqa: E731
+    )
     teaser = lambda t: (
         f'<article class="gh-card"><a class="gh-card-link" href="/y{len(t)}"><p class="gh-card-excerpt">{t}</p></a></article>'
-    )  # noqa: E731
+    )
     tags = _PLAIN | {
         "title": tag("h1", 'class="gh-article-title"'), "deck": tag("p", 'class="gh-article-excerpt"'), "caption": lambda t: f"<figure><img src=/i.jpg><figcaption>{t}</figcaption></figure>",
         "related": card, "related-list": tag("div", 'class="gh-feed"'), "teaser": teaser, "bio-list": tag("section", 'class="gh-author-card"'), "inlink": lambda t: f'<figure class="kg-card kg-bookmark-card"><a href="/z"><div>{linked(t)}</div></a></figure>',

@@ -48,7 +48,9 @@ def test_a_folder_imports_only_those_below_it(folder):
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
 def test_each_heavy_library_has_one_home(folder):
-    strangers = [(str(f), name) for f, name in imports_of(folder) if folder not in HOMES.get(name, folder).split()]
+    strangers = [
+        (str(f), name) for f, name in imports_of(folder) if folder not in HOMES.get(name, folder).split()
+    ]
     assert strangers == []
 
 
@@ -66,5 +68,15 @@ def test_nothing_below_the_crawler_loads_scrapy():
 
 def test_the_reading_recipes_name_every_folder_of_the_house():
     readme = (ROOT / "README.md").read_text("utf-8")
-    places = ("scrapy.cfg", "crawler/", "cleaning/", "dedupe/", "tests/", "pyproject.toml", "output/", "lake/", "outlets/")
+    places = (
+        "scrapy.cfg",
+        "crawler/",
+        "cleaning/",
+        "dedupe/",
+        "tests/",
+        "pyproject.toml",
+        "output/",
+        "lake/",
+        "outlets/",
+    )
     assert [place for place in places if place not in readme] == []

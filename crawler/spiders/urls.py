@@ -59,7 +59,9 @@ class Urls(CandidateSpider):
 
 def _read(file: str) -> list[str]:
     if not file:
-        raise UsageError("urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False)
+        raise UsageError(
+            "urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False
+        )
     try:
         lines = Path(file).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

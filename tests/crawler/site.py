@@ -21,7 +21,9 @@ def site(answer: Callable[[str], Answer | str | None]) -> Iterator[tuple[str, li
         def do_GET(self) -> None:
             asked.append(self.path)
             given = answer(self.path)
-            status, text, headers = (404, "", {}) if given is None else (200, given, {}) if isinstance(given, str) else given
+            status, text, headers = (
+                (404, "", {}) if given is None else (200, given, {}) if isinstance(given, str) else given
+            )
             body = text.encode()
             self.send_response(status)
             for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():

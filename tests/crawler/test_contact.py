@@ -3,7 +3,9 @@ import pytest
 from crawler.contact import contact_problem, public, user_agent
 
 
-@pytest.mark.parametrize("contact", ["desk@example.org", "mailto:desk@example.org", "https://example.org/crawler"])
+@pytest.mark.parametrize(
+    "contact", ["desk@example.org", "mailto:desk@example.org", "https://example.org/crawler"]
+)
 def test_a_mail_address_or_a_page_is_a_contact(contact):
     assert contact_problem(contact, ["example.org"]) is None
     assert contact in user_agent(contact)

@@ -67,7 +67,13 @@ def test_an_unknown_domain_gets_the_general_rules_and_its_host_as_outlet(crawl_u
 
 
 def test_an_address_of_a_known_domain_belongs_to_its_outlet(crawl_urls, rows, tmp_path):
-    with site({"/a": STORY.replace("</article>", '<p class="x">Buy our mugs, they are very fine mugs.</p></article>')}.get) as (home, _):
+    with site(
+        {
+            "/a": STORY.replace(
+                "</article>", '<p class="x">Buy our mugs, they are very fine mugs.</p></article>'
+            )
+        }.get
+    ) as (home, _):
         more = outlet(tmp_path, home, clutter={"cut": ["p.x"]}, politeness={"delay_s": 0.0})
         assert crawl_urls(f"{home}/a", more=[*PRIVATE, *QUICK, *more]).returncode == 0
     (row,) = rows("articles")
@@ -87,7 +93,22 @@ def test_every_candidate_has_an_outcome_whatever_becomes_of_it(crawl_urls, rows)
         "/robots.txt": "User-agent: *\nDisallow: /closed",
     }
     with site(answers.get) as (home, asked):
-        done = crawl_urls(*(f"{home}{p}" for p in ("/a", "/moved", "/loop", "/away", "/broken", "/gone", "/closed", "/b", "/b?utm_source=x")))
+        done = crawl_urls(
+            *(
+                f"{home}{p}"
+                for p in (
+                    "/a",
+                    "/moved",
+                    "/loop",
+                    "/away",
+                    "/broken",
+                    "/gone",
+                    "/closed",
+                    "/b",
+                    "/b?utm_source=x",
+                )
+            )
+        )
     assert done.returncode == 0, done.stderr
     assert len(rows("articles")) == 2
     reasons = Counter(r["reason"] for r in rows("rejects"))
@@ -96,7 +117,9 @@ def test_every_candidate_has_an_outcome_whatever_becomes_of_it(crawl_urls, rows)
     assert "'candidates': 8" in done.stderr
 
 
-@pytest.mark.parametrize("spelling", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "spelling", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:127.0.0.1]"]
+)
 def test_private_addresses_are_refused_in_any_spelling(crawl_urls, rows, spelling):
     with site({"/a": STORY}.get) as (home, asked):
         url = home.replace("127.0.0.1", spelling) + "/a"
@@ -115,7 +138,10 @@ def test_a_site_whose_robots_txt_cannot_be_read_is_left_alone(crawl_urls, rows, 
 
 
 def test_a_missing_robots_txt_closes_nothing(crawl_urls, rows):
-    with site(lambda path: (404, "User-agent: *\nDisallow: /", {}) if path == "/robots.txt" else STORY) as (home, _):
+    with site(lambda path: (404, "User-agent: *\nDisallow: /", {}) if path == "/robots.txt" else STORY) as (
+        home,
+        _,
+    ):
         crawl_urls(f"{home}/a")
     assert len(rows("articles")) == 1
 
@@ -124,7 +150,20 @@ def test_crawl_delay_is_honoured(crawl_urls):
     robots = "User-agent: *\nCrawl-delay: 2\n"
     with site({"/robots.txt": robots, "/a": STORY, "/b": OTHER, "/c": OTHER}.get) as (home, _):
         began = time.monotonic()
-        done = crawl_urls(f"{home}/a", f"{home}/b", f"{home}/c", more=[*PRIVATE, "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "DOWNLOAD_DELAY_JITTER=0"])
+        done = crawl_urls(
+            f"{home}/a",
+            f"{home}/b",
+            f"{home}/c",
+            more=[
+                *PRIVATE,
+                "-s",
+                "DOWNLOAD_DELAY=0",
+                "-s",
+                "AUTOTHROTTLE_ENABLED=0",
+                "-s",
+                "DOWNLOAD_DELAY_JITTER=0",
+            ],
+        )
     assert time.monotonic() - began > 4
     assert "'crawl_delay_s/127.0.0.1': 2.0" in done.stderr
 
@@ -137,7 +176,10 @@ def test_an_outlet_is_asked_once_a_second_and_one_at_a_time_by_default():
 
     settings = Settings()
     settings.setmodule(crawler.settings)
-    assert (settings.getfloat("DOWNLOAD_DELAY"), settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")) == (1.0, 1)
+    assert (settings.getfloat("DOWNLOAD_DELAY"), settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")) == (
+        1.0,
+        1,
+    )
     assert settings.getbool("ROBOTSTXT_OBEY")
     assert settings.getbool("AUTOTHROTTLE_ENABLED")
     assert (outlets.GENERAL_DELAY_S, outlets.GENERAL_CONCURRENCY) == (1.0, 1)
@@ -180,7 +222,9 @@ def test_a_crawl_whose_every_source_is_dead_fails(run, tmp_path):
 def test_a_spider_written_by_hand_goes_through_the_same_pipeline(rows, tmp_path, monkeypatch):
     """As docs/spiders.md shows it."""
     code = (ROOT / "docs" / "spiders.md").read_text().split("```python\n")[1].split("```")[0]
-    with site({"/archive": '<h2><a href="/a">a</a></h2><h2><a href="/b">b</a></h2>', "/a": STORY, "/b": OTHER}.get) as (home, _):
+    with site(
+        {"/archive": '<h2><a href="/a">a</a></h2><h2><a href="/b">b</a></h2>', "/a": STORY, "/b": OTHER}.get
+    ) as (home, _):
         code = code.replace("https://example.org", home).replace('"example.org"', '"127.0.0.1"')
         (tmp_path / "byhand.py").write_text(textwrap.dedent(code))
         monkeypatch.setenv("PYTHONPATH", str(ROOT))

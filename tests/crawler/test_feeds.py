@@ -34,7 +34,9 @@ def test_atom_is_read_and_its_links_made_absolute():
     assert entries(body, HOME)[0].url == "https://example.org/a-story"
 
 
-@pytest.mark.parametrize("body", [b"", b"<html><body>no feed</body></html>", b"\x00\xff" * 50, b"<rss><channel><item>"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><body>no feed</body></html>", b"\x00\xff" * 50, b"<rss><channel><item>"]
+)
 def test_what_is_no_feed_is_told(body):
     with pytest.raises(NotAFeed):
         entries(body, HOME)
@@ -45,9 +47,14 @@ def test_an_empty_feed_is_a_feed():
 
 
 def test_a_damaged_feed_gives_what_can_be_read():
-    body = rss(item("https://example.org/a"), item("https://example.org/b")).replace(b"</rss>", b"&nbsp;</channel")
+    body = rss(item("https://example.org/a"), item("https://example.org/b")).replace(
+        b"</rss>", b"&nbsp;</channel"
+    )
     assert len(entries(body, HOME)) == 2
 
 
 def test_a_feed_is_bounded():
-    assert len(entries(rss(*[item(f"https://example.org/{n}") for n in range(MAX_ENTRIES + 50)]), HOME)) == MAX_ENTRIES
+    assert (
+        len(entries(rss(*[item(f"https://example.org/{n}") for n in range(MAX_ENTRIES + 50)]), HOME))
+        == MAX_ENTRIES
+    )

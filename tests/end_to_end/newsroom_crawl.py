@@ -69,7 +69,9 @@ class Crawl:
 def newsroom_crawl(room: Newsroom, folder: Path, lake: str, environ: dict[str, str] | None = None) -> Crawl:
     folder.mkdir(parents=True, exist_ok=True)
     write_outlets(folder / "outlets", room.port)
-    return Crawl(room, Place(lake, folder / "state", folder / "outlets", tuple(room.hosts), environ or {}), room.day)
+    return Crawl(
+        room, Place(lake, folder / "state", folder / "outlets", tuple(room.hosts), environ or {}), room.day
+    )
 
 
 def by_id(pages: list[GoldPage]) -> dict[str, GoldPage]:

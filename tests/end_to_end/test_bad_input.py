@@ -41,7 +41,13 @@ def test_an_unknown_outlet(scrapy, tmp_path):
 
 
 def test_no_contact(scrapy, tmp_path):
-    assert_told(scrapy("crawl", "budapestpost"), 2, "CONTACT is not set", "budapestpost.com", "CONTACT=you@example.org")
+    assert_told(
+        scrapy("crawl", "budapestpost"),
+        2,
+        "CONTACT is not set",
+        "budapestpost.com",
+        "CONTACT=you@example.org",
+    )
     assert not (tmp_path / "lake").exists()
 
 
@@ -101,12 +107,16 @@ def test_a_missing_bucket(scrapy, bucket):
 
 def test_wrong_credentials(scrapy, bucket, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
-    assert_told(scrapy(*CRAWL, "-s", f"LAKE_URI={bucket}/x"), 1, bucket, "access refused", "AWS_ACCESS_KEY_ID")
+    assert_told(
+        scrapy(*CRAWL, "-s", f"LAKE_URI={bucket}/x"), 1, bucket, "access refused", "AWS_ACCESS_KEY_ID"
+    )
 
 
 def test_an_endpoint_that_is_not_there(scrapy, bucket, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    assert_told(scrapy(*CRAWL, "-s", f"LAKE_URI={bucket}/x"), 1, bucket, "cannot be reached", "AWS_ENDPOINT_URL")
+    assert_told(
+        scrapy(*CRAWL, "-s", f"LAKE_URI={bucket}/x"), 1, bucket, "cannot be reached", "AWS_ENDPOINT_URL"
+    )
 
 
 def test_a_folder_that_cannot_be_written(scrapy, tmp_path):
@@ -115,8 +125,19 @@ def test_a_folder_that_cannot_be_written(scrapy, tmp_path):
 
 
 def test_a_bad_line_in_a_list_costs_that_line_alone(scrapy, tmp_path):
-    (tmp_path / "list.txt").write_text("# mine\nhttp://127.0.0.1:9/a-story\nnot an address\nftp://x.example/y\n")
-    done = scrapy("crawl", "urls", "-a", f"file={tmp_path / 'list.txt'}", "-s", "ALLOWED_NETWORKS=127.0.0.0/8", "-s", "RETRY_TIMES=0")
+    (tmp_path / "list.txt").write_text(
+        "# mine\nhttp://127.0.0.1:9/a-story\nnot an address\nftp://x.example/y\n"
+    )
+    done = scrapy(
+        "crawl",
+        "urls",
+        "-a",
+        f"file={tmp_path / 'list.txt'}",
+        "-s",
+        "ALLOWED_NETWORKS=127.0.0.0/8",
+        "-s",
+        "RETRY_TIMES=0",
+    )
     assert done.stderr.count("not an http or https address") == 2
     assert "1 rejects" in done.stderr  # nothing listens there
     assert done.returncode == 1

@@ -84,6 +84,8 @@ def test_a_killed_crawl_is_made_whole_by_the_next(room, unbroken, kill, tmp_path
         rows = [row for key in store.keys(f"{table}/") for row in read(store, key)]  # a torn part would raise
         twice = {id_: n for id_, n in Counter(r["id"] for r in rows).items() if n > 1}
         assert twice == {}, (table, [(r["run_id"], r["seq"], r["id"]) for r in rows if r["id"] in twice])
-    assert Counter(r["reason"] for r in crawl.rows("rejects")) == Counter(r["reason"] for r in whole.rows("rejects"))
+    assert Counter(r["reason"] for r in crawl.rows("rejects")) == Counter(
+        r["reason"] for r in whole.rows("rejects")
+    )
     finished = {r["run_id"] for r in crawl.records()}
     assert {r["run_id"] for t in TABLES for r in crawl.rows(t)} <= finished

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from cleaning import page_id
 from demo.newsroom import Newsroom
 from lake.records import STORY_TABLES
 from tests.end_to_end.newsroom_crawl import by_id, newsroom_crawl
@@ -109,7 +108,8 @@ def test_the_fields_are_those_of_the_gold(crawl, field):
     wrong = {
         page.url: (rows[id_][field], getattr(page, field))
         for id_, page in by_id(crawl.gold).items()
-        if page.outcome in ("article", "copy") and squash(rows[id_][field] or "") != squash(getattr(page, field) or "")
+        if page.outcome in ("article", "copy")
+        and squash(rows[id_][field] or "") != squash(getattr(page, field) or "")
     }
     assert wrong == {}
 
@@ -120,15 +120,25 @@ def test_the_ai_disclosures_and_rights_stand_in_their_columns(crawl):
     for name in ("ai_disclosure", "rights"):
         told = {i: getattr(p, name) for i, p in pages.items() if getattr(p, name)}
         assert told
-        missing = {pages[i].url: rows[i][name] for i, text in told.items() if squash(text) not in squash(rows[i][name] or "")}
+        missing = {
+            pages[i].url: rows[i][name]
+            for i, text in told.items()
+            if squash(text) not in squash(rows[i][name] or "")
+        }
         assert missing == {}, name
 
 
 def test_authors_and_dates_are_those_of_the_gold(crawl):
     rows = {r["id"]: r for r in crawl.kept().values()}
     pages = {i: p for i, p in by_id(crawl.gold).items() if p.outcome in ("article", "copy")}
-    assert {p.url: rows[i]["authors"] for i, p in pages.items() if rows[i]["authors"] != list(p.authors)} == {}
-    wrong = {p.url: rows[i]["published_at"] for i, p in pages.items() if p.published_at and not _same_day(rows[i], p)}
+    assert {
+        p.url: rows[i]["authors"] for i, p in pages.items() if rows[i]["authors"] != list(p.authors)
+    } == {}
+    wrong = {
+        p.url: rows[i]["published_at"]
+        for i, p in pages.items()
+        if p.published_at and not _same_day(rows[i], p)
+    }
     assert wrong == {}
 
 
@@ -138,19 +148,30 @@ def _same_day(row, page):
 
 def test_every_reject_has_its_reason(crawl):
     told = {p.url: p.reason for p in crawl.gold if p.outcome == "reject"}
-    assert {r["url"].rstrip("/"): r["reason"] for r in crawl.rows("rejects")} == {u.rstrip("/"): r for u, r in told.items()}
+    assert {r["url"].rstrip("/"): r["reason"] for r in crawl.rows("rejects")} == {
+        u.rstrip("/"): r for u, r in told.items()
+    }
 
 
 def test_every_candidate_has_exactly_one_outcome(crawl):
     for record in crawl.records():
-        outcomes = sum(record["counts"].get(n, 0) for n in ("articles", "copies", "revisions", "rejects", "unchanged"))
+        outcomes = sum(
+            record["counts"].get(n, 0) for n in ("articles", "copies", "revisions", "rejects", "unchanged")
+        )
         assert outcomes == record["candidates"], record["spider"]
         assert record["spider_errors"] == 0
-    assert sum(r["candidates"] for r in crawl.records()) == sum(p.outcome != "not_a_candidate" for p in crawl.gold)
+    assert sum(r["candidates"] for r in crawl.records()) == sum(
+        p.outcome != "not_a_candidate" for p in crawl.gold
+    )
 
 
 def test_raw_holds_every_fetched_page_that_gave_a_row(crawl):
-    rows = [r["id"] for t in ("articles", "copies", "revisions", "rejects") for r in crawl.rows(t) if r.get("reason") != "robots"]
+    rows = [
+        r["id"]
+        for t in ("articles", "copies", "revisions", "rejects")
+        for r in crawl.rows(t)
+        if r.get("reason") != "robots"
+    ]
     assert Counter(r["id"] for r in crawl.rows("raw")) == Counter(rows)
 
 
@@ -198,6 +219,12 @@ def test_the_next_day_brings_new_stories_a_late_copy_and_a_revision(crawl):
     new = {key: row for key, row in crawl.kept().items() if key not in before}
     pages = by_id(crawl.gold)
     told = Counter("revision" if p.revised else p.outcome for p in pages.values() if p.day == 2 or p.revised)
-    assert Counter("revision" if r["id"] in {k[0] for k in before} else "copy" if r["relation"] else "article" for r in new.values()) == told
+    assert (
+        Counter(
+            "revision" if r["id"] in {k[0] for k in before} else "copy" if r["relation"] else "article"
+            for r in new.values()
+        )
+        == told
+    )
     assert told["copy"] == 1 and told["revision"] == 1  # noqa: PT018 - one picture of the day
     test_every_gold_copy_is_linked_to_its_story_and_no_other(crawl)

@@ -43,7 +43,11 @@ def options(lake):
 
 
 def test_pyarrow(lake):
-    assert {name: dataset(lake, name).count_rows() for name in STORY_TABLES} == {"articles": 2, "copies": 1, "revisions": 0}
+    assert {name: dataset(lake, name).count_rows() for name in STORY_TABLES} == {
+        "articles": 2,
+        "copies": 1,
+        "revisions": 0,
+    }
     assert table(lake, "articles").drop_columns("day").schema == schema("articles").remove_metadata()
     assert table(lake, "articles")["day"].type == pa.string()
 
@@ -67,7 +71,9 @@ def test_duckdb(lake):
     source = "articles"
     if not lake.startswith("s3://"):
         source = f"read_parquet('{lake}/articles/**/*.parquet', hive_partitioning = true, hive_types = {{'day': VARCHAR}})"
-    found = duckdb.sql(f"SELECT count(*), any_value(typeof(landed_at)), any_value(typeof(day)) FROM {source}").fetchall()
+    found = duckdb.sql(
+        f"SELECT count(*), any_value(typeof(landed_at)), any_value(typeof(day)) FROM {source}"
+    ).fetchall()
     assert found == [(2, "TIMESTAMP WITH TIME ZONE", "VARCHAR")]
 
 
@@ -78,7 +84,10 @@ def test_pandas(lake):
         frame = pd.read_parquet(f"{lake}/articles")
     assert len(frame) == 2
     assert str(frame.dtypes["landed_at"]) == "datetime64[us, UTC]"
-    assert sorted(frame["title"]) == ["Decision about the bridge at last", "Decision about the library at last"]
+    assert sorted(frame["title"]) == [
+        "Decision about the bridge at last",
+        "Decision about the library at last",
+    ]
 
 
 def test_one_story_is_one_row_and_its_copy_points_to_it(lake):

@@ -51,7 +51,16 @@ def landed(pages, object_store, session_environ, tmp_path_factory):
             "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
         }
         given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
-        command = [sys.executable, "-m", "scrapy", "crawl", "urls", "-a", f"file={folder / 'urls.txt'}", *given]
+        command = [
+            sys.executable,
+            "-m",
+            "scrapy",
+            "crawl",
+            "urls",
+            "-a",
+            f"file={folder / 'urls.txt'}",
+            *given,
+        ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = {name: table(lake, name).to_pylist() for name in (*STORY_TABLES, "rejects", "raw")}
@@ -81,10 +90,18 @@ def test_what_landed_is_cleaner_than_trafilaturas_text(landed, pages, evaluate, 
 
     def text(number):
         row = kept.get(number)
-        return "" if row is None else "\n".join(filter(None, (row["summary"] if with_summary else None, row["text"])))
+        return (
+            ""
+            if row is None
+            else "\n".join(filter(None, (row["summary"] if with_summary else None, row["text"])))
+        )
 
-    ours = evaluate.corpus_scores(evaluate.score(corpus, [p for _, p in chosen], [text(n) for n, _ in chosen]))
-    peer = evaluate.score(corpus, [p for _, p in chosen], [adapters.traf_default(p.html, p.url) for _, p in chosen])
+    ours = evaluate.corpus_scores(
+        evaluate.score(corpus, [p for _, p in chosen], [text(n) for n, _ in chosen])
+    )
+    peer = evaluate.score(
+        corpus, [p for _, p in chosen], [adapters.traf_default(p.html, p.url) for _, p in chosen]
+    )
     theirs = evaluate.corpus_scores(peer)
     print(f"{corpus}: F1 {ours['f1']:.4f}, trafilatura {theirs['f1']:.4f}")
     assert ours["f1"] >= theirs["f1"]

@@ -35,7 +35,9 @@ def text_of(topic: str) -> list[str]:
     return _STORIES[topic]
 
 
-def page(url: str, topic: str, *, title: str | None = None, cut: int = 99, extra: str = "", outlet: str = "") -> RawPage:
+def page(
+    url: str, topic: str, *, title: str | None = None, cut: int = 99, extra: str = "", outlet: str = ""
+) -> RawPage:
     """An article page of `topic`; `cut` keeps so many paragraphs, `extra` adds one."""
     title = title or f"Decision about the {topic} at last"
     body = "".join(f"<p>{line}</p>" for line in [*text_of(topic)[:cut], *filter(None, [extra])])

@@ -14,7 +14,6 @@ from lake.parts import read
 from lake.records import STORY_TABLES, TABLES
 from lake.run import _kept
 from lake.store import LakeError, PartExists
-
 from tests.lake.stories import page, raw, refined
 
 
@@ -29,7 +28,9 @@ def state(tmp_path) -> Path:
 
 @pytest.fixture(params=["folder", "s3"])
 def uri(request, tmp_path):
-    return str(tmp_path / "lake") if request.param == "folder" else request.getfixturevalue("bucket") + "/lake"
+    return (
+        str(tmp_path / "lake") if request.param == "folder" else request.getfixturevalue("bucket") + "/lake"
+    )
 
 
 def crawl(uri, state, *pages, flush_each=False):
@@ -65,7 +66,9 @@ B = page("https://two.example/library", "library")
 
 
 def test_an_article_a_copy_and_a_reject_land_in_their_tables(uri, state):
-    outcomes = [r.outcome for r in crawl(uri, state, A, B, A_COPY, raw("https://one.example/gone", "", status=404))]
+    outcomes = [
+        r.outcome for r in crawl(uri, state, A, B, A_COPY, raw("https://one.example/gone", "", status=404))
+    ]
     assert outcomes == ["articles", "articles", "copies", "rejects"]
     assert {t: len(rows(uri, state, t)) for t in TABLES} == {
         "raw": 4, "articles": 2, "copies": 1, "revisions": 0, "rejects": 1,
@@ -95,7 +98,9 @@ def test_deleting_the_index_changes_nothing(uri, state):
     crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))
     for file in state.glob("index-*"):
         file.unlink()
-    assert {r.outcome for r in crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))} == {"unchanged"}
+    assert {
+        r.outcome for r in crawl(uri, state, A, A_COPY, raw("https://one.example/gone", "", status=404))
+    } == {"unchanged"}
 
 
 def test_a_copy_is_recognised_in_a_later_run(uri, state):
@@ -106,7 +111,11 @@ def test_a_copy_is_recognised_in_a_later_run(uri, state):
 
 def test_a_changed_page_is_a_revision_once(uri, state):
     crawl(uri, state, A)
-    changed = page("https://one.example/bridge", "bridge", extra="The vote was repeated on Tuesday after a count went wrong.")
+    changed = page(
+        "https://one.example/bridge",
+        "bridge",
+        extra="The vote was repeated on Tuesday after a count went wrong.",
+    )
     assert [r.outcome for r in crawl(uri, state, changed)] == ["revisions"]
     assert [r.outcome for r in crawl(uri, state, changed)] == ["unchanged"]
     assert [r.outcome for r in crawl(uri, state, A)] == ["revisions"]
@@ -193,7 +202,10 @@ def test_a_live_run_is_left_alone(uri, state):
 
 
 def test_two_copies_that_arrive_together_meet(uri, state):
-    with Lake(uri, state).run("one", no_rules, {}) as (one, _), Lake(uri, state).run("two", no_rules, {}) as (two, _):
+    with (
+        Lake(uri, state).run("one", no_rules, {}) as (one, _),
+        Lake(uri, state).run("two", no_rules, {}) as (two, _),
+    ):
         assert one.add(refined(A)).outcome == "articles"
         assert two.add(refined(A_COPY)).outcome == "copies"
         for run in (one, two):
@@ -245,13 +257,13 @@ def test_a_lake_that_cannot_be_written_is_told_before_anything_else(tmp_path, st
     assert not state.exists() or not list(state.glob("locks/*"))
 
 
-
-
 def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
     signed = refined(A)
     foreign = replace(signed, signature=SimpleNamespace(to_bytes=lambda: b"foreign" * 9))
     with Lake(uri, state).run("old", no_rules, {}) as (run, _):
-        monkeypatch.setattr(run, "_judged", lambda one: _kept(one.article, foreign.signature, Verdict(A.id), None))
+        monkeypatch.setattr(
+            run, "_judged", lambda one: _kept(one.article, foreign.signature, Verdict(A.id), None)
+        )
         run.add(foreign)
         run.flush()
         run.finish("finished", {})

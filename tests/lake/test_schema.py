@@ -20,7 +20,11 @@ DICTIONARY = Path(__file__).resolve().parents[2] / "output" / "README.md"
 def described() -> str:
     lines = [f"schema version {SCHEMA_VERSION}"]
     for table in TABLES:
-        lines += ["", table, *(f"  {f.name}: {f.type}{'' if f.nullable else ' not null'}" for f in schema(table))]
+        lines += [
+            "",
+            table,
+            *(f"  {f.name}: {f.type}{'' if f.nullable else ' not null'}" for f in schema(table)),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -43,7 +47,11 @@ def plain(type_: pa.DataType) -> str:
 def dictionary(heading: str) -> list[tuple[str, str, bool]]:
     """(column, type, may be null) of one section of output/README.md."""
     section = DICTIONARY.read_text("utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    cells = [[c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]] for line in section.splitlines() if line.startswith("| `")]
+    cells = [
+        [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in section.splitlines()
+        if line.startswith("| `")
+    ]
     assert all(len(c) == 5 and c[3] for c in cells)
     return [(name.strip("`"), type_, null != "never") for name, type_, null, *_ in cells]
 

@@ -76,17 +76,29 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("domains =", "domain =", ["domains: is missing", ":7: domain: unknown key; did you mean 'domains'?"]),
+        (
+            "domains =",
+            "domain =",
+            ["domains: is missing", ":7: domain: unknown key; did you mean 'domains'?"],
+        ),
         ("[clutter]", "[cluter]", ["cluter: unknown key; did you mean 'clutter'?"]),
         ("delay_s = 2.5", 'delay_s = "2"', [":17: politeness.delay_s: expected a number from 0 to 3600"]),
-        ("delay_s = 2.5", "concurrency = 0", ["politeness.concurrency: expected a whole number from 1 to 64"]),
+        (
+            "delay_s = 2.5",
+            "concurrency = 0",
+            ["politeness.concurrency: expected a whole number from 1 to 64"],
+        ),
         ("allow = ['^/20", "allow = ['^/(20", ["articles.allow: ", "not a regular expression"]),
         ("Europe/Budapest", "Europe/Atlantis", [":6: timezone: expected a time zone"]),
         ('"example.org"]', '"https://example.org"]', ["domains: 'https://example.org': expected a domain"]),
         ('".related"', '"..related"', ["clutter.cut: "]),
         ("[sources]", "[sources", ["example.toml: "]),
         ('country = "hu"', 'country = "Hungary"', ["country: expected two lower-case letters"]),
-        ('feeds = ["https:', 'feeds = ["ftp:', ["sources.feeds: ", "expected an address that begins with http"]),
+        (
+            'feeds = ["https:',
+            'feeds = ["ftp:',
+            ["sources.feeds: ", "expected an address that begins with http"],
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_key(write, old, new, told):
@@ -95,7 +107,9 @@ def test_a_mistake_is_told_with_file_line_and_key(write, old, new, told):
 
 
 def test_all_mistakes_are_told_at_once(write):
-    text = GOOD.replace("delay_s = 2.5", "delay = 2").replace("cut =", "cuts =").replace("Europe/", "Nowhere/")
+    text = (
+        GOOD.replace("delay_s = 2.5", "delay = 2").replace("cut =", "cuts =").replace("Europe/", "Nowhere/")
+    )
     assert len(problems_of(write(text))) == 3
 
 
@@ -104,12 +118,17 @@ def test_a_file_may_not_take_the_name_of_another_spider(write):
 
 
 def test_the_bundled_outlets_are_sound():
-    assert {"budapestpost", "euromaidanpress", "kyivindependent", "thedailyintake"} <= set(outlets.load().by_name)
+    assert {"budapestpost", "euromaidanpress", "kyivindependent", "thedailyintake"} <= set(
+        outlets.load().by_name
+    )
 
 
 def test_a_folder_of_ones_own_adds_and_replaces(write, tmp_path):
     write(GOOD)
-    write(GOOD.replace("The Example", "Mine").replace("example.org", "euromaidanpress.com"), "euromaidanpress.toml")
+    write(
+        GOOD.replace("The Example", "Mine").replace("example.org", "euromaidanpress.com"),
+        "euromaidanpress.toml",
+    )
     found = outlets.load(str(tmp_path))
     assert found.by_name["euromaidanpress"].name == "Mine"
     assert found.find("news.example.org").key == "example"
@@ -119,7 +138,9 @@ def test_a_folder_of_ones_own_adds_and_replaces(write, tmp_path):
 def test_a_domain_belongs_to_one_outlet(write, tmp_path):
     write(GOOD)
     write(GOOD, "other.toml")
-    with pytest.raises(OutletErrors, match=r"example\.toml and other\.toml: domains: example\.org stands in both"):
+    with pytest.raises(
+        OutletErrors, match=r"example\.toml and other\.toml: domains: example\.org stands in both"
+    ):
         outlets.load(str(tmp_path))
 
 
@@ -128,7 +149,9 @@ def test_every_file_is_checked_before_anything_is_told(write, tmp_path):
     write("oops", "second.toml")
     with pytest.raises(OutletErrors) as caught:
         outlets.load(str(tmp_path))
-    assert {"example.toml", "second.toml"} <= {p.split(":")[0].rpartition("/")[2] for p in caught.value.problems}
+    assert {"example.toml", "second.toml"} <= {
+        p.split(":")[0].rpartition("/")[2] for p in caught.value.problems
+    }
 
 
 @pytest.mark.parametrize(
