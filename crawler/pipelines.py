@@ -129,11 +129,18 @@ class Land:
         with self._held:
             if not hasattr(self, "run"):
                 return
-            if self._failure:
-                self.run.abandon()
-            else:
-                self.run.finish("finished" if reason == "finished" else reason, self.accounts.facts(reason))
-        self.accounts.close(self.run, reason)
+            try:
+                self._close_run(reason)
+            except LakeError as error:
+                log.error("the run record could not be written: %s", error)
+                self.accounts.lost(1)
+            self.accounts.close(self.run, reason)
+
+    def _close_run(self, reason: str) -> None:
+        if self._failure:
+            self.run.abandon()
+        else:
+            self.run.finish(reason, self.accounts.facts(reason))
 
 
 def _shown(result: Result) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from difflib import get_close_matches
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +43,7 @@ def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]
     open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), open_to):
         raise Refused(problem, 2)
+    _state(Path(settings["STATE_DIR"]))
     try:
         open_store(settings["LAKE_URI"]).probe()
     except LakeConfigError as error:
@@ -76,6 +79,15 @@ def _configured(settings: BaseSettings) -> None:
             ipaddress.ip_address(address)
         except ValueError as error:
             raise Refused(f"DNS_OVERRIDES: {host}: {error}", 2) from error
+
+
+def _state(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Refused(f"STATE_DIR: {folder} cannot be written: {error.strerror}", 2) from error
 
 
 def _hosts(spider: type[Spider]) -> list[str]:

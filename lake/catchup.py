@@ -34,8 +34,9 @@ _LATEST_ARRIVAL = timedelta(minutes=15)
 _TRIES = 4
 _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
+    "fetched_at",
 ]  # fmt: skip
-_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason"]
+_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at"]
 
 
 def catch_up(store: Store, path: Path) -> Index:
@@ -68,12 +69,15 @@ def _learn_run(store: Store, index: Index, run_id: str) -> None:
 
 
 def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) -> set[str]:
-    """Enter the rows of the parts, oldest first; returns the ids of their pages."""
+    """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
+    time of the fetch, because what recurs in an outlet is learned in that order. Returns the ids of their pages."""
     seen: set[str] = set()
-    for table, key in sorted(keys, key=lambda k: (_seq(k[1]), TABLES.index(k[0]))):
-        if table == "raw":
-            continue
-        for values in _rows_to_learn(store, table, key):
+    flushes: dict[int, list[dict[str, Any]]] = {}
+    for table, key in keys:
+        if table != "raw":
+            flushes.setdefault(_seq(key), []).extend(_rows_to_learn(store, table, key))
+    for _, rows in sorted(flushes.items()):
+        for values in sorted(rows, key=lambda r: (r["fetched_at"], r["id"])):
             index.learn(values)
             seen.add(values["id"])
     return seen
