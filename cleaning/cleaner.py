@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cleaning import document, ending, linked_data, lines, loose_text, metadata, refusal, rescue, signals
+from cleaning import document, ending, lines, linked_data, loose_text, metadata, refusal, rescue, signals
 from cleaning.authors import authors_of
 from cleaning.characters import fold, tidy, word_count
 from cleaning.extraction import extract

@@ -41,14 +41,14 @@ def day_in(text: str) -> date | None:
             if month := _month(found["m"]):
                 return _date(found["y"], month, found["d"])
     for figures in _FIGURES:
-        if found := figures.search(text):
-            day, month = int(found["d"]), int(found["m"])
-            if "/" in found[0] and not found[0].startswith(found["y"]):
+        if hit := figures.search(text):
+            day, month = int(hit["d"]), int(hit["m"])
+            if "/" in hit[0] and not hit[0].startswith(hit["y"]):
                 if month > 12:  # 12/31/2024
                     day, month = month, day
                 elif day <= 12 and day != month:
                     return None
-            return _date(found["y"], month, day)
+            return _date(hit["y"], month, day)
     return None
 
 

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 8 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
 _MAX_DEPTH = 120
-_MAX_ELEMENTS = 150_000
+_MAX_ELEMENTS = 40_000  # trafilatura's time grows with the square
 _HEAD_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
 _MARKUP_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
+_STAIRS = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")  # opening tags with nothing between them
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}));?")
 # by the WHATWG's encoding standard these labels mean the Windows code pages
 _WEB_NAMES = {
@@ -58,8 +59,8 @@ def read(page: RawPage) -> Document:
     if not body.strip(b"\0 \t\r\n"):
         raise NoArticle("empty", "no bytes")
     markup = decode(body, _named(kind.encode("utf-8", "replace")))
-    if not _TAG.search(markup):
-        raise NoArticle("not_html", "no markup in the bytes")
+    if not _TAG.search(markup) or markup.count("\ufffd") > len(markup) // 10:
+        raise NoArticle("not_html", "the bytes are no markup")
     return Document(parse(markup), markup)
 
 
@@ -94,9 +95,12 @@ def parse(markup: str) -> HtmlElement:
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
     )
     # one control character, raw or as a reference, and trafilatura answers None for the whole page
-    data = _REFERENCE.sub(_seen, visible(markup)).encode("utf-8", "replace")
+    text = _REFERENCE.sub(_seen, visible(markup))
     try:
-        tree = document_fromstring(data, parser=parser)
+        tree = document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        if not (tree.xpath("string()") or "").strip() and _STAIRS.search(text):
+            # libxml2 drops what lies deeper than 2048 elements
+            tree = document_fromstring(_STAIRS.sub(" ", text).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
     _flatten(tree)

@@ -37,7 +37,8 @@ class Line:
 def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
     """The lines of the story, in order; [] where trafilatura finds none. The tree is left as it is."""
     found = trafilatura.bare_extraction(tree, url=url, include_comments=False, with_metadata=False)
-    return [] if found is None or found.body is None else lines_of(found.body)
+    body = getattr(found, "body", None)
+    return [] if body is None else lines_of(body)
 
 
 def lines_of(body: etree._Element) -> list[Line]:

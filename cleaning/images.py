@@ -47,7 +47,7 @@ def captions_of(tree: HtmlElement) -> list[str]:
 
 def _source(picture: HtmlElement) -> str | None:
     for key in ("data-src", "data-original", "src"):
-        value = picture.get(key)
+        value: str | None = picture.get(key)
         if value and not value.startswith("data:"):
             return value
     candidates: str = picture.get("srcset") or picture.get("data-srcset") or ""

@@ -19,14 +19,14 @@ def wrap(tree: HtmlElement) -> None:
     """In place. Only containers that hold a long loose text beside blocks or a doubled <br> are touched."""
     for container in list(tree.iter(*_CONTAINERS)):
         runs = _runs(container)
-        if len(runs) > 1 or (runs and any(_is_block(child) for child in container)):
-            if any(length >= _FEWEST for length, _ in runs):
-                _rebuild(container)
+        parted = len(runs) > 1 or (runs and any(_is_block(child) for child in container))
+        if parted and any(length >= _FEWEST for length in runs):
+            _rebuild(container)
 
 
-def _runs(container: HtmlElement) -> list[tuple[int, int]]:
-    """(characters, breaks after it) of every run of loose text and inline elements."""
-    runs: list[tuple[int, int]] = []
+def _runs(container: HtmlElement) -> list[int]:
+    """The characters of every run of loose text and inline elements."""
+    runs: list[int] = []
     length, breaks = len((container.text or "").strip()), 0
     for child in container:
         if child.tag == "br" or _is_block(child):
@@ -34,11 +34,11 @@ def _runs(container: HtmlElement) -> list[tuple[int, int]]:
         else:
             length, breaks = length + len((child.text or "").strip()), 0
         if breaks and (breaks > 1 or child.tag != "br") and length:
-            runs.append((length, breaks))
+            runs.append(length)
             length = 0
         if tail := len((child.tail or "").strip()):
             length, breaks = length + tail, 0
-    return [*runs, (length, 0)] if length else runs
+    return [*runs, length] if length else runs
 
 
 def _rebuild(container: HtmlElement) -> None:
@@ -65,33 +65,31 @@ class _Paragraph:
     def __init__(self, container: HtmlElement) -> None:
         self._container = container
         self._element = Element("p")
+        self._last: HtmlElement | None = None  # lxml counts all children for len(element)
 
     def add_text(self, text: str | None) -> None:
         if not text:
             return
-        if len(self._element):
-            last = self._element[-1]
-            last.tail = (last.tail or "") + text
+        if self._last is not None:
+            self._last.tail = (self._last.tail or "") + text
         else:
             self._element.text = (self._element.text or "") + text
 
     def add(self, child: HtmlElement) -> None:
-        last = self._element[-1] if len(self._element) else None
+        last = self._last
         if child.tag == "br" and last is not None and last.tag == "br" and not (last.tail or "").strip():
             self.close()
         else:
             self._element.append(child)
+            self._last = child
 
     def close(self) -> None:
-        if len(self._element) or (self._element.text or "").strip():
-            while (
-                len(self._element)
-                and self._element[-1].tag == "br"
-                and not (self._element[-1].tail or "").strip()
-            ):
-                self._element.remove(self._element[-1])
+        last = self._last
+        if last is not None and last.tag == "br" and not (last.tail or "").strip():
+            self._element.remove(last)
+        if last is not None or (self._element.text or "").strip():
             self._container.append(self._element)
-        self._element = Element("p")
+        self._element, self._last = Element("p"), None
 
 
 def _is_block(element: HtmlElement) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cleaning.linked_data import Node
 
 _SITE = re.compile(r"\s+[|–—·•»:-]+\s+")
+# fmt: off
 _PUBLISHED = (
     "article:published_time", "article:published", "og:published_time", "datepublished", "published_time", "publishdate", "pubdate",
     "publish_date", "publish-date", "published-date", "publication_date", "parsely-pub-date", "sailthru.date", "cxenseparse:recs:publishtime",

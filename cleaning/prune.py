@@ -24,13 +24,51 @@ _MAX_SHARE = 0.25  # of the paragraph text, for general rules
 _MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
 _MAX_RECORD = 2000  # characters of one cut's text that are kept
 _BOXES = frozenset(
-    "div section aside ul ol p nav span a figure figcaption footer form header details table".split()
+    [
+        "div",
+        "section",
+        "aside",
+        "ul",
+        "ol",
+        "p",
+        "nav",
+        "span",
+        "a",
+        "figure",
+        "figcaption",
+        "footer",
+        "form",
+        "header",
+        "details",
+        "table",
+    ]
 )
-_BLOCKS = frozenset("p div li h2 h3 h4 h5 h6 blockquote section aside".split())
-_CAPTIONS = frozenset("div span small em i td".split())  # no <p>: under pictures stand many of a story's own
+_BLOCKS = frozenset(["p", "div", "li", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "aside"])
+_CAPTIONS = frozenset(
+    ["div", "span", "small", "em", "i", "td"]
+)  # no <p>: under pictures stand many of a story's own
 _MAX_CAPTION = 300  # characters
 _LISTS = frozenset({"ul", "ol", "dl"})
-_NESTING = frozenset("p div ul ol table section article blockquote figure h1 h2 h3 h4 h5 h6 li".split())
+_NESTING = frozenset(
+    [
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "table",
+        "section",
+        "article",
+        "blockquote",
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "li",
+    ]
+)
 
 
 def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -> list[Removed]:

@@ -122,7 +122,7 @@ class Article:
     cleaner_version: str = field(default=CLEANER_VERSION)
 
 
-class NoArticle(Exception):  # noqa: N818 - an outcome, not an error
+class NoArticle(Exception):
     """The page holds no article; reason is one of Reason, detail is for people."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:

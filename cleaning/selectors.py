@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lxml.cssselect import CSSSelector, SelectorError
 
@@ -23,10 +23,14 @@ class Compiled:
     ends: tuple[str, ...]
 
     def cut(self, tree: HtmlElement) -> list[HtmlElement]:
-        return [element for selector in self.cuts for element in selector(tree)]
+        return _matches(self.cuts, tree)
 
     def keep(self, tree: HtmlElement) -> list[HtmlElement]:
-        return [element for selector in self.keeps for element in selector(tree)]
+        return _matches(self.keeps, tree)
+
+
+def _matches(selectors: tuple[CSSSelector, ...], tree: HtmlElement) -> list[HtmlElement]:
+    return [element for selector in selectors for element in cast("list[HtmlElement]", selector(tree))]
 
 
 @lru_cache(maxsize=1024)

@@ -22,8 +22,8 @@ _MOST_WORDS = 90
 _FEW_PARAGRAPHS = 3  # below as many the story has begun: what is called "lead" there is a teaser
 _PARAGRAPH_WORDS = 20
 _BLOCKS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
-_APART = frozenset("a li aside nav footer figure figcaption form button table".split())
-_NESTED = frozenset("p div h1 h2 h3 h4 ul ol section article figure table".split())
+_APART = frozenset(["a", "li", "aside", "nav", "footer", "figure", "figcaption", "form", "button", "table"])
+_NESTED = frozenset(["p", "div", "h1", "h2", "h3", "h4", "ul", "ol", "section", "article", "figure", "table"])
 _SAME = 60  # folded characters: two texts that share as many from the start are one text, cut short
 
 
@@ -63,9 +63,8 @@ def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
             started
             and element.tag != "h1"
             and not any(child.tag in _NESTED for child in element.iterdescendants())
-        ):
-            if not any(outer.tag in _APART for outer in element.iterancestors()):
-                yield element
+        ) and not any(outer.tag in _APART for outer in element.iterancestors()):
+            yield element
 
 
 def _first_paragraph(element: HtmlElement) -> bool:

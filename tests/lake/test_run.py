@@ -190,6 +190,19 @@ def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_pa
     assert Counter(r["id"] for t in TABLES[1:] for r in rows(uri, state, t)) == {p.id: 1 for p in pages}
 
 
+def test_a_late_request_finds_its_name_taken_also_where_another_machine_landed_the_page(uri, state, tmp_path):
+    with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (run, _):
+        run.add(refined(A))
+        lost = die_after(run, 1)  # raw landed, articles was under way
+        run.flush()
+    crawl(uri, tmp_path / "other machine", A)
+    crawl(uri, state, B)
+    ((key, data),) = lost
+    with pytest.raises(PartExists):
+        Lake(uri, state).store.put_new(key, data)
+    assert [r["id"] for r in rows(uri, state, "articles")].count(A.id) == 1
+
+
 def test_a_live_run_is_left_alone(uri, state):
     with Lake(uri, state).run("slow", no_rules, {}) as (slow, _):
         slow.add(refined(A))
