@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import outlets
 from cleaning import Article, Header, NoArticle, RawPage, Rules, clean, host_of
+from dedupe import cluster, records
 
 
 class Meta(TypedDict):
@@ -61,3 +62,27 @@ def _page(html: str | bytes, url: str) -> RawPage:
 def _rules(host: str) -> Rules:
     outlet = outlets.load().find(host)
     return outlet.rules if outlet else Rules()
+
+
+class Document(TypedDict):
+    id: str
+    text: str
+    title: str
+    published: str
+    outlet: str
+
+
+def dedupe(documents: list[Document]) -> dict[str, str]:
+    """Cluster id by document id: identical, copy, truncated and update share one; containment alone does not."""
+    return cluster((_document(d), d["text"]) for d in documents)
+
+
+def _document(document: Document) -> records.Document:
+    return records.Document(document["id"], document["outlet"], _moment(document["published"]))
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written)
+    except ValueError:
+        return None

@@ -45,17 +45,22 @@ def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
         if text
     }
     houses: tuple[str, ...] = ()
-    for names in (_linked(article), _meta(head), _shown(tree)):
-        found: dict[str, str] = {}
-        for name in names:
-            name = _INITIALS.sub("", _BY.sub("", tidy(name))).strip(" ,.;|·-")
-            if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _ADDRESS.search(name):
-                found.setdefault(fold(name), name)
-        people = tuple(name for key, name in found.items() if key not in site)
-        if people:
-            return people[:_MOST]
+    for names in (_linked(article), _meta(head)):
+        found = _tidied(names)
+        if found and set(found) - site:
+            return tuple(found.values())[:_MOST]
         houses = houses or tuple(found.values())
-    return houses[:_MOST]
+    return (houses or tuple(_tidied(_shown(tree)).values()))[:_MOST]
+
+
+def _tidied(names: list[str]) -> dict[str, str]:
+    """Folded name -> name; without "By", initials, addresses and what holds no letter."""
+    found: dict[str, str] = {}
+    for name in names:
+        name = _INITIALS.sub("", _BY.sub("", tidy(name))).strip(" ,.;|·-")
+        if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _ADDRESS.search(name):
+            found.setdefault(fold(name), name)
+    return found
 
 
 def _linked(article: Node) -> list[str]:
@@ -87,6 +92,7 @@ def _shown(tree: HtmlElement) -> list[str]:
 
 def _split(text: str) -> list[str]:
     """ "Ann Lee and Bo Ek, dpa" is three; "Lee, Ann" stays one."""
+    text = _INITIALS.sub("", text)
     pairs = _PAIR.split(text)
     if any(word_count(part) < 2 for part in pairs):
         pairs = [text]

@@ -22,9 +22,9 @@ from cleaning.records import NoArticle
 if TYPE_CHECKING:
     from cleaning.records import RawPage
 
-_MAX_BYTES = 8 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
+_MAX_BYTES = 5 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
 _MAX_DEPTH = 120
-_MAX_ELEMENTS = 40_000  # trafilatura's time grows with the square
+_MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square
 _HEAD_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
@@ -85,8 +85,9 @@ def decode(body: bytes, declared: str | None = None) -> str:
             return body.decode(name)
         except (LookupError, UnicodeError):
             continue
-    others = (name for name in stated if name != "utf-8")
-    return body.decode(next(others, "utf-8" if stated else "cp1252"), "replace")
+    # a little damage in what calls itself UTF-8 is damage; much of it is another charset
+    damaged = "utf-8" in stated and text.count("\ufffd") < len(text) // 100
+    return text if damaged else body.decode("cp1252", "replace")
 
 
 def parse(markup: str) -> HtmlElement:
@@ -98,7 +99,7 @@ def parse(markup: str) -> HtmlElement:
     text = _REFERENCE.sub(_seen, visible(markup))
     try:
         tree = document_fromstring(text.encode("utf-8", "replace"), parser=parser)
-        if not (tree.xpath("string()") or "").strip() and _STAIRS.search(text):
+        if not any(str(text).strip() for text in tree.itertext()) and _STAIRS.search(text):
             # libxml2 drops what lies deeper than 2048 elements
             tree = document_fromstring(_STAIRS.sub(" ", text).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:

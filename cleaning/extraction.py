@@ -28,6 +28,9 @@ _OUTER: tuple[Kind, ...] = ("item", "quote", "head")  # a <p> inside these stays
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
+_MOST = 500_000  # characters of text; a long novel, and no article
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     text: str
@@ -38,7 +41,7 @@ def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
     """The lines of the story, in order; [] where trafilatura finds none. The tree is left as it is."""
     found = trafilatura.bare_extraction(tree, url=url, include_comments=False, with_metadata=False)
     body = getattr(found, "body", None)
-    return [] if body is None else lines_of(body)
+    return [] if body is None else _bounded(lines_of(body))
 
 
 def lines_of(body: etree._Element) -> list[Line]:
@@ -68,4 +71,15 @@ def lines_of(body: etree._Element) -> list[Line]:
             if element is not body:
                 parts.append(element.tail or "")
     close()
+    return lines
+
+
+def _bounded(lines: list[Line]) -> list[Line]:
+    """The lines up to _MOST characters."""
+    total = 0
+    for place, line in enumerate(lines):
+        total += len(line.text)
+        if total > _MOST:
+            rest = Line(line.text[: len(line.text) - (total - _MOST)], line.kind)
+            return [*lines[:place], *([rest] if rest.text else [])]
     return lines

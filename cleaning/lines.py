@@ -155,7 +155,7 @@ def site_name(line: Line, place: int, facts: Facts) -> Verdict:
 
 def file_name(line: Line, place: int, facts: Facts) -> Verdict:
     """A picture's file name, or an alternative text made from it."""
-    return ("caption", "line.file-name") if word_count(line.text) < 30 and _FILE.search(line.text) else None
+    return ("caption", "line.file-name") if len(line.text) < 300 and _FILE.search(line.text) else None
 
 
 def wordless(line: Line, place: int, facts: Facts) -> Verdict:

@@ -78,7 +78,11 @@ def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -
     for element in outlet.cut(tree):
         if _prose(sizes.get(element, Size()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
             removed += _cut(element, "outlet", "outlet.cut")
-    kept = _family(outlet.keep(tree))
+    keep = outlet.keep(tree)
+    for element in keep:  # trafilatura has rules for names of its own
+        element.attrib.pop("class", None)
+        element.attrib.pop("id", None)
+    kept = _family(keep)
     gone: set[HtmlElement] = set()
     for element in list(tree.iter(etree.Element)):
         size = sizes.get(element)

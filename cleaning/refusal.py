@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cleaning.linked_data import Node
 
 _FEWEST_WORDS = 15
+_WALL_WORDS = 90  # more is a story, whatever banner stands around it
 _STUB_WORDS = 50  # a teaser before a paywall
 STORY_WORDS = 150  # as much text is a story
 _SLUG = re.compile(r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d")  # the address of a story
@@ -44,7 +45,7 @@ def check(page: Evidence) -> None:
     if words >= STORY_WORDS and not _is_front(page):
         return
     wall = refusal_words.wall(page.title, page.shown if word_count(page.shown) < 400 else page.text)
-    if wall:
+    if wall and words < _WALL_WORDS:
         raise NoArticle(wall, page.title[:120])
     if not page.shown:
         raise NoArticle("empty", "the page shows no text")

@@ -32,8 +32,11 @@ def better(story: lines.Story, markup: str, article: Node, facts: lines.Facts) -
     if words >= _LITTLE:
         return story
     tree = document.parse(markup)
-    for element in facts.outlet.cut(tree):
-        if element.getparent() is not None:
+    whole = len(tree.text_content()) // 2  # a selector that takes more is a slip
+    for element in [*facts.outlet.cut(tree), *tree.iter("figcaption")]:
+        if element.getparent() is not None and (
+            element.tag == "figcaption" or len(element.text_content()) < whole
+        ):
             element.drop_tree()
     other = _bare(extract(tree), facts)
     return other if _words(other) > _MORE * words else story

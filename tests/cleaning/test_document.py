@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from cleaning import document
+
+TEXT = "Café à Besançon, déjà vu"
+
+
+@pytest.mark.parametrize(
+    ("body", "declared"),
+    [
+        (TEXT.encode(), None), (TEXT.encode(), "cp1252"), (TEXT.encode("latin-1"), "cp1252"), (TEXT.encode("utf-8-sig"), "cp1252"),
+        (TEXT.encode("utf-16"), None), ((f"<meta charset=iso-8859-1>{TEXT}").encode("latin-1"), None),
+    ],
+)  # fmt: skip
+def test_bytes_are_read_whatever_the_label_says(body: bytes, declared: str | None):
+    assert document.decode(body, declared).endswith(TEXT)
+
+
+def test_an_unknown_label_is_no_label():
+    assert document.decode(b'<meta charset="klingon">plain', None).endswith("plain")
