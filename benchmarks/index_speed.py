@@ -30,7 +30,10 @@ def texts(count: int) -> Iterator[str]:
     for _ in range(count):
         if made and chance.random() < COPIES:
             old = chance.choice(made[-2000:])
-            text = [w if chance.random() > 0.05 else chance.choice(words) for w in old[: int(len(old) * chance.uniform(0.5, 1))]]
+            text = [
+                w if chance.random() > 0.05 else chance.choice(words)
+                for w in old[: int(len(old) * chance.uniform(0.5, 1))]
+            ]
         else:
             picked = " ".join(chance.choice(sentences) for _ in range(chance.randint(8, 35))).split()
             text = [w if chance.random() > REPLACED else chance.choice(words) for w in picked]
@@ -52,19 +55,27 @@ def main(count: int) -> None:
             began = time.process_time()
             signature = sign(text)
             signed = time.process_time()
-            document = Document(str(number), f"outlet-{number % 40}", datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number))
+            document = Document(
+                str(number),
+                f"outlet-{number % 40}",
+                datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+            )
             connection.execute("BEGIN IMMEDIATE")
             verdict = index.judge(document, signature)
             judged = time.process_time()
             index.add(document, signature, verdict.story_id)
             connection.execute("COMMIT")
             copies += verdict.relation is not None
-            for step, seconds in zip(spent, (signed - began, judged - signed, time.process_time() - judged), strict=True):
+            for step, seconds in zip(
+                spent, (signed - began, judged - signed, time.process_time() - judged), strict=True
+            ):
                 spent[step] += seconds
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         steps = ", ".join(f"{step} {1000 * seconds / count:.2f} ms" for step, seconds in spent.items())
         print(f"{count} documents of {words / count:.0f} words, {copies} copies found")
-        print(f"{count / sum(spent.values()):.0f} documents per CPU second ({steps}); {path.stat().st_size / count:.0f} bytes each")
+        print(
+            f"{count / sum(spent.values()):.0f} documents per CPU second ({steps}); {path.stat().st_size / count:.0f} bytes each"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cleaning import linked_data
@@ -35,6 +36,11 @@ _COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
 _ADDRESS = re.compile(r"https?://|www\.|@|\.com\b", re.I)
 _INITIALS = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
 _MOST = 20
+_NEAR = 6  # blocks after the headline
+_NAME = r"[^\W\d_][\w.’'-]*"
+_BYLINE = re.compile(
+    rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)\s*:?\s+{_NAME}(?:\s+{_NAME}){{1,5}}"
+)
 
 
 def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
@@ -87,6 +93,16 @@ def _shown(tree: HtmlElement) -> list[str]:
         text = shown_text(element)
         if 2 <= word_count(text) <= 8:
             return _split(text)
+    return _written_under_the_headline(tree)
+
+
+def _written_under_the_headline(tree: HtmlElement) -> list[str]:
+    """ "By Ann Lee" in a block of its own, soon after the headline, whatever its class."""
+    for headline in tree.iter("h1"):
+        for element in islice(headline.itersiblings("p", "div", "span", "address"), _NEAR):
+            text = shown_text(element)
+            if _BYLINE.fullmatch(text) and not next(element.iterdescendants("p", "li"), None):
+                return _split(text)
     return []
 
 

@@ -101,7 +101,7 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
         language_confidence=confidence,
         rights=notices.rights,
         ai_disclosure=story.disclosure or notices.disclosure,
-        syndication_credit=signals.credit(story.lines),
+        syndication_credit=signals.credit(story.lines, [*story.removed, *removed], notices, facts.sites),
         paywall=signals.paywall(parts.nodes),
         word_count=word_count(text),
         removed=(*removed, *story.removed),

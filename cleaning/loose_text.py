@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _CONTAINERS = ("div", "td", "section", "article", "main", "body", "center")
 _FEWEST = 60  # characters; less is a label, not a paragraph
+_MAX_CAPTION = 300  # characters
 
 
 def wrap(tree: HtmlElement) -> None:
@@ -20,6 +21,8 @@ def wrap(tree: HtmlElement) -> None:
     for container in list(tree.iter(*_CONTAINERS)):
         runs = _runs(container)
         parted = len(runs) > 1 or (runs and any(_is_block(child) for child in container))
+        if runs and max(runs) <= _MAX_CAPTION and all(_is_picture_or_text(child) for child in container):
+            continue  # a picture and its caption
         if parted and any(length >= _FEWEST for length in runs):
             _rebuild(container)
 
@@ -94,3 +97,7 @@ class _Paragraph:
 
 def _is_block(element: HtmlElement) -> bool:
     return isinstance(element.tag, str) and element.tag not in INLINE and element.tag != "br"
+
+
+def _is_picture_or_text(element: HtmlElement) -> bool:
+    return element.tag in ("img", "picture") or not _is_block(element)

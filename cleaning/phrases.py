@@ -62,6 +62,13 @@ def opens(text: str) -> Match | None:
     return Match(*_tables()["opens"][found[1]], start=0) if found else None
 
 
+def after_opening(text: str) -> str | None:
+    """What follows the word of the trade that the line begins with."""
+    # phrase() keeps the number of words, not of characters: count words
+    found = _pattern("opens").match(phrase(text))
+    return " ".join(text.split()[len(found[0].split()) :]) if found else None
+
+
 def holds(text: str) -> Match | None:
     """The line contains a word of the trade."""
     return _inside("holds", phrase(text))

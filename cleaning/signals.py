@@ -13,15 +13,17 @@ from cleaning.characters import fold, phrase, word_count
 from cleaning.measures import shown_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lxml.html import HtmlElement
 
     from cleaning.extraction import Line
     from cleaning.linked_data import Node
+    from cleaning.records import Removed
 
 _MOST_WORDS = 250  # of one notice
 _MOST_NOTICES = 4
+_TERMS_WORDS = 6  # of a notice without a year; fewer is a sign under a picture
 _MARK = re.compile(r"©|\(c\) ?20\d\d|copyright", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _OUTSIDE = frozenset(
@@ -32,6 +34,8 @@ _AGENCIES = r"Reuters|AP|The Associated Press|Associated Press|AFP|dpa|DPA|EFE|A
 _DATELINE = re.compile(rf"^.{{0,80}}?\((?P<agency>(?:{_AGENCIES})(?:/(?:{_AGENCIES}))*)\)\s*[-–—:]")
 # (dpa)   or   - AFP   at the end of the last one
 _SIGNED = re.compile(rf"(?:\((?P<a>{_AGENCIES})\)|[-–—/]\s?(?P<b>{_AGENCIES}))\.?$")
+_CREDIT_WORDS = 14  # of a line that credits a source
+_COPYRIGHT_OF = re.compile(r"\W*(?:©|\(c\)|copyright)\s*(?P<who>[^–—|.,;:]{2,80})", re.I)
 _CREDIT = re.compile(
     r"(?:originally (?:published|appeared) (?:on|in|by|at)|first (?:published|appeared) (?:on|in|by|at)|republished (?:with permission )?from"
     r"|erschien zuerst (?:bei|in|auf)|publicado originalmente (?:en|em|por)|publié initialement (?:sur|par|dans))\s+(?P<who>[^.;:]{2,60})",
@@ -57,16 +61,37 @@ def notices(tree: HtmlElement) -> Notices:
     disclosures: dict[str, str] = {}
     for element, text in texts:
         if _MARK.search(text) or (told and _holds(text, told)):
-            _keep(rights, element, lambda shown: _YEAR.search(shown) is not None or _holds(shown, told))
+            _keep(rights, element, lambda shown: _is_notice(shown) or _holds(shown, told))
         elif made and _holds(text, made):
             _keep(disclosures, element, lambda shown: phrases.disclosure(shown) is not None)
     return Notices("\n".join(list(rights.values())[:_MOST_NOTICES]) or None, _disclosed(disclosures.values()))
 
 
-def credit(lines: list[Line]) -> str | None:
-    """The agency or outlet that the story is taken from."""
-    if not lines:
-        return None
+def _is_notice(text: str) -> bool:
+    """Terms, not the sign under a picture: with a year, or beginning with the mark and going on."""
+    return _YEAR.search(text) is not None or (_MARK.match(text) is not None and word_count(text) >= _TERMS_WORDS)
+
+
+def credit(lines: list[Line], removed: Sequence[Removed], told: Notices, sites: frozenset[str]) -> str | None:
+    """The agency or outlet that the story is taken from; sites are the page's own names, folded."""
+    found = _credit_in(lines) if lines else None
+    named = [phrases.after_opening(cut.text) for cut in removed if cut.kind == "credit"]
+    named += [_house(text) for text in (told.rights or "").splitlines()]
+    return found or next((who for name in named if (who := _credited(name, sites))), None)
+
+
+def _house(text: str) -> str | None:
+    """ "© X – …" in a short line without a year."""
+    found = _COPYRIGHT_OF.match(text)
+    return found["who"] if found and word_count(text) <= _CREDIT_WORDS and not _YEAR.search(text) else None
+
+
+def _credited(name: str | None, sites: frozenset[str]) -> str | None:
+    who = (name or "").strip(" ,.:;–—-\"'“”")
+    return who if who and word_count(who) <= 8 and fold(who) not in sites else None
+
+
+def _credit_in(lines: list[Line]) -> str | None:
     for line in [*lines[:2], *lines[-3:]]:
         if found := _CREDIT.search(line.text):
             return found["who"].strip(" ,\"'“”")

@@ -113,7 +113,9 @@ class ObjectStore:
     def _answer(self) -> None:
         """Write an object: the gateway answers before the volumes behind it do."""
         client = self._client()
-        with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
+        with contextlib.suppress(
+            client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou
+        ):
             client.create_bucket(Bucket="probe")
         client.put_object(Bucket="probe", Key="ready", Body=b"")
 
