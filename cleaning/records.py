@@ -49,7 +49,7 @@ class RawPage:
     outlet: str
     status: int  # HTTP status
     headers: tuple[Header, ...]  # those that matter, names in lower case
-    body: bytes
+    body: bytes = field(repr=False)
     fetched_at: datetime  # UTC
     source: str | None = None  # the feed or section page that named it; None where it was given by hand
 

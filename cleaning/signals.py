@@ -69,7 +69,9 @@ def notices(tree: HtmlElement) -> Notices:
 
 def _is_notice(text: str) -> bool:
     """Terms, not the sign under a picture: with a year, or beginning with the mark and going on."""
-    return _YEAR.search(text) is not None or (_MARK.match(text) is not None and word_count(text) >= _TERMS_WORDS)
+    return _YEAR.search(text) is not None or (
+        _MARK.match(text) is not None and word_count(text) >= _TERMS_WORDS
+    )
 
 
 def credit(lines: list[Line], removed: Sequence[Removed], told: Notices, sites: frozenset[str]) -> str | None:

@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any
 
+from scrapy import signals
 from scrapy.crawler import Crawler
 
 from lake.run import Result, Run
@@ -30,6 +31,8 @@ class Accounts:
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
+        crawler.signals.connect(self._item_error, signals.item_error)
+        crawler.signals.connect(self._spider_error, signals.spider_error)
 
     def facts(self, reason: str | None = None) -> dict[str, Any]:
         """What the run's records say besides the parts; reason once the run has ended."""
@@ -45,7 +48,7 @@ class Accounts:
                 "sources": getattr(spider, "sources", {}),
                 "requests": self.stats.get_value("downloader/request_count", 0),
                 "bytes_received": self.stats.get_value("downloader/response_bytes", 0),
-                "spider_errors": self._spider_errors(),
+                "spider_errors": self.stats.get_value("spider_errors", 0),
             }
         return facts
 
@@ -68,11 +71,11 @@ class Accounts:
         if rows:
             self.stats.inc_value("lost/not_landed", rows)
 
-    def _spider_errors(self) -> int:
-        counts = self.stats.get_stats()
-        return int(
-            sum(v for k, v in counts.items() if k.startswith("spider_exceptions/") and k.count("/") == 1)
-        )
+    def _item_error(self) -> None:
+        self.stats.inc_value("lost/item_errors")
+
+    def _spider_error(self) -> None:
+        self.stats.inc_value("spider_errors")
 
     def close(self, run: Run, reason: str) -> None:
         """Set the exit code and say in one line what the run did."""
@@ -107,5 +110,7 @@ class Accounts:
         candidates = self.stats.get_value("candidates", 0)
         if candidates and self.stats.get_value("unreachable", 0) == candidates:
             yield "no candidate answered"
-        if errors := self._spider_errors():
+        if errors := self.stats.get_value("lost/item_errors", 0):
+            yield f"{errors} pages failed in the pipeline"
+        if errors := self.stats.get_value("spider_errors", 0):
             yield f"{errors} errors in the spider"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Request, Spider
 from scrapy.exceptions import IgnoreRequest
@@ -17,9 +18,11 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
+from cleaning.address import without_tracking
 from cleaning.records import Reason
+from crawler.manners import NotFetched
 from crawler.outlet_files import known_outlets
-from crawler.resolver import REFUSED_STAT
+from crawler.resolver import refused
 from lake.records import Reject, retry_at
 
 HEADERS_THAT_MATTER = (
@@ -41,17 +44,20 @@ class CandidateSpider(Spider):
     def candidate(self, url: str, source: str | None = None, priority: int = 0) -> Request | None:
         """The request of an article candidate; None where this run has asked for the page already.
         Raises ValueError for what is no http(s) address."""
-        page, clean = page_id(url), canonical(url)
+        page, address = page_id(url), without_tracking(url)
+        if len(address) > self.settings.getint("URLLENGTH_LIMIT"):
+            raise ValueError(f"an address of {len(address)} characters")
         if page in self._asked:
             return None
         self._asked.add(page)
         self._count("candidates")
         return Request(
-            clean,
+            address,
             callback=self.parse_page,
             errback=self.missed_page,
             priority=priority,
-            cb_kwargs={"asked": clean, "source": source},
+            cb_kwargs={"asked": address, "source": source},
+            dont_filter=True,  # candidates are kept apart by page id; JOBDIR's filter would drop them in silence
         )
 
     def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
@@ -69,12 +75,15 @@ class CandidateSpider(Spider):
             yield _reject(request, why, failure.getErrorMessage())
 
     def _why(self, failure: Failure, request: Request) -> Reason:
-        stats = self.crawler.stats
-        if stats and stats.get_value(f"{REFUSED_STAT}/{host_of(request.url)}"):
+        if isinstance(failure.value, NotFetched):
+            return failure.value.reason
+        host = urlsplit(request.url).hostname
+        if host in refused:
+            self._count(f"refused_hosts/{host}")
             return "refused"
-        if not failure.check(IgnoreRequest):  # type: ignore[no-untyped-call]
-            return "unreachable"
-        return "robots" if "robots.txt" in str(failure.value) else "refused"
+        if failure.check(IgnoreRequest):  # type: ignore[no-untyped-call]
+            return "robots" if "robots.txt" in str(failure.value) else "http_error"  # else too many redirects
+        return "unreachable"
 
     def _count(self, name: str, by: int = 1) -> None:
         assert self.crawler.stats
@@ -110,7 +119,7 @@ def _reject(request: Request, reason: Reason, detail: str) -> Reject:
     asked, now = request.cb_kwargs["asked"], datetime.now(UTC)
     return Reject(
         id=page_id(asked),
-        url=asked,
+        url=canonical(asked),
         requested_url=asked,
         outlet=outlet_of(asked),
         reason=reason,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from scrapy import Request
@@ -16,6 +18,7 @@ from crawler import feeds
 from crawler.candidates import CandidateSpider
 from outlets import Outlet
 
+MAX_LINKS = 2000  # of a section page
 _SOURCE_PRIORITY = 10  # sources before candidates, so that the newest are known before the first is fetched
 _UNDATED = -24 * 365
 
@@ -51,9 +54,10 @@ class OutletSpider(CandidateSpider):
                     dont_filter=True,
                 )
 
-    def parse_feed(self, response: Response, source: str) -> Iterator[Request]:
+    async def parse_feed(self, response: Response, source: str) -> AsyncIterator[Request]:
         try:
-            entries = feeds.entries(response.body, response.url)
+            # a large feed takes seconds to read: not on the event loop
+            entries = await asyncio.to_thread(feeds.entries, response.body, response.url)
         except feeds.NotAFeed as error:
             self._dead(source, f"not a feed: {error}")
             return
@@ -62,13 +66,17 @@ class OutletSpider(CandidateSpider):
             age_h = (
                 (now - entry.published_at).total_seconds() / 3600 if entry.published_at else -_UNDATED + place
             )
-            yield from self._wanted(entry.url, source, priority=-int(max(0, age_h)))
+            for request in self._wanted(entry.url, source, priority=-int(max(0, age_h))):
+                yield request
 
     def parse_section(self, response: Response, source: str) -> Iterator[Request]:
         if not isinstance(response, TextResponse):
             self._dead(source, "not a page of text")
             return
-        for place, href in enumerate(response.css("a::attr(href)").getall()):
+        links = dict.fromkeys(response.css("a::attr(href)").getall())  # each once, in order
+        if len(links) > MAX_LINKS:
+            self.logger.warning("%s: the first %d of %d links are looked at", source, MAX_LINKS, len(links))
+        for place, href in enumerate(islice(links, MAX_LINKS)):
             try:
                 url = response.urljoin(href.strip())
             except ValueError:

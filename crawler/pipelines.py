@@ -67,7 +67,7 @@ class Land:
         self.accounts = Accounts(crawler)
         self._held = ExitStack()
         self._flushing = asyncio.Lock()
-        self._failure: LakeError | None = None
+        self._failure: Exception | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Land:
@@ -105,13 +105,13 @@ class Land:
             if self._failure is None and (batch := self.run.cut()):
                 try:
                     self.run.landed(batch, await asyncio.to_thread(self.run.write, batch))
-                except LakeError as error:
+                except Exception as error:  # whatever it is, nothing may count as landed that has not
                     await self._fail(error, batch)
 
-    async def _fail(self, error: LakeError, batch: Batch) -> None:
+    async def _fail(self, error: Exception, batch: Batch) -> None:
         """Nothing more is fetched; what did not land is not known and will be fetched again."""
         self._failure = error
-        log.error("landing failed: %s", error)
+        log.error("landing failed: %s", error, exc_info=None if isinstance(error, LakeError) else error)
         self.accounts.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
         if self.crawler.engine and self.crawler.engine.running:
             asyncio.get_running_loop().create_task(
@@ -131,7 +131,7 @@ class Land:
                 return
             try:
                 self._close_run(reason)
-            except LakeError as error:
+            except Exception as error:  # as above
                 log.error("the run record could not be written: %s", error)
                 self.accounts.lost(1)
             self.accounts.close(self.run, reason)

@@ -4,49 +4,73 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
-from scrapy.utils.misc import build_from_crawler
 from twisted.internet.defer import Deferred
+
+from cleaning.records import Reason
+from crawler.manners import NotFetched
+from crawler.resolver import refused
+from crawler.throttle import slow_down
 
 log = logging.getLogger(__name__)
 
 MAX_CRAWL_DELAY_S = 60.0
-_CLOSED = b"User-agent: *\nDisallow: /\n"  # RFC 9309, 2.3.1.4: unreachable means complete disallow
+_TOO_MANY = 429  # a server that is asked too often has not said that everything is allowed
 
 
 class Robots(RobotsTxtMiddleware):
-    """Scrapy's middleware fetches the pages when robots.txt answers 503, reads an error page as if it were rules,
-    and parses crawl-delay without using it."""
+    """Scrapy's middleware fetches the pages when robots.txt answers 503, lets all but the first of the waiting
+    requests pass unasked, reads an error page as if it were rules, and parses crawl-delay without using it."""
+
+    def __init__(self, crawler: Any) -> None:
+        super().__init__(crawler)
+        self._closed: dict[str, NotFetched] = {}  # by netloc: why its robots.txt could not be read
+
+    async def process_request(self, request: Request, spider: Any = None) -> None:
+        await super().process_request(request)
+        if request.meta.get("dont_obey_robotstxt"):
+            return
+        if closed := self._closed.get(urlsplit(request.url).netloc):
+            raise NotFetched(closed.reason, str(closed))
+
+    async def robot_parser(self, request: Request) -> RobotParser | None:
+        await super().robot_parser(request)
+        parser = self._parsers[urlsplit(request.url).netloc]  # the waiters of one Deferred are not all told
+        return None if isinstance(parser, Deferred) else parser
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
-        if response.status >= 500:
+        if response.status >= 500 or response.status == _TOO_MANY:
             raise OSError(f"it answered {response.status}")
         if response.status >= 400:
             response = response.replace(body=b"")  # RFC 9309, 2.3.1.3: no such file, no rules
         await super()._parse_robots(response, netloc, request)
         parser = self._parsers[netloc]
         if parser is not None and not isinstance(parser, Deferred):
-            self._slow_down(parser, request)
+            delay_s = parser.crawl_delay(self._robotstxt_useragent or self._default_useragent)
+            if delay_s:
+                slow_down(self.crawler, request, min(float(delay_s), MAX_CRAWL_DELAY_S))
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        closed: RobotParser = build_from_crawler(self._parserimpl, self.crawler, _CLOSED)
-        waiting: Any = self._parsers[netloc]
-        self._parsers[netloc] = closed
-        waiting.callback(closed)
+        reason = self._reason(exc, netloc)
+        self._closed[netloc] = NotFetched(reason, f"robots.txt cannot be read: {exc}")
+        super()._robots_error(exc, netloc)
         self._stats.inc_value(f"robots_unreadable/{netloc}")
         log.error("%s is left alone in this run: its robots.txt cannot be read (%s)", netloc, exc)
 
-    def _slow_down(self, parser: RobotParser, request: Request) -> None:
-        delay_s = parser.crawl_delay(self._robotstxt_useragent or self._default_useragent)
-        if not delay_s:
-            return
-        assert self.crawler.engine
-        downloader = self.crawler.engine.downloader
-        key = downloader.get_slot_key(request)
-        if slot := downloader.slots.get(key):
-            slot.delay = max(slot.delay, min(float(delay_s), MAX_CRAWL_DELAY_S))
-            self._stats.set_value(f"crawl_delay_s/{key}", slot.delay)
+    def _reason(self, exc: Exception, netloc: str) -> Reason:
+        if isinstance(exc, NotFetched):
+            return exc.reason
+        if urlsplit(f"//{netloc}").hostname in refused:
+            return "refused"
+        # the server answered, and said no: that is a rule; no answer at all is none
+        return (
+            "robots"
+            if (isinstance(exc, OSError) and "answered" in str(exc)) or isinstance(exc, IgnoreRequest)
+            else "unreachable"
+        )

@@ -1,5 +1,6 @@
 """Scrapy settings. Ours come first; docs/settings.md explains them. Every one can be given with `-s NAME=value`."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -36,11 +37,13 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_MAX_DELAY = 60.0
+EXTENSIONS = {"scrapy.extensions.throttle.AutoThrottle": None, "crawler.throttle.Throttle": 0}
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
 REFERRER_POLICY = "no-referrer"
 DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "crawler.manners.Manners": 90,
     "crawler.robots.Robots": 100,
 }
 
@@ -56,7 +59,11 @@ REDIRECT_MAX_TIMES = 5
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 DUPEFILTER_CLASS = "crawler.dupefilter.RedirectsPass"
+HTTPPROXY_ENABLED = False  # a proxy resolves by itself and would lead into private networks
+METAREFRESH_MAXDELAY = 5  # seconds; a page that reloads itself after a minute is the page, not a redirect
 URLLENGTH_LIMIT = 2083
+for _name in ("botocore", "boto3", "urllib3"):  # at DEBUG they print request headers, tokens included
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 # ---------------------------------------------------------------- the way of a page
 

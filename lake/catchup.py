@@ -42,8 +42,9 @@ _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at"]
 def catch_up(store: Store, path: Path) -> Index:
     """The index of a lake, knowing every finished run; rebuilt where it knows runs that the lake does not."""
     index = open_index(path)
+    known = index.run_ids()  # before the lake is listed: another process may finish a run in between
     finished = set(_run_ids(store, ".json"))
-    if gone := index.run_ids() - finished:
+    if gone := known - finished:
         index.close()
         discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
         index = open_index(path)
@@ -109,8 +110,8 @@ def recover(store: Store, index: Index, locks: Path, rules_of: Callable[[str], R
     """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks."""
     started, finished = set(_run_ids(store, ".started.json")), set(_run_ids(store, ".json"))
     dead = [r for r in sorted(started - finished) if _is_dead(store, locks, r)]
-    with index.transaction():  # entries of runs that died before their first record
-        for run_id in index.pending_runs() - started:
+    with index.transaction():  # entries of runs that died before their first record, or lost them on the way
+        for run_id in index.pending_runs() - (started - finished):
             if not is_alive(locks, run_id):
                 index.drop_pending(run_id)
     return [run for run_id in dead if (run := _finish(store, index, run_id, rules_of))]

@@ -100,6 +100,9 @@ class Index:
                 return Known(*row)
         return None
 
+    def is_pending(self, page: str) -> bool:
+        return self._db.execute("SELECT 1 FROM pending WHERE id = ?", (page,)).fetchone() is not None
+
     def run_ids(self) -> set[str]:
         """The runs whose rows are all here."""
         return {row[0] for row in self._db.execute("SELECT id FROM runs")}

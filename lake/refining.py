@@ -15,4 +15,7 @@ def refine(page: RawPage, rules: Rules) -> Refined:
         article = clean(page, rules)
     except NoArticle as none:
         return Refined(page, reject=reject(page, none.reason, none.detail))
-    return Refined(page, article=article, signature=sign(article.text))
+    try:
+        return Refined(page, article=article, signature=sign(article.text))
+    except Exception as error:  # one bad page never costs another
+        return Refined(page, reject=reject(page, "broken", f"{type(error).__name__}: {error}"))

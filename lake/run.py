@@ -95,7 +95,7 @@ class Run:
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
         known = self.index.known(article.id)
-        if known and known.content_hash == article.content_hash:
+        if known and (known.content_hash == article.content_hash or self._is_elsewhere(known)):
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, signature)
         self.index.expect(
@@ -105,9 +105,13 @@ class Run:
         )
         return _kept(article, signature, verdict, known)
 
+    def _is_elsewhere(self, known: Known) -> bool:
+        """Another run is about to land a row of the page: a second one now could find itself without a first."""
+        return known.run_id != self.run_id and self.index.is_pending(known.id)
+
     def _rejected(self, reject: Reject) -> Result:
         known = self.index.known(reject.id)
-        if known and known.reason == reject.reason:
+        if known and (known.reason == reject.reason or self._is_elsewhere(known)):
             return Result("unchanged", reject.id, reject.url)
         self.index.expect(
             known_reject(reject.id, reject.outlet, reject.reason, (self.run_id, self.seq), known)

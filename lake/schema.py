@@ -74,6 +74,9 @@ def row(*records: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        # a lone surrogate raises in Arrow and would take the whole part with it
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return row(value) if is_dataclass(value) else value

@@ -3,6 +3,7 @@ over another."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -114,8 +115,9 @@ class FolderStore:
 
     def probe(self) -> None:
         for old in (self.root / ".tmp").glob("*"):
-            if time.time() - old.stat().st_mtime > _STALE_S:
-                old.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its owner was quicker
+                if time.time() - old.stat().st_mtime > _STALE_S:
+                    old.unlink()
         self.put_new(PROBE, b"")
 
 

@@ -80,7 +80,8 @@ def _text(value: Any) -> str | None:
 
 def _address(value: Any) -> str | None:
     if isinstance(value, str) and urlsplit(value).scheme in ("http", "https") and host_of(value):
-        return None
+        named = urlsplit(value).username or urlsplit(value).password
+        return "an address with a user name or password is printed in logs and records" if named else None
     return "expected an address that begins with http:// or https://"
 
 

@@ -19,7 +19,7 @@ def _make() -> dict[str, type[OutletSpider]]:
         name: type(
             f"Outlet_{name}",
             (OutletSpider,),
-            {"name": name, "outlet": outlet, "allowed_domains": list(outlet.domains), "__module__": __name__},
+            {"name": name, "outlet": outlet, "__module__": __name__},
         )
         for name, outlet in found.by_name.items()
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scrapy.exceptions import UsageError
-from scrapy.settings import BaseSettings
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from cleaning import canonical, host_of
 from crawler.candidates import CandidateSpider
@@ -32,29 +32,40 @@ class Urls(CandidateSpider):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Each outlet's own politeness, beside the general one."""
         super().update_settings(settings)
-        if settings.getpriority("DOWNLOAD_DELAY") == 40:  # given on the command line: it holds for all
-            return
+        wanted = {
+            "delay": ("DOWNLOAD_DELAY", "delay_s"),
+            "concurrency": ("CONCURRENT_REQUESTS_PER_DOMAIN", "concurrency"),
+        }
+        for_all = SETTINGS_PRIORITIES["cmdline"]  # what is given on the command line holds for every site
         slots = {
-            domain: {"delay": outlet.delay_s, "concurrency": outlet.concurrency}
+            outlet.key: {
+                key: getattr(outlet, field)
+                for key, (setting, field) in wanted.items()
+                if (settings.getpriority(setting) or 0) < for_all
+            }
             for outlet in known_outlets().by_name.values()
-            for name in outlet.domains
-            for domain in (name, f"www.{name}")
         }
         settings.set("DOWNLOAD_SLOTS", {**slots, **settings.getdict("DOWNLOAD_SLOTS")}, "spider")
 
     async def start(self) -> AsyncIterator[Any]:
         source = self.sources[self._file] = {"kind": "list", "found": 0, "new": 0, "error": None}
+        bad = 0
         for url in _read(self._file):
             try:
                 canonical(url)
             except ValueError as error:
                 self._count("bad_addresses")
                 self.logger.warning("%s: %s", self._file, error)
+                bad += 1
                 continue
             source["found"] += 1
             if request := self.candidate(url, source=None):
                 source["new"] += 1
                 yield request
+        if bad:
+            source["bad"] = bad
+            if not source["found"]:
+                source["error"] = f"none of its {bad} lines is an http or https address"
 
 
 def _read(file: str) -> list[str]:
@@ -63,7 +74,7 @@ def _read(file: str) -> list[str]:
             "urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False
         )
     try:
-        lines = Path(file).read_text("utf-8").splitlines()
+        lines = Path(file).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}", print_help=False) from error
     return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
