@@ -1,5 +1,6 @@
 """Crawls of small sites on loopback, by the command line."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -256,3 +257,129 @@ def test_what_landed_can_be_exported_with_o(crawl_urls, tmp_path):
         crawl_urls(f"{home}/a", f"{home}/gone", more=[*PRIVATE, *QUICK, "-o", str(tmp_path / "out.jsonl")])
     (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
     assert json.loads(line)["table"] == "articles"
+
+
+def test_a_page_with_a_broken_character_in_its_date_costs_nothing(crawl_urls, rows):
+    hostile = STORY.replace(
+        "</head>",
+        '<script type="application/ld+json">{"@type":"NewsArticle","datePublished":"x\\ud83dy"}</script></head>',
+    )
+    with site({"/a": hostile, "/b": OTHER}.get) as (home, _):
+        assert crawl_urls(f"{home}/a", f"{home}/b").returncode == 0
+    assert len(rows("articles")) == 2
+
+
+def test_a_candidate_that_leads_to_another_site_is_refused_and_accounted_for(run, rows, tmp_path):
+    section = '<a href="/news/away">a</a><a href="/news/a">b</a>' + f'<a href="/news/{"x" * 3000}">long</a>'
+    answers = {
+        "/section": section,
+        "/news/a": STORY,
+        "/news/away": (302, "", {"Location": "http://localhost:1/news/b"}),
+    }
+    with site(answers.get) as (home, _):
+        more = outlet(
+            tmp_path, home, sources={"sections": [f"{home}/section"]}, articles={"allow": ["^/news/"]}
+        )
+        done = run("mine", *PRIVATE, *QUICK, *more)
+    assert done.returncode == 0, done.stderr
+    assert [r["reason"] for r in rows("rejects")] == ["refused"]
+    assert len(rows("articles")) == 1
+
+
+def test_one_malformed_link_does_not_cost_the_feed(run, rows, tmp_path):
+    feed = FEED.replace("{home}/news/old", "http://[bad/news/old")
+    with site(
+        lambda path: (
+            feed.format(home=home) if path == "/feed" else {"/news/new": STORY}.get(path.partition("?")[0])
+        )
+    ) as (home, _):
+        more = outlet(tmp_path, home, sources={"feeds": [f"{home}/feed"]}, articles={"allow": ["^/news/"]})
+        assert run("mine", *PRIVATE, *QUICK, *more).returncode == 0
+    assert len(rows("articles")) == 1
+
+
+def test_an_outlet_in_a_list_keeps_its_own_pace_under_autothrottle(crawl_urls, tmp_path):
+    with site(lambda path: None if path == "/robots.txt" else STORY) as (home, times):
+        more = [
+            *PRIVATE,
+            "-s",
+            "DOWNLOAD_DELAY_JITTER=0",
+            *outlet(tmp_path, home, politeness={"delay_s": 1.5}),
+        ]
+        began = time.monotonic()
+        crawl_urls(*(f"{home}/a{n}" for n in range(4)), more=more)
+    assert len(times) == 5
+    assert time.monotonic() - began > 4 * 1.5
+
+
+def test_the_hosts_of_an_outlet_share_one_pace(monkeypatch, tmp_path):
+    from crawler.manners import slot_of
+
+    assert {slot_of(f"https://{h}budapestpost.com/a") for h in ("", "www.", "news.")} == {"budapestpost"}
+    assert slot_of("https://www.example.org/a") == slot_of("http://example.org/b") == "example.org"
+
+
+def test_a_proxy_in_the_environment_leads_nowhere(crawl_urls, rows, monkeypatch):
+    with site(lambda path: STORY) as (home, asked):
+        monkeypatch.setenv("http_proxy", home)
+        crawl_urls(
+            "http://169.254.169.254/latest",
+            more=[*PRIVATE, *QUICK, "-s", "ROBOTSTXT_OBEY=0", "-s", "CONTACT=a@b.example"],
+        )
+    assert asked == []
+    assert [r["reason"] for r in rows("rejects")] == ["refused"]
+
+
+def test_an_article_that_reloads_itself_is_an_article(crawl_urls, rows):
+    with site(
+        {"/a": STORY.replace("</head>", '<meta http-equiv="refresh" content="60;url=/a"></head>')}.get
+    ) as (home, _):
+        crawl_urls(f"{home}/a")
+    assert len(rows("articles")) == 1
+
+
+def test_a_list_with_a_byte_order_mark_is_read(run, rows, tmp_path):
+    with site({"/a": STORY}.get) as (home, _):
+        (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbf" + f"{home}/a\r\n".encode())
+        assert run("urls", "-a", f"file={tmp_path / 'bom.txt'}", *PRIVATE, *QUICK).returncode == 0
+    assert len(rows("articles")) == 1
+
+
+def test_a_list_without_a_single_address_fails(run, tmp_path):
+    (tmp_path / "names.txt").write_text("example.org/a\nexample.org/b\n")
+    done = run("urls", "-a", f"file={tmp_path / 'names.txt'}", *PRIVATE, *QUICK)
+    assert done.returncode == 1
+    assert "none of its 2 lines" in done.stderr or "no source answered" in done.stderr
+
+
+def test_a_site_that_is_down_fails_the_crawl(crawl_urls, rows):
+    done = crawl_urls("http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+    assert done.returncode == 1
+    assert "no candidate answered" in done.stderr
+    assert {r["reason"] for r in rows("rejects")} == {"unreachable"}
+
+
+def test_no_secret_is_printed_at_any_log_level(crawl_urls, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "")
+    with site({"/a": STORY}.get) as (home, _):
+        done = crawl_urls(
+            f"{home}/a", more=[*PRIVATE, *QUICK, "-s", f"LAKE_URI={bucket}/lake", "-s", "LOG_LEVEL=DEBUG"]
+        )
+    assert done.returncode == 0, done.stderr
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert os.environ[name] not in done.stderr + done.stdout
+
+
+def test_a_second_run_with_jobdir_asks_for_the_pages_again(crawl_urls, rows, tmp_path):
+    with site({"/a": STORY}.get) as (home, asked):
+        more = [*PRIVATE, *QUICK, "-s", f"JOBDIR={tmp_path / 'job'}"]
+        assert crawl_urls(f"{home}/a", more=more).returncode == 0
+        assert crawl_urls(f"{home}/a", more=more).returncode == 0
+    assert asked.count("/a") == 2
+
+
+def test_an_address_is_asked_for_as_it_was_found(crawl_urls, rows):
+    with site({"/news/a/": STORY, "/index.php?/2026/b": OTHER}.get) as (home, asked):
+        crawl_urls(f"{home}/news/a/?utm_source=x", f"{home}/index.php?/2026/b")
+    assert {"/news/a/", "/index.php?/2026/b"} <= set(asked)
+    assert len(rows("articles")) == 2

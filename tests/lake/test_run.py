@@ -284,3 +284,35 @@ def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
         file.unlink()
     (copy,) = crawl(uri, state, A_COPY)
     assert (copy.outcome, copy.verdict.story_id) == ("copies", A.id)
+
+
+def test_a_page_that_another_run_is_landing_gets_no_second_row(uri, state):
+    """Otherwise a later version could stand in the lake without a first."""
+    changed = page(
+        "https://one.example/bridge",
+        "bridge",
+        extra="The vote was repeated on Tuesday after a count went wrong.",
+    )
+    with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (one, _):
+        one.add(refined(A))
+        assert crawl(uri, state, changed)[0].outcome == "unchanged"
+        raise Killed
+    assert [r.outcome for r in crawl(uri, state, changed)] == ["articles"]
+    assert len(rows(uri, state, "articles")) == 1
+
+
+def test_pending_rows_of_a_run_that_ended_are_forgotten(uri, state):
+    with Lake(uri, state).run("one", no_rules, {}) as (one, _):
+        one.add(refined(A))  # and never flushed
+        one.finish("finished", {})
+    assert [r.outcome for r in crawl(uri, state, A)] == ["articles"]
+
+
+def test_a_lone_surrogate_in_a_row_is_replaced(uri, state):
+    hostile = refined(A)
+    hostile = replace(hostile, article=replace(hostile.article, published_raw="x\ud83dy"))
+    with Lake(uri, state).run("one", no_rules, {}) as (run, _):
+        run.add(hostile)
+        run.flush()
+        run.finish("finished", {})
+    assert rows(uri, state, "articles")[0]["published_raw"] == "x?y"
