@@ -217,14 +217,11 @@ def test_the_next_day_brings_new_stories_a_late_copy_and_a_revision(crawl):
     crawl.day = 2
     assert set(crawl.run().values()) == {0}
     new = {key: row for key, row in crawl.kept().items() if key not in before}
-    pages = by_id(crawl.gold)
-    told = Counter("revision" if p.revised else p.outcome for p in pages.values() if p.day == 2 or p.revised)
-    assert (
-        Counter(
-            "revision" if r["id"] in {k[0] for k in before} else "copy" if r["relation"] else "article"
-            for r in new.values()
-        )
-        == told
+    told = Counter("revision" if p.revised else p.outcome for p in crawl.gold if p.day == 2 or p.revised)
+    known = {id_ for id_, _ in before}
+    found = Counter(
+        "revision" if r["id"] in known else "copy" if r["relation"] else "article" for r in new.values()
     )
-    assert told["copy"] == 1 and told["revision"] == 1  # noqa: PT018 - one picture of the day
+    assert found == told
+    assert min(told["revision"], told["copy"], told["article"]) > 0
     test_every_gold_copy_is_linked_to_its_story_and_no_other(crawl)
