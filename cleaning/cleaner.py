@@ -12,7 +12,7 @@ from cleaning.characters import fold, tidy, word_count
 from cleaning.extraction import extract
 from cleaning.images import captions_of, images_of
 from cleaning.language import language_of
-from cleaning.measures import measure, shown_text
+from cleaning.measures import leaf_texts, measure, shown_text, texts_above_headline
 from cleaning.prune import prune
 from cleaning.records import Article, NoArticle, RawPage, Rules
 from cleaning.restore import restore
@@ -73,8 +73,11 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
     sizes = measure(parts.tree)
     evidence = _evidence(page, parts, sizes[parts.tree])
     removed = prune(parts.tree, sizes, outlet)
+    blocks = leaf_texts(parts.tree)
     story = rescue.better(_story(parts.tree, page, facts), parts.markup, parts.article, facts)
     text = "\n".join(line.text for line in story.lines)
+    if not story.tags:
+        story.tags += ending.keywords_behind(story, blocks)
     refusal.check(evidence(text))
     language, confidence = language_of(text, rules.language)
     return Article(
@@ -134,8 +137,10 @@ def _read(page: RawPage) -> _Parts:
 
 
 def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
+    titles = metadata.titles(parts.tree, parts.head, parts.article, parts.title)
     return lines.Facts(
-        titles=metadata.titles(parts.tree, parts.head, parts.article, parts.title),
+        titles=titles,
+        above=frozenset(fold(text) for text in texts_above_headline(parts.tree, titles)),
         standfirst=fold(parts.summary or "\0"),
         captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
         authors=authors,
@@ -154,6 +159,7 @@ def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
     ending.cut_biography(story, facts)
     lines.cut_lines(story, facts)
     ending.cut_keywords(story)
+    ending.cut_closing_headlines(story)
     ending.trim(story)
     return story
 

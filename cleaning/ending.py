@@ -23,6 +23,9 @@ _MASTHEAD = 8  # lines that may stand before a headline
 _TAIL_SHARE = 0.4  # the most of a text that may be cut for standing behind a biography
 _CLOSING_SHARE = 0.25  # the same behind a heading of furniture, which may also be a box in mid-story
 _TEASER_WORDS = 130  # of prose that may be teasers; more is the story going on
+_FEWEST_HEADLINES = 8  # lines in a row without a full stop
+_LONGEST_HEADLINE, _MEAN_HEADLINE = 45, 6  # words
+_NEAR = 5  # blocks behind the story in which its keywords may stand
 _HEADINGS = frozenset({"related", "newsletter", "comments", "promo"})
 
 
@@ -60,10 +63,20 @@ def cut_masthead(story: Story, facts: Facts) -> None:
     """3. The headline repeated is a border: little before it is no story."""
     places = [place for place, line in enumerate(story.lines[:_MASTHEAD]) if fold(line.text) in facts.titles]
     if not places or _words(story.lines[: places[-1]]) > 0.15 * _words(story.lines):
+        _cut_above(story, facts)
         return
     above = story.lines[: places[-1]]
     story.cut("masthead", "place.before-headline", [line for line in above if not is_prose(line)])
     story.lines = [line for line in above if is_prose(line)] + story.lines[places[-1] :]
+
+
+def _cut_above(story: Story, facts: Facts) -> None:
+    """Where extraction does not show the headline: what stood before it on the page."""
+    above = [
+        line for line in story.lines[:_MASTHEAD] if fold(line.text) in facts.above and not is_prose(line)
+    ]
+    story.cut("masthead", "place.before-headline", above)
+    story.lines = [line for line in story.lines if not any(line is cut for cut in above)]
 
 
 def cut_lists(story: Story) -> None:
@@ -76,16 +89,26 @@ def cut_lists(story: Story) -> None:
             continue
         rest = story.lines[place + 1 :]
         prose = [line for line in rest if is_prose(line)]
-        few = len(prose) < 0.5 * len(rest) and _words(prose) <= _TEASER_WORDS
+        labels = sum((m := phrases.whole(line.text)) is not None and m.kind in _HEADINGS for line in rest)
+        few = (len(prose) < 0.5 * len(rest) or labels > 0) and _words(prose) <= _TEASER_WORDS
         if few and _is_tail(story.lines[:place], rest, _CLOSING_SHARE):
             _take(story, range(place, len(story.lines)), (match.kind, "place.closing"))
             return
-        run = next(
-            (n for n, line in enumerate(rest) if is_sentence(line.text) or line.kind == "quote"), len(rest)
-        )
+        run = next((n for n in range(len(rest)) if _goes_on(rest, n)), len(rest))
         # a subhead of the story stands right before its prose
         run -= 0 < run < len(rest) and rest[run - 1].kind == "head"
         _take(story, range(place, place + 1 + run), (match.kind, "place.under-heading"))
+
+
+def _goes_on(rest: list[Line], place: int) -> bool:
+    """The story: a sentence that is not a lone one among headlines (some headlines end with a full stop)."""
+    here = rest[place]
+    if here.kind == "quote":
+        return True
+    if not is_sentence(here.text):
+        return False
+    near = rest[max(0, place - 4) : place] + rest[place + 1 : place + 5]
+    return len(near) < 4 or sum(is_sentence(line.text) for line in near) > len(near) / 3
 
 
 def cut_biography(story: Story, facts: Facts) -> None:
@@ -106,18 +129,36 @@ def cut_keywords(story: Story) -> None:
     """6. A long comma list that is no sentence, with no prose after it; kept in story.tags."""
     for place in range(len(story.lines) - 1, -1, -1):
         line = story.lines[place]
-        parts = [part for part in line.text.split(",") if part.strip()]
-        if (
-            len(parts) >= 5
-            and not is_sentence(line.text)
-            and max(map(word_count, parts)) <= 8
-            and line.kind in ("p", "row")
-        ):
+        if line.kind in ("p", "row") and is_keywords(line.text):
             story.tags += tags_of(line.text)
             _take(story, range(place, place + 1), ("tags", "place.keywords"))
             return
         if is_prose(line):
             return
+
+
+def cut_closing_headlines(story: Story) -> None:
+    """A long run of lines without a full stop at the end of the story is a list of headlines, whatever its name."""
+    place = len(story.lines)
+    while (
+        place
+        and (story.lines[place - 1].kind in ("p", "head", "row"))
+        and not _goes_on(story.lines, place - 1)
+    ):
+        place -= 1
+    run = story.lines[place:]
+    if _are_headlines(run) and _words(story.lines[:place]) >= _FEWEST_BEFORE:
+        _take(story, range(place, len(story.lines)), ("related", "place.closing-headlines"))
+
+
+def _are_headlines(run: list[Line]) -> bool:
+    """Many, of a headline's length (a squad or a table of results has shorter lines), hardly one a sentence."""
+    return (
+        len(run) >= _FEWEST_HEADLINES
+        and sum(is_sentence(line.text) for line in run) < 0.2 * len(run)
+        and all(word_count(line.text) <= _LONGEST_HEADLINE for line in run)
+        and _words(run) >= _MEAN_HEADLINE * len(run)
+    )
 
 
 def trim(story: Story) -> None:
@@ -130,6 +171,20 @@ def trim(story: Story) -> None:
             break
         end -= 1
     _take(story, range(end, len(story.lines)), ("residue", "place.last"))
+
+
+def keywords_behind(story: Story, blocks: list[str]) -> list[str]:
+    """The keywords right behind the story's last line, where extraction did not show them. blocks: the page's texts."""
+    last = fold(story.lines[-1].text) if story.lines else None
+    place = next((n for n in range(len(blocks) - 1, -1, -1) if fold(blocks[n]) == last), None)
+    near = blocks[place + 1 : place + 1 + _NEAR] if place is not None else []
+    return next((tags_of(text) for text in near if is_keywords(text)), [])
+
+
+def is_keywords(text: str) -> bool:
+    """A comma list of at least five short parts, and no sentence."""
+    parts = [part for part in text.split(",") if part.strip()]
+    return len(parts) >= 5 and not is_sentence(text) and max(map(word_count, parts)) <= 8
 
 
 def is_name(text: str) -> bool:

@@ -33,6 +33,7 @@ class Facts:
 
     titles: frozenset[str]
     standfirst: str
+    above: frozenset[str]  # what stands before the headline
     captions: frozenset[str]
     authors: tuple[str, ...]  # as written
     keywords: frozenset[str]

@@ -18,6 +18,9 @@ _MAX_CAPTION = 300  # characters
 
 def wrap(tree: HtmlElement) -> None:
     """In place. Only containers that hold a long loose text beside blocks or a doubled <br> are touched."""
+    for wrapper in list(tree.iter(*INLINE)):
+        if _holds_blocks(wrapper) and wrapper.getparent() is not None:
+            wrapper.drop_tag()
     for container in list(tree.iter(*_CONTAINERS)):
         runs = _runs(container)
         parted = len(runs) > 1 or (runs and any(_is_block(child) for child in container))
@@ -25,6 +28,22 @@ def wrap(tree: HtmlElement) -> None:
             continue  # a picture and its caption
         if parted and any(length >= _FEWEST for length in runs):
             _rebuild(container)
+
+
+def _holds_blocks(wrapper: HtmlElement) -> bool:
+    """<font> or <span> around paragraphs: a container by what it holds, and none by its name."""
+    if wrapper.tag == "a":
+        return False
+    breaks = 0
+    for child in wrapper:
+        if _is_block(child) and child.tag != "img":
+            return True
+        breaks = breaks + 1 if child.tag == "br" else 0
+        if breaks > 1:
+            return True
+        if (child.tail or "").strip():
+            breaks = 0
+    return False
 
 
 def _runs(container: HtmlElement) -> list[int]:

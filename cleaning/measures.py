@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning.characters import tidy
+from cleaning.characters import fold, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lxml.html import HtmlElement
 
+_MOST_ABOVE = 60  # blocks before the headline that are looked at
 _SILENT = frozenset({"script", "style", "noscript", "template", "head", "svg"})
 INLINE = frozenset(
     [
@@ -98,3 +99,22 @@ def _pieces(element: HtmlElement, *, links: bool = True) -> Iterator[str]:
         hidden -= opaque
         if node is not element and not hidden:
             yield (" " if node.tag not in INLINE else "") + (node.tail or "")
+
+
+def leaf_texts(tree: HtmlElement) -> list[str]:
+    """The shown texts of the blocks that hold no block, in order."""
+    blocks = tree.iter("p", "div", "span", "li", "section")
+    return [
+        shown_text(b) for b in blocks if all(c.tag in INLINE or c.tag == "br" for c in b.iterdescendants())
+    ]
+
+
+def texts_above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[str]:
+    """The shown texts of the small blocks before the first <h1> that says the title; none where no <h1> does."""
+    above: list[str] = []
+    for block in tree.iter("p", "div", "span", "li", "h1"):
+        if block.tag == "h1" and fold(shown_text(block)) in titles:
+            return above
+        if len(above) < _MOST_ABOVE and len(block) <= 3 and (text := shown_text(block)):
+            above.append(text)
+    return []

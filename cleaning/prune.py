@@ -112,7 +112,7 @@ def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
         return "caption", "tree.under-picture"
     if not size.links:
         return None
-    if tag in _LISTS and len(element) > 1 and size.linked > 0.6 * size.text:
+    if tag in _LISTS and size.linked > (0.6 if len(element) > 1 else 0.95) * size.text:
         return "related", "tree.link-list"
     if tag in _BLOCKS and size.linked > 0.5 * size.text:
         return _pointer(element, size)
@@ -122,7 +122,7 @@ def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
 def _is_caption(element: HtmlElement) -> bool:
     """A small text right under a picture that stands alone, or with nothing but the picture in its box."""
     if (
-        element.tag not in _CAPTIONS
+        not (element.tag in _CAPTIONS or (element.tag == "p" and _is_set_apart(element)))
         or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None
     ):
         return False
@@ -135,6 +135,24 @@ def _is_caption(element: HtmlElement) -> bool:
         next(above.iter("img", "picture"), None) is not None and not shown_text(above)
     )
     return pictured and bool(shown_text(element)) and not is_sentence(shown_text(element))
+
+
+def _is_set_apart(paragraph: HtmlElement) -> bool:
+    """All in italics or small print, or alone with a picture in its box."""
+    text = shown_text(paragraph)
+    if any(
+        shown_text(child) == text
+        for child in paragraph
+        if child.tag in ("em", "i", "small", "cite", "span", "font")
+    ):
+        return True
+    box = paragraph.getparent()
+    return (
+        box is not None
+        and box.tag in ("div", "figure", "td")
+        and shown_text(box) == text
+        and next(box.iter("img", "picture"), None) is not None
+    )
 
 
 def _pointer(element: HtmlElement, size: Size) -> tuple[str, str] | None:
@@ -162,8 +180,15 @@ def _pointer(element: HtmlElement, size: Size) -> tuple[str, str] | None:
 
 def _heads_prose(element: HtmlElement) -> bool:
     """A heading that is a link and has a paragraph under it is a subhead."""
-    below = element.getnext()
-    return element.tag[0] == "h" and below is not None and below.tag == "p" and len(unlinked_text(below)) > 80
+    below, box = element.getnext(), element.getparent()
+    if element.tag[0] != "h" or box is None or below is None or below.tag != "p":
+        return False
+    alike = [
+        h
+        for h in box.iterchildren(element.tag)
+        if len(h) == 1 and h[0].tag == "a" and shown_text(h) == shown_text(h[0])
+    ]
+    return len(alike) > 1 and len(unlinked_text(below)) > 80
 
 
 def _family(elements: list[HtmlElement]) -> set[HtmlElement]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleaning.characters import fold
+from cleaning.characters import fold, is_sentence
 from cleaning.extraction import Kind, Line
 from cleaning.measures import shown_text
 
@@ -39,7 +39,10 @@ def restore(lines: list[Line], tree: HtmlElement) -> list[Line]:
     have = fold("".join(line.text for line in lines))
     after: dict[int, list[Line]] = {}
     last = 0
-    for element, text in blocks[found[0] : found[-1] + 1]:
+    end = found[-1] + 1
+    while end < len(blocks) and blocks[end][0].tag == "li" and _follows(blocks[end][0], blocks[found[-1]][0]):
+        end += 1
+    for element, text in blocks[found[0] : end]:
         last = matched.get(id(element), last)
         lost = id(element) not in matched and element.tag != "p" and _parent(element) in parents
         if lost and len(key := fold(text)) > 1 and key not in have:
@@ -47,6 +50,12 @@ def restore(lines: list[Line], tree: HtmlElement) -> list[Line]:
     return (
         [out for place, line in enumerate(lines) for out in (line, *after.get(place, []))] if after else lines
     )
+
+
+def _follows(item: HtmlElement, paragraph: HtmlElement) -> bool:
+    """The item of a list of sentences that stands right behind the story's last paragraph."""
+    items = item.getparent()
+    return items is not None and items.getprevious() is paragraph and is_sentence(shown_text(item))
 
 
 def _parent(element: HtmlElement) -> HtmlElement | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,25 @@ def session_environ(object_store):
     yield object_store.environ
     os.environ.clear()
     os.environ.update(before)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which quality floors ran, and which were skipped for want of data: the last lines of a run."""
+    floors = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "floor":
+                    floors.setdefault(value, Counter())[outcome] += 1
+    for name, outcomes in sorted(floors.items()):
+        told = (
+            "skipped for want of data"
+            if set(outcomes) == {"skipped"}
+            else ", ".join(f"{n} {o}" for o, n in outcomes.items())
+        )
+        terminalreporter.write_line(f"quality floor: {name}: {told}")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:  # before a skip by mark, which ends the set-up
+        item.user_properties += [("floor", mark.args[0]) for mark in item.iter_markers("floor")]

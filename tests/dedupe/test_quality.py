@@ -12,6 +12,10 @@ import pytest
 
 from dedupe import Document, cluster
 
+pytestmark = pytest.mark.floor(
+    "deduplication: made-up syndication clean and dirty, real pairs, the two Budapest stories"
+)
+
 
 @pytest.fixture(scope="module")
 def corpus(shared):

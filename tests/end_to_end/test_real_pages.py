@@ -13,7 +13,11 @@ from lake.reading import table
 from lake.records import STORY_TABLES
 from tests.crawler.site import site
 
-pytestmark = pytest.mark.xdist_group("real")
+pytestmark = [
+    pytest.mark.xdist_group("real"),
+    pytest.mark.floor("real pages: accounting, and F1 of aeb and fundus against trafilatura's"),
+]
+FLOORS = {"aeb": 0.974, "fundus": 0.962}  # may rise, never fall
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -104,4 +108,4 @@ def test_what_landed_is_cleaner_than_trafilaturas_text(landed, pages, evaluate, 
     )
     theirs = evaluate.corpus_scores(peer)
     print(f"{corpus}: F1 {ours['f1']:.4f}, trafilatura {theirs['f1']:.4f}")
-    assert ours["f1"] >= theirs["f1"]
+    assert ours["f1"] >= max(theirs["f1"], FLOORS[corpus])
