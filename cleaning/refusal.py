@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FEWEST_WORDS = 15
 _WALL_WORDS = 90  # more is a story, whatever banner stands around it
 _STUB_WORDS = 50  # a teaser before a paywall
+_TEASERS_WORDS, _FRONT_WORDS = 60, 400  # what cleaning leaves of a section page, of a front page
 STORY_WORDS = 150  # as much text is a story
 _SLUG = re.compile(r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d")  # the address of a story
 
@@ -76,4 +77,6 @@ def _is_front(page: Evidence) -> bool:
     kinds = " ".join(linked_data.type_of(node) for node in page.nodes)
     if re.search(r"CollectionPage|SearchResultsPage", kinds) and page.linked > 0.4:
         return True
-    return page.links >= 20 and page.linked > (0.75 if path else 0.5) and word_count(page.text) < 400
+    # short articles stand among hundreds of links too: with a path, only a page without a story is a list
+    linked, words = (0.75, _TEASERS_WORDS) if path else (0.5, _FRONT_WORDS)
+    return page.links >= 20 and page.linked > linked and word_count(page.text) < words

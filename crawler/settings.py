@@ -58,7 +58,6 @@ DOWNLOAD_VERIFY_CERTIFICATES = True
 REDIRECT_MAX_TIMES = 5
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
-DUPEFILTER_CLASS = "crawler.dupefilter.RedirectsPass"
 HTTPPROXY_ENABLED = False  # a proxy resolves by itself and would lead into private networks
 METAREFRESH_MAXDELAY = 5  # seconds; a page that reloads itself after a minute is the page, not a redirect
 URLLENGTH_LIMIT = 2083
