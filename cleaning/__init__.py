@@ -3,7 +3,7 @@
 from cleaning.address import canonical, host_of, page_id
 from cleaning.cleaner import clean
 from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
-from cleaning.selectors import check_rules
+from cleaning.selectors import check_rules, may_take_for_ever
 
 __all__ = [
     "CLEANER_VERSION",
@@ -18,5 +18,6 @@ __all__ = [
     "check_rules",
     "clean",
     "host_of",
+    "may_take_for_ever",
     "page_id",
 ]

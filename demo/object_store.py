@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -118,6 +119,17 @@ class ObjectStore:
         ):
             client.create_bucket(Bucket="probe")
         client.put_object(Bucket="probe", Key="ready", Body=b"")
+
+
+def storage_options(environ: Mapping[str, str]) -> dict[str, str]:
+    """The same credentials as Polars wants them."""
+    names = {
+        "aws_endpoint_url": "AWS_ENDPOINT_URL",
+        "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+        "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+        "aws_region": "AWS_DEFAULT_REGION",
+    }
+    return {option: environ[name] for option, name in names.items()} | {"aws_allow_http": "true"}
 
 
 def _command(folder: Path, port: int, config: Path) -> list[str]:

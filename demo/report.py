@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from demo.object_store import storage_options
 from lake.reading import table
 from lake.records import STORY_TABLES, TABLES, Table
 
@@ -84,23 +85,17 @@ def _query(lake: str) -> None:
           .sort("outlet", "language").collect()"""
     print(textwrap.indent(textwrap.dedent(code).strip("\n"), "  "))
     frame = (
-        pl.scan_parquet(f"{lake}/articles/**/*.parquet", hive_partitioning=True, storage_options=_options())
+        pl.scan_parquet(
+            f"{lake}/articles/**/*.parquet",
+            hive_partitioning=True,
+            storage_options=storage_options(os.environ),
+        )
         .group_by("outlet", "language")
         .agg(pl.len().alias("stories"), pl.col("word_count").mean().round(0))
         .sort("outlet", "language")
         .collect()
     )
     print(frame)
-
-
-def _options() -> dict[str, str]:
-    return {
-        "aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"],
-        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
-        "aws_region": os.environ["AWS_DEFAULT_REGION"],
-        "aws_allow_http": "true",
-    }
 
 
 def _head(title: str) -> None:

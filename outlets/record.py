@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cleaning import Rules, canonical, check_rules, host_of
+from cleaning import Rules, canonical, check_rules, host_of, may_take_for_ever
 
 GENERAL_DELAY_S = 1.0  # one request a second and one at a time, unless the outlet says otherwise
 GENERAL_CONCURRENCY = 1
@@ -102,7 +102,9 @@ def _regex(value: Any) -> str | None:
         re.compile(value)
     except re.error as error:
         return f"not a regular expression: {error}"
-    return None
+    return (
+        "may take for ever on some addresses: a repeat inside a repeat" if may_take_for_ever(value) else None
+    )
 
 
 def _code(value: Any) -> str | None:

@@ -89,6 +89,8 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
             ["politeness.concurrency: expected a whole number from 1 to 64"],
         ),
         ("allow = ['^/20", "allow = ['^/(20", ["articles.allow: ", "not a regular expression"]),
+        ("allow = ['^/20", "allow = ['^/news/(a+)+$', '^/20", ["articles.allow: ", "may take for ever"]),
+        ('"https://example.org/"', '"https://me:secret@example.org/"', ["home: ", "user name or password"]),
         ("Europe/Budapest", "Europe/Atlantis", [":6: timezone: expected a time zone"]),
         ('"example.org"]', '"https://example.org"]', ["domains: 'https://example.org': expected a domain"]),
         ('".related"', '"..related"', ["clutter.cut: "]),
