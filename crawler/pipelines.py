@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Land:
         self.accounts = Accounts(crawler)
         self._held = ExitStack()
         self._flushing = asyncio.Lock()
+        self._closing = asyncio.Event()
         self._failure: Exception | None = None
 
     @classmethod
@@ -95,8 +96,9 @@ class Land:
         return _shown(result)
 
     async def _flush_by_age(self) -> None:
-        while True:
-            await asyncio.sleep(min(1.0, self.limits[2]))
+        while not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), min(1.0, self.limits[2]))
             if self.run.waiting[2] >= self.limits[2]:
                 await self._flush()
 
@@ -119,7 +121,8 @@ class Land:
             )
 
     async def close_spider(self) -> None:
-        self._clock.cancel()
+        self._closing.set()
+        await self._clock  # not cancelled: a flush under way would land without anybody's knowing
         await self._flush()
         if self._failure:
             self.accounts.lost(self.run.waiting[0])

@@ -69,6 +69,15 @@ def test_a_store_that_dies_in_mid_crawl_is_loud_and_costs_nothing(room, tmp_path
         assert len(ids) == len(set(ids))
 
 
+def test_rows_land_when_they_have_waited_long_enough_and_every_part_is_in_the_record(room, tmp_path):
+    crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
+    assert crawl.place.crawl("danubecourier", *SLOW, "-s", "FLUSH_AGE_S=0.2").returncode == 0
+    (record,) = crawl.records()
+    landed = {p.relative_to(tmp_path / "lake").as_posix() for p in (tmp_path / "lake").rglob("*.parquet")}
+    assert {part["key"] for part in record["parts"]} == landed
+    assert len({part["seq"] for part in record["parts"]}) > 3
+
+
 def test_a_state_folder_that_cannot_be_written_is_told(room, tmp_path):
     (tmp_path / "state").write_text("a file")
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
