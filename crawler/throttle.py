@@ -9,13 +9,19 @@ from scrapy.crawler import Crawler
 from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 
+MAX_RETRY_AFTER_S = 60.0
+
 
 class Throttle(AutoThrottle):
-    """Scrapy's knows one floor for all; here an outlet's delay and a site's crawl-delay are floors of their own."""
+    """Scrapy's knows one floor for all; here an outlet's delay, a site's crawl-delay and its
+    Retry-After are floors of their own."""
 
     def _response_downloaded(self, response: Response, request: Request, spider: Spider) -> None:
         super()._response_downloaded(response, request, spider)
         key, slot = self._get_slot(request, spider)
+        wait = response.headers.get("Retry-After", b"")
+        if response.status in (429, 503) and wait and wait.isdigit():
+            slow_down(self.crawler, request, min(float(wait), MAX_RETRY_AFTER_S))
         if slot is not None and key is not None:
             slot.delay = max(slot.delay, _asked_for(self.crawler, key).get("delay", 0.0))
 

@@ -176,6 +176,16 @@ def test_crawl_delay_is_honoured(crawl_urls):
     assert "'crawl_delay_s/127.0.0.1': 2.0" in done.stderr
 
 
+def test_a_site_that_asks_for_a_pause_gets_it(crawl_urls, rows):
+    busy = iter([(429, "", {"Retry-After": "2"})])
+    with site(lambda path: None if path == "/robots.txt" else next(busy, STORY)) as (home, _):
+        began = time.monotonic()
+        done = crawl_urls(f"{home}/a", more=[*PRIVATE, "-s", "DOWNLOAD_DELAY=0"])
+    assert len(rows("articles")) == 1, done.stderr
+    assert time.monotonic() - began > 2
+    assert "'crawl_delay_s/127.0.0.1': 2.0" in done.stderr
+
+
 def test_an_outlet_is_asked_once_a_second_and_one_at_a_time_by_default():
     from scrapy.settings import Settings
 
