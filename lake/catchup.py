@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from lake.index import Index, discard, open_index
 from lake.parts import Part
 from lake.records import TABLES, Table
 from lake.refining import refine
-from lake.run import Run, is_alive
+from lake.run import Batch, Run, is_alive
 from lake.schema import restore
 from lake.store import PartExists, Store
 
@@ -129,25 +130,23 @@ def _is_dead(store: Store, locks: Path, run_id: str) -> bool:
 
 
 def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run | None:
-    """None where another process finished it first."""
+    """None where it has ended after all, or another process finished it first."""
     for _ in range(_TRIES):
+        with suppress(KeyError):
+            store.get(f"runs/{run_id}.json")
+            _learn_run(store, index, run_id)
+            return None
         try:
             return _try_to_finish(store, index, run_id, rules_of)
         except PartExists:  # the dead run's last request arrived late, or another process is at the same work
             with index.transaction():
                 index.drop_pending(run_id)
-            if run_id in _run_ids(store, ".json"):
-                _learn_run(store, index, run_id)
-                return None
     log.warning("run %s cannot be finished yet; the next start tries again", run_id)
     return None
 
 
 def _try_to_finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run:
-    """Bring the flush that was under way to its end.
-
-    Every name that the dead run may still be writing is taken, if need be by a part without rows: a request that
-    was on its way when the process died can reach the store after us, and must find the name occupied."""
+    """Bring the flush that was under way to its end, and write the run's record."""
     keys = _parts_of(store, run_id)
     with index.transaction():
         index.drop_pending(run_id)
@@ -156,32 +155,36 @@ def _try_to_finish(store: Store, index: Index, run_id: str, rules_of: Callable[[
     run = Run(store, index, run_id, first_seq=max(last, 0))
     run.parts = [parts.describe(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
-    for key in (k for table, k in keys if table == "raw"):
-        for values in parts.read(store, key):
-            landed_at = values["landed_at"]  # of the last flush, in the end
-            if values["id"] not in done:
-                page: RawPage = restore(RawPage, values)
-                run.add(refine(page, rules_of(page.outlet)))
-    batch = run.cut(landed_at)
-    rows = batch.tables if batch else {}
+    for values in (v for table, key in keys if table == "raw" for v in parts.read(store, key)):
+        landed_at = values["landed_at"]  # of the last flush, in the end
+        if values["id"] not in done:
+            page: RawPage = restore(RawPage, values)
+            run.add(refine(page, rules_of(page.outlet)))
+    batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
     there = {table for table, key in keys if _seq(key) == last}
-    written: list[Part] = []
-    if there:
-        completing = {t: rows.get(t, []) for t in TABLES if t not in there}
-        written += parts.write(store, completing, run_id, last, landed_at, empty=True)
-    left: dict[Table, list[dict[str, Any]]] = {t: rows[t] for t in rows if t in there and t != "raw"}
-    for values in (v for of_table in left.values() for v in of_table):
-        values["seq"] = last + 1
-    now = datetime.now(UTC)
-    for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
-        written += parts.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
-    written += parts.write(store, left, run_id, last + 1, landed_at)
-    if batch:
-        run.landed(batch, written)
+    run.landed(batch, _occupy(store, run_id, last, there, batch))
     recovered = sum(run.counts[t] for t in TABLES)
     run.finish("recovered", {"recovered_rows": recovered})
     log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
     return run
+
+
+def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batch) -> list[Part]:
+    """Write what the last flush lacks, and take every name that the dead run may still be writing, if need be by a
+    part without rows: a request that was on its way when the process died can reach the store after us."""
+    written: list[Part] = []
+    if there:
+        lacking = {t: batch.tables.get(t, []) for t in TABLES if t not in there}
+        written += parts.write(store, lacking, run_id, last, batch.landed_at, empty=True)
+    left: dict[Table, list[dict[str, Any]]] = {
+        t: rows for t, rows in batch.tables.items() if t in there and t != "raw"
+    }
+    for values in (v for rows in left.values() for v in rows):
+        values["seq"] = last + 1
+    now = datetime.now(UTC)
+    for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
+        written += parts.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
+    return written + parts.write(store, left, run_id, last + 1, batch.landed_at)
 
 
 def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:
