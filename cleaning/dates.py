@@ -20,7 +20,7 @@ _EARLIEST = datetime(
     1990, 1, 1, tzinfo=UTC
 )  # before the web, and above all not 1970: a field nobody filled in
 _AHEAD = timedelta(days=1)  # clocks and zones differ; more is nonsense
-_LONGEST = 80  # characters; longer is no date, and dateparser would try
+_LONGEST = 80  # characters; longer is no date
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?$",
     re.I,
