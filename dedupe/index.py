@@ -63,7 +63,7 @@ class Index:
         self._connection = connection
         self._boilerplate = Boilerplate(connection)
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dedupe_scheme'").fetchone():
-            self._create()  # only then: opening an index for reading takes no lock
+            self._create()  # only then: opening an index that is there takes no lock
         row = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
         if row is None or row[0] != SCHEME:
             raise SchemeMismatch("index", row[0] if row else "none")
@@ -132,11 +132,17 @@ class Index:
         )
 
     def _create(self) -> None:
+        """In one transaction, the caller's or its own: another process sees all of the index or nothing."""
+        own = not self._connection.in_transaction
+        if own:
+            self._connection.execute("BEGIN IMMEDIATE")
         for statement in (TABLES + boilerplate.TABLES).split(";\n"):
             self._connection.execute(statement)  # executescript would commit
         self._connection.execute(
             "INSERT INTO dedupe_scheme SELECT ? WHERE NOT EXISTS (SELECT 1 FROM dedupe_scheme)", (SCHEME,)
         )
+        if own:
+            self._connection.execute("COMMIT")
 
     def _links(self, document: Document, signature: Signature) -> tuple[Link, ...]:
         if not signature.comparable:

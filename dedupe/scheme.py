@@ -30,5 +30,9 @@ class SchemeMismatch(ValueError):
     """Stored signatures follow another scheme: rebuild the index from the texts, never compare."""
 
     def __init__(self, where: str, found: str) -> None:
-        super().__init__(f"{where}: scheme {found!r} found, {SCHEME!r} wanted; sign the texts again")
+        super().__init__(where, found)  # both, or the error could not cross a process pool
+        self.where = where
         self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.where}: scheme {self.found!r} found, {SCHEME!r} wanted; sign the texts again"

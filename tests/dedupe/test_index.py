@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import pickle
 import random
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
@@ -211,6 +212,30 @@ def test_opening_an_index_takes_no_lock(tmp_path):
     assert len(Index(reader)) == 1
     for connection in (writer, reader):
         connection.close()
+
+
+def test_a_new_index_is_there_whole_or_not_at_all(tmp_path):
+    """Another process that opens the index while it is being made waits; it finds no table without its scheme."""
+    maker, reader = (opened(tmp_path / "index.db", timeout=0) for _ in range(2))
+    seen = []
+
+    def look(statement):
+        if statement.startswith(("CREATE", "INSERT")):
+            seen.append(reader.execute("SELECT count(*) FROM sqlite_master").fetchone())
+
+    maker.set_trace_callback(look)
+    Index(maker)
+    assert len(seen) > 3
+    assert set(seen) == {(0,)}
+    assert len(Index(reader)) == 0
+    for connection in (maker, reader):
+        connection.close()
+
+
+def test_a_scheme_mismatch_can_cross_a_process_pool():
+    error = pickle.loads(pickle.dumps(SchemeMismatch("index", "v0")))
+    assert (error.found, str(error)) == ("v0", str(SchemeMismatch("index", "v0")))
+    assert "'v0' found" in str(error)
 
 
 def opened(path, timeout=30.0):
