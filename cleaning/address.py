@@ -17,12 +17,14 @@ _TRACKING = re.compile(
     r"utm_\w+|mtm_\w+|pk_(?:campaign|kwd|source|medium)|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid"
     r"|igshid|igsh|mc_[ce]id|mkt_tok|_ga|_gl|_hsenc|_hsmi|hsctatracking|wt_z?mc|at_(?:medium|campaign|custom\d*|link\w*|format|bbc\w*|ptr\w*)"
     r"|xtor|ns_(?:mchannel|source|campaign|linkname|fee)|smid|ocid|cmpid|icid|ito|ref_src|ref_url|s_cid|__twitter_impression"
-    r"|phpsessid|jsessionid|sid_session",
+    r"|phpsessid|jsessionid|sid_session"
+    r"|pinned_post(?:_\w+)?|filterkeyevents",  # a place in a live blog, which grows at one address
     re.I,
 )
 # parameters that may name the page, but not with these values
 _AMBIGUOUS = re.compile(
-    r"(?:ref|source|src|from|cid|via)=(?:rss|feed|atom|twitter|x|facebook|fb|newsletter|home|homepage|share|social)",
+    r"(?:ref|source|src|from|cid|via)=(?:rss|feed|atom|twitter|x|facebook|fb|newsletter|home|homepage|share|social)"
+    r"|page=with(?::|%3a)block-[0-9a-f]+",
     re.I,
 )
 _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cleaning import linked_data
 from cleaning.characters import fold, tidy, word_count
-from cleaning.measures import shown_text
+from cleaning.measures import following, shown_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -34,9 +34,12 @@ _BY = re.compile(
 _PAIR = re.compile(r"\s*(?:;|\||\s(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s)\s*", re.I)
 _COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
 _ADDRESS = re.compile(r"https?://|www\.|@|\.com\b", re.I)
+_HOST = re.compile(r"\w+\.[a-z]{2,3}$", re.I)
+_ROLE_WORDS = 3  # in lower case; as many after a comma tell what somebody does
 _INITIALS = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
 _MOST = 20
-_NEAR = 6  # blocks after the headline
+_HEADLINES = 3  # a logo may be an <h1> too
+_NEAR = 12  # blocks after the headline
 _NAME = r"[^\W\d_][\w.’'-]*"
 _BYLINE = re.compile(
     rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)\s*:?\s+{_NAME}(?:\s+{_NAME}){{1,5}}"
@@ -44,7 +47,8 @@ _BYLINE = re.compile(
 
 
 def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
-    """Names in order, each once; the outlet itself only where nobody else is named; () where nobody is."""
+    """Names in order, each once; the outlet itself only where nobody else is named, not even in the byline that the
+    page shows; () where nobody is."""
     site = {
         fold(text)
         for text in (head.first("og:site_name"), linked_data.text(article.get("publisher")))
@@ -56,7 +60,8 @@ def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
         if found and set(found) - site:
             return tuple(found.values())[:_MOST]
         houses = houses or tuple(found.values())
-    return (houses or tuple(_tidied(_shown(tree)).values()))[:_MOST]
+    shown = _tidied(_written_under_the_headline(tree) if houses else _shown(tree))
+    return (tuple(shown.values()) or houses)[:_MOST]
 
 
 def _tidied(names: list[str]) -> dict[str, str]:
@@ -66,7 +71,8 @@ def _tidied(names: list[str]) -> dict[str, str]:
         name = _INITIALS.sub("", _BY.sub("", tidy(name))).strip(" ,.;|·-")
         if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _ADDRESS.search(name):
             found.setdefault(fold(name), name)
-    return found
+    people = {key: name for key, name in found.items() if not _HOST.match(name)}
+    return people or found
 
 
 def _linked(article: Node) -> list[str]:
@@ -98,12 +104,14 @@ def _shown(tree: HtmlElement) -> list[str]:
 
 def _written_under_the_headline(tree: HtmlElement) -> list[str]:
     """ "By Ann Lee" in a block of its own, soon after the headline, whatever its class."""
-    for headline in tree.iter("h1"):
-        for element in islice(headline.itersiblings("p", "div", "span", "address"), _NEAR):
-            text = shown_text(element)
-            if _BYLINE.fullmatch(text) and not next(element.iterdescendants("p", "li"), None):
-                return _split(text)
-    return []
+    headlines = list(islice(tree.iter("h1"), _HEADLINES))
+    near = (
+        element
+        for headline in headlines
+        for element in islice(following(headline, "p", "div", "span", "address"), _NEAR)
+        if next(element.iterdescendants("p", "li"), None) is None
+    )
+    return next((_split(text) for element in near if _BYLINE.fullmatch(text := shown_text(element))), [])
 
 
 def _split(text: str) -> list[str]:
@@ -116,5 +124,10 @@ def _split(text: str) -> list[str]:
         name
         for part in pairs
         for name in (_COMMA.split(part) if word_count(_COMMA.split(part)[0]) > 1 else [part])
-        if name
+        if name and not _is_role(name)
     ]
+
+
+def _is_role(text: str) -> bool:
+    """ "professor at the faculty of social studies": no name, whose words begin with capitals but for a "de" or "van"."""
+    return sum(word[0].islower() for word in text.split()) >= _ROLE_WORDS

@@ -6,9 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lxml import etree
+
 from cleaning import document, ending, lines, linked_data, loose_text, metadata, refusal, rescue, signals
 from cleaning.authors import authors_of
 from cleaning.characters import fold, tidy, word_count
+from cleaning.confidence import paragraphs_of, signs_of, text_confidence
 from cleaning.extraction import extract
 from cleaning.images import captions_of, images_of
 from cleaning.language import language_of
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from cleaning.selectors import Compiled
 
 _GENERAL = Rules()
+_NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
 _HASH_RULES = "1"  # raised when the same title and text get another hash
 
 
@@ -52,6 +56,7 @@ class _Parts:
 
     markup: str
     tree: HtmlElement
+    alive: list[HtmlElement]  # lxml makes an element's object anew at each visit, unless somebody holds it
     head: Head
     nodes: list[Node]
     article: Node
@@ -69,9 +74,13 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
     modified = metadata.modified(parts.head, parts.article, when)
     canonical = metadata.canonical_url(parts.tree, parts.head, page.url)
     facts = _facts(page.url, parts, authors, outlet)
+    players = sum(1 for _ in parts.tree.iter("video", "iframe", "audio"))
+    # read by now; every later step is faster without them
+    etree.strip_elements(parts.tree, *_NO_STORY, with_tail=False)
     loose_text.wrap(parts.tree)
     sizes = measure(parts.tree)
-    evidence = _evidence(page, parts, sizes[parts.tree])
+    evidence = _evidence(page, parts, sizes[parts.tree], players)
+    paragraphs = paragraphs_of(parts.tree, sizes)
     removed = prune(parts.tree, sizes, outlet)
     blocks = leaf_texts(parts.tree)
     story = rescue.better(_story(parts.tree, page, facts), parts.markup, parts.article, facts)
@@ -80,6 +89,8 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
         story.tags += ending.keywords_behind(story, blocks)
     refusal.check(evidence(text))
     language, confidence = language_of(text, rules.language)
+    told = bool(parts.article) or (parts.head.first("og:type") or "").lower() == "article"
+    signs = signs_of(story.lines, paragraphs, sizes[parts.tree], told=told, signed=bool(authors))
     return Article(
         id=page.id,
         url=page.url,
@@ -102,6 +113,7 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
         images=images,
         language=language,
         language_confidence=confidence,
+        text_confidence=text_confidence(signs),
         rights=notices.rights,
         ai_disclosure=story.disclosure or notices.disclosure,
         syndication_credit=signals.credit(story.lines, [*story.removed, *removed], notices, facts.sites),
@@ -120,6 +132,7 @@ def content_hash(title: str, text: str) -> str:
 
 def _read(page: RawPage) -> _Parts:
     markup, tree = (read := document.read(page)).markup, read.tree
+    alive = list(tree.iter())
     nodes = linked_data.nodes(tree)
     article: Node = next(iter(linked_data.articles(nodes)), {})
     head = metadata.head_of(tree)
@@ -128,6 +141,7 @@ def _read(page: RawPage) -> _Parts:
     return _Parts(
         markup,
         tree,
+        alive,
         head,
         nodes,
         article,
@@ -158,16 +172,16 @@ def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
     ending.cut_lists(story)
     ending.cut_biography(story, facts)
     lines.cut_lines(story, facts)
+    lines.cut_repeated(story)
     ending.cut_keywords(story)
     ending.cut_closing_headlines(story)
     ending.trim(story)
     return story
 
 
-def _evidence(page: RawPage, parts: _Parts, size: Size) -> Callable[[str], refusal.Evidence]:
+def _evidence(page: RawPage, parts: _Parts, size: Size, players: int) -> Callable[[str], refusal.Evidence]:
     """What refusal wants to know, as far as it stands in what is cut later; to be called with the text."""
     captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]
-    players = sum(1 for _ in parts.tree.iter("video", "iframe", "audio"))
 
     def evidence(text: str) -> refusal.Evidence:
         return refusal.Evidence(

@@ -30,6 +30,7 @@ _FIGURES = tuple(
         rf"{_YEAR}[./年-]\s?(?P<m>\d{{1,2}})[./月-]\s?(?P<d>\d{{1,2}})",
         rf"(?P<d>\d{{1,2}})\.\s?(?P<m>\d{{1,2}})\.\s?{_YEAR}",
         rf"(?P<d>\d{{1,2}})[/-](?P<m>\d{{1,2}})[/-]{_YEAR}",
+        r"(?P<d>\d{2})\.(?P<m>\d{2})\.(?P<y>\d{2})(?![.\d])",  # 25.04.24; with dots the day comes first
     )
 )
 
@@ -75,6 +76,6 @@ def _month(word: str) -> int | None:
 
 def _date(year: str, month: int, day: str | int) -> date | None:
     try:
-        return date(int(year), month, int(day))
+        return date(int(year) + (2000 if len(year) == 2 else 0), month, int(day))
     except ValueError:
         return None

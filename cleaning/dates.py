@@ -31,7 +31,6 @@ _CLOCK = re.compile(
     r"(?<![\d.:/-])(?P<h>[01]?\d|2[0-3])[:h](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?!\d)\s*(?P<half>[ap])?(?:\.?m\b)?",
     re.I,
 )
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def _mail(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
 
 
 def _words(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
-    if len(text) > _LONGEST or not _YEAR.search(text):
+    if len(text) > _LONGEST:
         return None
     day = day_in(text)
     if day is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lxml import etree
@@ -31,6 +32,9 @@ _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
 _MARKUP_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
 _STAIRS = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")  # opening tags with nothing between them
+_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
+_NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
+_NO_TEXT = ("style", "svg", "template")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}));?")
 # by the WHATWG's encoding standard these labels mean the Windows code pages
 _WEB_NAMES = {
@@ -95,22 +99,40 @@ def parse(markup: str) -> HtmlElement:
     parser = HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
     )
-    # one control character, raw or as a reference, and trafilatura answers None for the whole page
-    text = _REFERENCE.sub(_seen, visible(markup))
+    text = _without_unseen_references(markup)
     try:
-        tree = document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        tree = document_fromstring(_utf8(text), parser=parser)
         if not any(str(text).strip() for text in tree.itertext()) and _STAIRS.search(text):
             # libxml2 drops what lies deeper than 2048 elements
-            tree = document_fromstring(_STAIRS.sub(" ", text).encode("utf-8", "replace"), parser=parser)
+            tree = document_fromstring(_utf8(_STAIRS.sub(" ", text)), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
+    etree.strip_elements(tree, *_NO_TEXT, with_tail=False)  # half of the elements of some pages
     _flatten(tree)
     return tree
 
 
-def _seen(reference: re.Match[str]) -> str:
-    number = int(reference[1], 16) if reference[1] else int(reference[2])
-    return reference[0] if number > 0x10FFFF or visible(chr(number)) else ""
+def _utf8(text: str) -> bytes:
+    """Without the characters that XML forbids: with one of them trafilatura answers None for the whole page."""
+    data = text.encode("utf-8", "replace").translate(None, _FORBIDDEN)
+    for noncharacter in _NONCHARACTERS:
+        data = data.replace(noncharacter, b"")
+    return data
+
+
+def _without_unseen_references(markup: str) -> str:
+    """&#8203; and the like, which would come back as characters that no reader sees."""
+    for reference in {found[0] for found in _REFERENCE.finditer(markup)} if "&#" in markup else ():
+        if not _is_seen(reference):
+            markup = markup.replace(reference, "")
+    return markup
+
+
+@lru_cache(maxsize=4096)
+def _is_seen(reference: str) -> bool:
+    digits = reference.strip("&#;")
+    number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    return number > 0x10FFFF or bool(visible(chr(number)))
 
 
 def _named(text: bytes) -> str | None:

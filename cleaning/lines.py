@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cleaning import phrases
-from cleaning.characters import fold, is_sentence, word_count
+from cleaning.characters import fold, is_sentence, one_quote, rough_words, word_count
+from cleaning.date_words import day_in
 from cleaning.extraction import Line
 from cleaning.records import Removed
 
@@ -20,10 +22,20 @@ if TYPE_CHECKING:
 _SHORT = 40  # words; a longer line is prose, whatever it holds
 _TOP = 8  # lines in which bylines, dates and the standfirst stand
 _FILE = re.compile(r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I)
+_SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
-_NO_DATE_WORD = re.compile(r"[\d\W_]+")
-_CLOCK_OR_YEAR = re.compile(
-    r"(?<!\d)(?:(?:19|20)\d\d|\d{1,2}[:.h]\d{2})(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I
+_NO_DATE_WORD = re.compile(r"[\d\W_年月日時时分秒년월일]+")
+_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+_DATE_WORDS = 6  # beside the figures: weekday, month, "updated at"
+_LONGEST_CAPTION = 60  # words
+_KICKER_WORDS = 6  # of a label that stands before the headline in one line
+_PULLED_WORDS = 8
+_LONGEST_PULLED = 400  # folded characters of a pull quote
+_FEWEST_REPEATED = 25  # folded characters; fewer may well stand in two lines
+# (AP Photo/Ann Lee), (Foto: Bo Ek)   at the end of a line; an agency's name alone signs a story
+_CREDITED = re.compile(
+    r"\((?:[^()]{0,60}[\s/])?(?:photos?|fotos?|picture|image|getty(?: images)?)(?:[\s/:][^()]{0,60})?\)\.?$",
+    re.I,
 )
 
 
@@ -71,6 +83,30 @@ def cut_lines(story: Story, facts: Facts, judges: Sequence[Judge] | None = None)
     story.lines = kept
 
 
+def cut_repeated(story: Story) -> None:
+    """A pull quote: a line whose words stand in a longer line of the story too. The other one stays.
+
+    A line that holds several others is a summary of them: nothing is cut for its sake.
+    """
+    keys = [fold(line.text) for line in story.lines]
+    holders: dict[int, list[int]] = defaultdict(list)
+    for place, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
+        if _may_be_pulled(line, key):
+            holder = next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
+            if holder is not None:
+                holders[holder].append(place)
+    pulled = {place for places in holders.values() if len(places) == 1 for place in places}
+    story.cut("pull-quote", "line.repeated", [story.lines[place] for place in sorted(pulled)])
+    story.lines = [line for place, line in enumerate(story.lines) if place not in pulled]
+
+
+def _may_be_pulled(line: Line, key: str) -> bool:
+    """A sentence, or words in quotation marks; no subhead, item or row, which may well say what a paragraph says."""
+    told = is_sentence(line.text) or one_quote(line.text[:1]) == '"'
+    short = _FEWEST_REPEATED <= len(key) <= _LONGEST_PULLED and word_count(line.text) >= _PULLED_WORDS
+    return short and told and line.kind in ("p", "quote")
+
+
 def is_prose(line: Line) -> bool:
     """A paragraph, not a headline or a label."""
     return line.kind != "head" and word_count(line.text) >= 12 and is_sentence(line.text)
@@ -87,7 +123,15 @@ def tags_of(text: str) -> list[str]:
 
 
 def headline(line: Line, place: int, facts: Facts) -> Verdict:
-    return ("headline", "line.headline") if fold(line.text) in facts.titles else None
+    """The headline, with or without a label before it."""
+    key = fold(line.text)
+    if key in facts.titles:
+        return "headline", "line.headline"
+    if place >= _TOP or is_sentence(line.text):
+        return None
+    parts = line.text.split()
+    rests = (fold(" ".join(parts[n:])) for n in range(1, min(_KICKER_WORDS, len(parts) - 3) + 1))
+    return ("headline", "line.headline") if any(rest in facts.titles for rest in rests) else None
 
 
 def standfirst(line: Line, place: int, facts: Facts) -> Verdict:
@@ -102,11 +146,17 @@ def caption(line: Line, place: int, facts: Facts) -> Verdict:
     return ("caption", "line.caption") if fold(line.text) in facts.captions else None
 
 
+def credited(line: Line, place: int, facts: Facts) -> Verdict:
+    """A caption that ends with its picture's credit in brackets."""
+    found = line.kind == "p" and word_count(line.text) <= _LONGEST_CAPTION and _CREDITED.search(line.text)
+    return ("caption", "line.credited") if found else None
+
+
 def words(line: Line, place: int, facts: Facts) -> Verdict:
     """A line of the trade's vocabulary."""
     if match := phrases.whole(line.text):
         return match.kind, match.rule
-    if line.kind == "row" or word_count(line.text) > _SHORT:
+    if line.kind == "row" or rough_words(line.text) > _SHORT:
         match = phrases.pleas(line.text)
         return (match.kind, f"{match.rule}.twice") if match else None
     match = phrases.opens(line.text) or phrases.holds(line.text)
@@ -142,9 +192,8 @@ def byline(line: Line, place: int, facts: Facts) -> Verdict:
         return "byline", "line.author-alone"
     if (
         place < _TOP
-        and count <= 10
-        and _CLOCK_OR_YEAR.search(line.text)
-        and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= 4
+        and (day_in(line.text) or _CLOCK.search(line.text))
+        and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= _DATE_WORDS
     ):
         return "byline", "line.date"
     return None
@@ -156,7 +205,8 @@ def site_name(line: Line, place: int, facts: Facts) -> Verdict:
 
 def file_name(line: Line, place: int, facts: Facts) -> Verdict:
     """A picture's file name, or an alternative text made from it."""
-    return ("caption", "line.file-name") if len(line.text) < 300 and _FILE.search(line.text) else None
+    may_be = len(line.text) < 300 and _SIZE_OR_TYPE.search(line.text)  # cheap, unlike the pattern
+    return ("caption", "line.file-name") if may_be and _FILE.search(line.text) else None
 
 
 def wordless(line: Line, place: int, facts: Facts) -> Verdict:
@@ -170,7 +220,18 @@ def wordless(line: Line, place: int, facts: Facts) -> Verdict:
 
 Judge = Callable[[Line, int, Facts], Verdict]
 SURE: tuple[Judge, ...] = (headline, outlet)  # for a story of which little is left
-ALL: tuple[Judge, ...] = (*SURE, standfirst, caption, words, keywords, byline, site_name, file_name, wordless)
+ALL: tuple[Judge, ...] = (
+    *SURE,
+    standfirst,
+    caption,
+    credited,
+    words,
+    keywords,
+    byline,
+    site_name,
+    file_name,
+    wordless,
+)
 
 
 def without_marks(lines: list[Line]) -> Iterator[Line]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 _MOST_ABOVE = 60  # blocks before the headline that are looked at
+_HOLDERS = ("p", "div", "li", "section", "h1")
 _SILENT = frozenset({"script", "style", "noscript", "template", "head", "svg"})
 INLINE = frozenset(
     [
@@ -79,6 +80,10 @@ def measure(tree: HtmlElement) -> dict[HtmlElement, Size]:
 
 def shown_text(element: HtmlElement) -> str:
     """The text that a reader sees, one line; blocks are separated by a space."""
+    if not len(element):
+        return "" if element.tag in _SILENT else tidy(element.text or "")
+    if all(inner.tag in INLINE for inner in element.iterdescendants()):  # most blocks, in a fifth of the time
+        return tidy("".join(element.itertext()))
     return tidy("".join(_pieces(element)))
 
 
@@ -101,6 +106,15 @@ def _pieces(element: HtmlElement, *, links: bool = True) -> Iterator[str]:
             yield (" " if node.tag not in INLINE else "") + (node.tail or "")
 
 
+def following(element: HtmlElement, *tags: str) -> Iterator[HtmlElement]:
+    """What begins after the element's end, in the order of the page."""
+    here: HtmlElement | None = element
+    while here is not None:
+        for sibling in here.itersiblings():
+            yield from sibling.iter(*tags)
+        here = here.getparent()
+
+
 def leaf_texts(tree: HtmlElement) -> list[str]:
     """The shown texts of the blocks that hold no block, in order."""
     blocks = tree.iter("p", "div", "span", "li", "section")
@@ -115,6 +129,7 @@ def texts_above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[str]
     for block in tree.iter("p", "div", "span", "li", "h1"):
         if block.tag == "h1" and fold(shown_text(block)) in titles:
             return above
-        if len(above) < _MOST_ABOVE and len(block) <= 3 and (text := shown_text(block)):
+        small = len(above) < _MOST_ABOVE and next(block.iterdescendants(*_HOLDERS), None) is None
+        if small and (text := shown_text(block)):
             above.append(text)
     return []

@@ -6,13 +6,15 @@ import html
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from cleaning import dates, linked_data
 from cleaning.address import host_of
 from cleaning.characters import fold, tidy, word_count
-from cleaning.measures import shown_text
+from cleaning.date_words import day_in
+from cleaning.measures import following, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,7 @@ _PUBLISHED = (
     "og:article:published_time", "originalpublicationdate", "date", "article:post_date", "vr:published_time", "last-modified-date", "ptime", "timestamp",
 )  # fmt: skip
 _MODIFIED = ("article:modified_time", "og:updated_time", "datemodified", "article:modified", "last-modified", "lastmod", "dcterms.modified", "dc.date.modified", "revised", "utime")  # fmt: skip
+_NEAR = 25  # blocks after the headline
 _DAY_CLASS = re.compile(r"publi|date|time|posted", re.I)
 
 
@@ -64,7 +67,7 @@ def head_of(tree: HtmlElement) -> Head:
 def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
     """The headline as the page shows it; "" where there is none."""
     if headline := linked_data.text(article.get("headline")):
-        return tidy(headline)
+        return _as_shown(tidy(headline), tree, head)
     stated = [t for name in ("og:title", "twitter:title", "title") if (t := head.first(name))]
     shown = [text for h1 in tree.iter("h1") if (text := shown_text(h1))]
     keys = {fold(text) for text in stated}
@@ -76,6 +79,16 @@ def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
     if len(shown) == 1 or (shown and word_count(shown[0]) > 3):
         return shown[0]
     return _without_site(tidy(next((t.text or "" for t in tree.iter("title")), "")), head)
+
+
+def _as_shown(headline: str, tree: HtmlElement, head: Head) -> str:
+    """ "Headline - Site" as the page shows it: without the site."""
+    bare = _without_site(headline, head)
+    return (
+        bare
+        if bare != headline and any(fold(shown_text(h1)) == fold(bare) for h1 in tree.iter("h1"))
+        else headline
+    )
 
 
 def titles(tree: HtmlElement, head: Head, article: Node, title: str) -> frozenset[str]:
@@ -173,6 +186,7 @@ def published(
         yield from (("time", text) for text in _times(tree))
         if day := dates.day_of_url(url):
             yield "url", day
+        yield from (("text", text) for text in _under_headline(tree, titles(tree, head, article, "")))
 
     return dates.first(found(), zone=zone, fetched_at=fetched_at)
 
@@ -200,3 +214,13 @@ def _times(tree: HtmlElement) -> list[str]:
                 rank = 0 if "publi" in named.lower() else 1 if element.tag == "time" else 2
                 ranked.append((rank, text))
     return [text for _, text in sorted(ranked, key=lambda pair: pair[0])][:20]
+
+
+def _under_headline(tree: HtmlElement, wanted: frozenset[str]) -> list[str]:
+    """Short texts soon after the headline that hold a day, whatever their class."""
+    headline = next((h for h in tree.iter("h1", "h2", "h3") if fold(shown_text(h)) in wanted), None)
+    if headline is None:
+        return []
+    blocks = islice(following(headline, "p", "div", "span", "li"), _NEAR)
+    texts = [shown_text(block) for block in blocks if len(block) <= 3]
+    return [text for text in texts if 6 <= len(text) <= 60 and day_in(text)]

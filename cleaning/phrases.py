@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cleaning.characters import bare, one_quote, phrase
+from cleaning.characters import bare, is_spaceless, one_quote, phrase
 
+_LONGEST_WHOLE = 120  # characters
+_WORD = re.compile(r"\w+")
+_NO_WORD_START = re.compile(r"\W{0,3}")
 _MODES = ("whole", "opens", "holds", "from", "named")
 _NO_LANGUAGE = ("markup.toml", "walls.toml", "months.toml")  # read by names, refusal_words, date_words
 
@@ -46,26 +49,47 @@ def _tables() -> dict[str, dict[str, tuple[str, str]]]:
 def _pattern(mode: str) -> re.Pattern[str]:
     # longest first: the alternation would else stop at "read more" before "read more:"
     ordered = sorted(_tables()[mode], key=len, reverse=True)
-    body = "|".join(re.escape(text) for text in ordered)
-    return re.compile(rf"\W{{0,3}}({body})(?!\w)")
+    body = "|".join(f"{re.escape(text)}{_end(text)}" for text in ordered)
+    return re.compile(rf"\W{{0,3}}({body})")
+
+
+def _start(text: str) -> str:
+    """Where a phrase may begin: at a word's beginning, if it begins with a letter of a script that parts its words."""
+    return r"(?<!\w)" if text[0].isalnum() and not is_spaceless(text[0]) else ""
+
+
+def _end(text: str) -> str:
+    """Where a phrase may end; "photo:" and Japanese may be followed by anything."""
+    return r"(?!\w)" if text[-1].isalnum() and not is_spaceless(text[-1]) else ""
 
 
 def whole(text: str) -> Match | None:
     """The line is nothing but a word of the trade."""
-    found = _tables()["whole"].get(bare(text))
+    found = _tables()["whole"].get(bare(text)) if len(text) <= _LONGEST_WHOLE else None
     return Match(*found, start=0) if found else None
 
 
 def opens(text: str) -> Match | None:
     """The line begins with a word of the trade."""
-    found = _pattern("opens").match(phrase(text))
+    found = _opening(phrase(text))
     return Match(*_tables()["opens"][found[1]], start=0) if found else None
+
+
+def _opening(text: str) -> re.Match[str] | None:
+    """The alternation of a thousand phrases is tried only where one of them begins with the same two characters."""
+    start = _NO_WORD_START.match(text)
+    return _pattern("opens").match(text) if start and text[start.end() :][:2] in _starts() else None
+
+
+@cache
+def _starts() -> frozenset[str]:
+    return frozenset(text[:2] for text in _tables()["opens"])
 
 
 def after_opening(text: str) -> str | None:
     """What follows the word of the trade that the line begins with."""
     # phrase() keeps the number of words, not of characters: count words
-    found = _pattern("opens").match(phrase(text))
+    found = _opening(phrase(text))
     return " ".join(text.split()[len(found[0].split()) :]) if found else None
 
 
@@ -79,9 +103,8 @@ def pleas(text: str) -> Match | None:
     text = phrase(text)
     found = [
         words
-        for kind in ("membership", "newsletter", "correction")
-        for words in _of_kind("holds", kind)
-        if words in text
+        for words in _candidates("holds", text)
+        if words in text and _tables()["holds"][words][0] in ("membership", "newsletter", "correction")
     ]
     return Match(*_tables()["holds"][found[0]], start=0) if len(found) > 1 else None
 
@@ -93,17 +116,39 @@ def disclosure(text: str) -> Match | None:
 
 
 def occurring(text: str, kind: str) -> tuple[str, ...]:
-    """The words of a kind that occur in a long text, wherever a line holds them."""
-    text = phrase(text)
+    """The words of a kind that occur in a long text in the form of characters.phrase, wherever a line holds them."""
     return tuple(found for mode in _MODES[1:4] for found in _of_kind(mode, kind) if found in text)
 
 
 def _inside(mode: str, text: str) -> Match | None:
-    # a hundred searches for a fixed text are ten times faster than one alternation of a hundred
-    for found, (kind, rule) in _tables()[mode].items():
-        if found in text and (place := re.search(rf"(?<!\w){re.escape(found)}(?!\w)", text)):
+    for found in _candidates(mode, text):
+        kind, rule = _tables()[mode][found]
+        if found in text and (place := re.search(f"{_start(found)}{re.escape(found)}{_end(found)}", text)):
             return Match(kind, rule, place.start())
     return None
+
+
+def _candidates(mode: str, text: str) -> list[str]:
+    """The phrases whose longest word the text holds, in the order of the tables; one search each of hundreds costs more
+    than all the rest of cleaning."""
+    index, always = _index(mode)
+    words = set(_WORD.findall(text))
+    found = [*always, *(entry for word in words & index.keys() for entry in index[word])]
+    return [words for _, words in sorted(found)]
+
+
+@cache
+def _index(mode: str) -> tuple[dict[str, list[tuple[int, str]]], list[tuple[int, str]]]:
+    """Longest word -> (place in the table, phrase); and the phrases without words that spaces part."""
+    index: dict[str, list[tuple[int, str]]] = {}
+    always: list[tuple[int, str]] = []
+    for place, found in enumerate(_tables()[mode]):
+        word = max(_WORD.findall(found), key=len, default="")
+        if not word or any(is_spaceless(character) for character in word):
+            always.append((place, found))
+        else:
+            index.setdefault(word, []).append((place, found))
+    return index, always
 
 
 @cache

@@ -6,12 +6,13 @@ A general cut never takes a large share of the page's paragraph text: names lie 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from cleaning import names, phrases
-from cleaning.characters import is_sentence
+from cleaning.characters import is_sentence, word_count
 from cleaning.measures import Size, shown_text, unlinked_text
 from cleaning.records import Removed
 
@@ -48,6 +49,10 @@ _CAPTIONS = frozenset(
     ["div", "span", "small", "em", "i", "td"]
 )  # no <p>: under pictures stand many of a story's own
 _MAX_CAPTION = 300  # characters
+_TEASERS = frozenset(["div", "section", "aside", "ul", "ol"])
+_FEWEST_TEASERS = 3
+_LONGEST_TEASER = 400  # characters
+_HEADLINE_WORDS = 4
 _LISTS = frozenset({"ul", "ol", "dl"})
 _NESTING = frozenset(
     [
@@ -84,14 +89,26 @@ def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -
         element.attrib.pop("id", None)
     kept = _family(keep)
     gone: set[HtmlElement] = set()
+    common = _common_names(sizes, whole)
     for element in list(tree.iter(etree.Element)):
         size = sizes.get(element)
         if size is None or not size.text or element in kept or element in gone:
             continue
-        if _prose(size, sizes[tree]) <= _MAX_SHARE * whole and (verdict := _verdict(element, size)):
+        if element.get("class") in common:
+            continue
+        if _prose(size, sizes[tree]) <= _MAX_SHARE * whole and (verdict := _verdict(element, sizes)):
             gone.update(element.iter(etree.Element))
             removed += _cut(element, *verdict)
     return removed
+
+
+def _common_names(sizes: dict[HtmlElement, Size], whole: int) -> frozenset[str]:
+    """Classes of paragraphs that hold a large share of the text: <p class="paywall"> all through a story."""
+    shares: dict[str, int] = defaultdict(int)
+    for element, size in sizes.items():
+        if element.tag == "p" and (name := element.get("class")):
+            shares[name] += size.prose
+    return frozenset(name for name, share in shares.items() if share > _MAX_SHARE * whole)
 
 
 def _prose(size: Size, page: Size) -> int:
@@ -99,12 +116,15 @@ def _prose(size: Size, page: Size) -> int:
     return size.prose if page.prose > 0.4 * (page.text - page.linked) else size.text - size.linked
 
 
-def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
+def _verdict(element: HtmlElement, sizes: dict[HtmlElement, Size]) -> tuple[str, str] | None:
     """(kind, rule) of a general cut, None to keep."""
-    tag = element.tag
+    tag, size = element.tag, sizes[element]
     if tag == "figcaption":
         return "caption", "tree.figcaption"
-    if tag in _BOXES and (label := f"{element.get('class') or ''} {element.get('id') or ''}") != " ":
+    own = "-" in tag  # a custom element says in its tag what others say in their class
+    if (tag in _BOXES or own) and (
+        label := f"{element.get('class') or ''} {element.get('id') or ''} {tag if own else ''}"
+    ).strip():
         kind = names.markup_kind(label)
         if kind and not names.names_standfirst(label):
             return kind, f"tree.name.{kind}"
@@ -116,15 +136,38 @@ def _verdict(element: HtmlElement, size: Size) -> tuple[str, str] | None:
         return "related", "tree.link-list"
     if tag in _BLOCKS and size.linked > 0.5 * size.text:
         return _pointer(element, size)
+    if tag in _TEASERS and size.links >= _FEWEST_TEASERS and _are_teasers(element, sizes):
+        return "related", "tree.teasers"
     return None
+
+
+def _are_teasers(box: HtmlElement, sizes: dict[HtmlElement, Size]) -> bool:
+    """Three boxes of one make or more and little beside them, each a linked headline and a few words under it."""
+    shown = [(child, size) for child in box if (size := sizes.get(child)) and size.text]
+    makes = Counter((child.tag, child.get("class")) for child, _ in shown)
+    if not makes or makes.most_common(1)[0][1] < _FEWEST_TEASERS:
+        return False
+    make = makes.most_common(1)[0][0]
+    alike = [(child, size) for child, size in shown if (child.tag, child.get("class")) == make]
+    if sum(size.text for _, size in alike) < 0.7 * sum(size.text for _, size in shown):
+        return False
+    return _is_box(alike[0][0]) and all(_is_teaser(child, size) for child, size in alike)
+
+
+def _is_box(child: HtmlElement) -> bool:
+    return child.tag in ("div", "article", "section", "li")
+
+
+def _is_teaser(child: HtmlElement, size: Size) -> bool:
+    """Short, with one linked headline: at least a fifth of its text in links, the longest of four words or more."""
+    if not size.links or size.text > _LONGEST_TEASER or size.linked < 0.2 * size.text:
+        return False
+    return max(word_count(shown_text(link)) for link in child.iter("a")) >= _HEADLINE_WORDS
 
 
 def _is_caption(element: HtmlElement) -> bool:
     """A small text right under a picture that stands alone, or with nothing but the picture in its box."""
-    if (
-        not (element.tag in _CAPTIONS or (element.tag == "p" and _is_set_apart(element)))
-        or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None
-    ):
+    if element.tag != "p" and element.tag not in _CAPTIONS:
         return False
     above = element.getprevious()
     while above is not None and above.tag == "br" and not (above.tail or "").strip():
@@ -134,7 +177,10 @@ def _is_caption(element: HtmlElement) -> bool:
     pictured = above.tag in ("img", "picture") or (
         next(above.iter("img", "picture"), None) is not None and not shown_text(above)
     )
-    return pictured and bool(shown_text(element)) and not is_sentence(shown_text(element))
+    if not pictured or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None:
+        return False
+    text = shown_text(element)
+    return bool(text) and not is_sentence(text) and (element.tag != "p" or _is_set_apart(element))
 
 
 def _is_set_apart(paragraph: HtmlElement) -> bool:

@@ -30,6 +30,8 @@ Reason = Literal[
     "unreachable",  # no answer: timeout, reset, no such name
     "robots",  # robots.txt asks us not to fetch it
     "refused",  # an address that is never fetched: private network, other scheme
+    "part",  # a later page of an article in parts: its text stands with the first page
+    "not_selected",  # an article that the run's selection does not want
 ]
 
 
@@ -52,6 +54,8 @@ class RawPage:
     body: bytes = field(repr=False)
     fetched_at: datetime  # UTC
     source: str | None = None  # the feed or section page that named it; None where it was given by hand
+    part_of: str | None = None  # id of the first page, for a later page of an article in parts
+    part: int = 1  # which page of its article, from 1
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by lower-case name."""
@@ -111,6 +115,7 @@ class Article:
     images: tuple[Image, ...]
     language: str | None  # ISO 639-1; None on a text too short to tell
     language_confidence: float | None  # 0 to 1
+    text_confidence: float  # 0 to 1: how likely it is that text is the story and nothing else
     rights: str | None
     ai_disclosure: str | None
     syndication_credit: str | None
@@ -120,6 +125,8 @@ class Article:
     fetched_at: datetime
     content_hash: str  # of title and text: tells a revision from no change
     cleaner_version: str = field(default=CLEANER_VERSION)
+    parts: int = 1  # pages that the text was read from
+    text_is_partial: bool = False  # the article goes on at a page that could not be had
 
 
 class NoArticle(Exception):

@@ -94,9 +94,9 @@ def may_take_for_ever(pattern: str) -> bool:
 
 
 def _seconds(pattern: re.Pattern[str], text: str) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()  # of this thread: a busy machine makes no pattern guilty
     pattern.search(text)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 _UNITS = ("a", "a-", "1", "1-", "a/", "a.", "a ", "-", "a_")

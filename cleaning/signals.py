@@ -54,15 +54,18 @@ class Notices:
 def notices(tree: HtmlElement) -> Notices:
     """Reads the whole page, furniture included: rights stand in footers."""
     texts = [(element, text) for element, text in _texts(tree) if len(text) > 7]
-    page = "\n".join(text for _, text in texts)
+    page = phrase("\n".join(text for _, text in texts))
     told = phrases.occurring(page, "rights")
     made = phrases.occurring(page, "ai-disclaimer")
+    if not (told or made or _MARK.search(page)):
+        return Notices(None, None)
+    told_pattern, made_pattern = _pattern(told), _pattern(made)
     rights: dict[str, str] = {}
     disclosures: dict[str, str] = {}
     for element, text in texts:
-        if _MARK.search(text) or (told and _holds(text, told)):
+        if _MARK.search(text) or (told_pattern and told_pattern.search(text)):
             _keep(rights, element, lambda shown: _is_notice(shown) or _holds(shown, told))
-        elif made and _holds(text, made):
+        elif made_pattern and made_pattern.search(text):
             _keep(disclosures, element, lambda shown: phrases.disclosure(shown) is not None)
     return Notices("\n".join(list(rights.values())[:_MOST_NOTICES]) or None, _disclosed(disclosures.values()))
 
@@ -123,6 +126,12 @@ def _texts(tree: HtmlElement) -> Iterator[tuple[HtmlElement, str]]:
         for child in element:
             if child.tail:
                 yield element, child.tail
+
+
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Finds the words in a text as the page has it; as loose about white space and quotation marks as phrase()."""
+    loose = (r"\s+".join(re.escape(part) for part in told.split()).replace("'", "['’‘]") for told in words)
+    return re.compile("|".join(loose), re.I) if words else None
 
 
 def _holds(text: str, wanted: tuple[str, ...]) -> bool:

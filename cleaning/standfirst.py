@@ -6,6 +6,7 @@ page shows it as a block of its own, apart from the paragraphs of the story.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cleaning import names
@@ -24,6 +25,7 @@ _PARAGRAPH_WORDS = 20
 _BLOCKS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
 _APART = frozenset(["a", "li", "aside", "nav", "footer", "figure", "figcaption", "form", "button", "table"])
 _NESTED = frozenset(["p", "div", "h1", "h2", "h3", "h4", "ul", "ol", "section", "article", "figure", "table"])
+_NEAR = 8  # blocks after a first paragraph, of which two are long
 _SAME = 60  # folded characters: two texts that share as many from the start are one text, cut short
 
 
@@ -44,7 +46,7 @@ def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
             continue
         described = _is_any(fold(text), keys)
         called = names.names_standfirst(_label(element))
-        if described and (called or not _first_paragraph(element)):
+        if described and not _first_paragraph(element, called=called):
             return text
         if called and not named and not described:
             named = text
@@ -67,15 +69,28 @@ def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
             yield element
 
 
-def _first_paragraph(element: HtmlElement) -> bool:
-    """The block is one of the story's paragraphs: paragraphs of the same make follow it."""
+def _first_paragraph(element: HtmlElement, *, called: bool) -> bool:
+    """The block is one of the story's paragraphs: paragraphs follow it, of the same name where it is called a deck."""
+    while element.tag in ("span", "strong") and _fills(element, element.getparent()):
+        element = element.getparent()
     if element.tag not in ("p", "div"):
         return False
-    after = (
-        s for s in element.itersiblings() if s.tag == element.tag and s.get("class") == element.get("class")
+    strict = called or element.tag == "div"
+    alike = (
+        s
+        for s in element.itersiblings()
+        if s.tag == element.tag and (not strict or s.get("class") == element.get("class"))
     )
+    long = sum(word_count(shown_text(sibling)) >= 15 for sibling in islice(alike, _NEAR))
+    return long >= 2
+
+
+def _fills(element: HtmlElement, outer: HtmlElement | None) -> bool:
+    """The inline element is all that the paragraph around it shows: a first paragraph in bold type."""
     return (
-        sum(word_count(shown_text(sibling)) >= 15 for _, sibling in zip(range(4), after, strict=False)) >= 2
+        outer is not None
+        and outer.tag in ("p", "div", "span", "strong")
+        and shown_text(outer) == shown_text(element)
     )
 
 

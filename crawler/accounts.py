@@ -5,16 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 
+from cleaning import RawPage
+from lake.landing import Opening
+from lake.leases import Held
+from lake.records import Reject
 from lake.run import Result, Run
+from lake.store import LakeError
+from lake.visits import ASKED, SKIPPED, Visit
 
 log = logging.getLogger(__name__)
 
 EXIT_STAT = "exit_code"
+EXIT_LANDED, EXIT_FAILED, EXIT_CONFIGURATION, EXIT_HELD, EXIT_MONITOR = range(5)  # docs/operating.md
+_WHY_ASKED: dict[Visit, str] = {
+    "new": "new",
+    "changed": "changed",
+    "again": "tried again",
+    "afresh": "known and asked for all the same",
+}
+_WHY_NOT: dict[Visit, str] = {
+    "known": "known",
+    "later": "to be tried again",
+    "never": "not worth another try",
+}
 _OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
 _SHAPING = (
     "LAKE_URI",
@@ -27,10 +47,23 @@ _SHAPING = (
 )
 
 
+@runtime_checkable
+class Tells(Protocol):
+    """What a spider knows of its candidates: crawler.candidates.CandidateSpider."""
+
+    sources: dict[str, dict[str, Any]]
+
+    def settled(self, requested_url: str) -> None: ...
+
+    def unsettled_sources(self) -> set[str]: ...
+
+
 class Accounts:
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
+        self._outlets: dict[str, Counter[str]] = {}  # outcomes of each
+        self.told: dict[str, Any] = {}  # at the end: the run record, and `faults`; crawler/hook.py
         crawler.signals.connect(self._item_error, signals.item_error)
         crawler.signals.connect(self._spider_error, signals.spider_error)
 
@@ -41,26 +74,74 @@ class Accounts:
             "spider": spider.name if spider else None,
             "configuration": self._configuration(),
         }
+        if replay := getattr(spider, "replay", None):  # crawler/spiders/warc.py
+            facts["replay"] = replay
         if reason is not None:
             facts |= {
                 "reason": reason,
                 "candidates": self.stats.get_value("candidates", 0),
-                "sources": getattr(spider, "sources", {}),
+                "asked": self._numbers("asked", ASKED),
+                "skipped": self._numbers("skipped", SKIPPED),
+                "outlets": self._of_each_outlet(),
+                "sources": self._sources(),
                 "requests": self.stats.get_value("downloader/request_count", 0),
                 "bytes_received": self.stats.get_value("downloader/response_bytes", 0),
                 "spider_errors": self.stats.get_value("spider_errors", 0),
             }
         return facts
 
+    def _numbers(self, kind: str, names: tuple[str, ...]) -> dict[str, int]:
+        counts = {name: self.stats.get_value(f"{kind}/{name}", 0) for name in names}
+        return {name: count for name, count in counts.items() if count}
+
+    def _of_each_outlet(self) -> dict[str, Any]:
+        members = getattr(self.crawler.spider, "members", None)
+        told: dict[str, Any] = members.facts() if members else {}
+        keys = sorted(told.keys() | self._outlets.keys())
+        return {key: {**told.get(key, {}), **self._outlets.get(key, {})} for key in keys}
+
+    def _sources(self) -> dict[str, Any]:
+        """The spider's, `complete` only where nothing more is to come of the pages that the source named."""
+        spider = self.crawler.spider
+        if not isinstance(spider, Tells):
+            return {}
+        unsettled = spider.unsettled_sources()
+        return {
+            url: {**facts, "complete": facts["complete"] and url not in unsettled}
+            if "complete" in facts
+            else facts
+            for url, facts in spider.sources.items()
+        }
+
     def _configuration(self) -> str:
         settings = {name: self.crawler.settings.get(name) for name in _SHAPING}
         return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
-    def recovered(self, runs: list[Run]) -> None:
-        if runs:
-            self.stats.set_value("recovered_runs", len(runs))
+    def opened(self, opening: Opening) -> None:
+        if opening.recovered:
+            self.stats.set_value("recovered_runs", len(opening.recovered))
+        if opening.unspooled:
+            self.stats.set_value("unspooled/objects", opening.unspooled)
 
-    def count(self, result: Result) -> None:
+    def refused(self, error: LakeError) -> None:
+        """The run cannot begin: nothing is fetched."""
+        self.stats.set_value(EXIT_STAT, EXIT_HELD if isinstance(error, Held) else EXIT_FAILED)
+        self.told = {"faults": [str(error)]}
+        log.error("%s", error)
+
+    def spooled(self, run: Run) -> None:
+        spool = run.outbox.spool
+        assert spool
+        self.stats.set_value("spool/objects", len(spool.keys))
+        self.stats.max_value("spool/bytes", spool.bytes)
+
+    def count(self, result: Result, asked: RawPage | Reject) -> None:
+        if result.settled and isinstance(self.crawler.spider, Tells):
+            self.crawler.spider.settled(asked.requested_url)
+        outlet = self._outlets.setdefault(asked.outlet, Counter())
+        outlet[result.outcome] += 1
+        if result.gone:
+            self.stats.inc_value("gone")
         self.stats.inc_value(f"outcome/{result.outcome}")
         if result.reason:
             self.stats.inc_value(f"outcome/rejects/{result.reason}")
@@ -81,32 +162,55 @@ class Accounts:
         """Set the exit code and say in one line what the run did."""
         spider, candidates = self.crawler.spider, self.stats.get_value("candidates")
         outcomes = {name: self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES}
+        left_undone = self.stats.get_value("left", 0)
         without = (
-            candidates - sum(outcomes.values()) if candidates is not None and reason == "finished" else 0
+            candidates - sum(outcomes.values()) - left_undone
+            if candidates is not None and reason == "finished"
+            else 0
         )
         if without:
             self.stats.set_value("lost/without_outcome", without)
-        faults = list(self._faults(without))
-        self.stats.set_value(EXIT_STAT, 1 if faults else 0)
-        told = ", ".join(f"{count} {name}" for name, count in outcomes.items() if count) or "nothing found"
-        name = spider.name if spider else run.run_id
+        if waiting := run.spooled_rows:
+            self.stats.set_value("spool/rows", waiting)
+        faults = [*self._faults(without), *_faults_of(run)]
+        self.told = {**run.record, "faults": faults}
+        left = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
+        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if left else EXIT_LANDED)
         log.log(
             logging.ERROR if faults else logging.INFO,
             "%s: %s → %s%s",
-            name,
-            told,
+            spider.name if spider else run.run_id,
+            ", ".join(filter(None, [self._told(outcomes), left])),
             run.store.uri,
             f"; FAILED: {'; '.join(faults)}" if faults else "",
         )
 
+    def _told(self, outcomes: dict[str, int]) -> str:
+        """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: why there is so much, or so little."""
+        asked, skipped = self._numbers("asked", ASKED), self._numbers("skipped", SKIPPED)
+        order: tuple[Visit, ...] = ("known", "new", "changed", "again", "afresh", "later", "never")
+        words, counts = {**_WHY_ASKED, **_WHY_NOT}, {**asked, **skipped}
+        named = ", ".join(f"{counts[visit]} {words[visit]}" for visit in order if visit in counts)
+        found = [f"{count} {name}" for name, count in outcomes.items() if count]
+        if gone := self.stats.get_value("gone", 0):
+            found.append(f"{gone} gone")
+        return " → ".join(
+            filter(None, [named, ", ".join(found) or ("nothing new" if named else "nothing found")])
+        )
+
     def _faults(self, without: int) -> Any:
         sources = getattr(self.crawler.spider, "sources", {})
+        members = getattr(self.crawler.spider, "members", None)
         if lost := self.stats.get_value("lost/not_landed", 0):
             yield f"{lost} candidates did not land"
         if without:
             yield f"{without} candidates have no outcome"
-        if sources and all(s["error"] for s in sources.values()):
+        if members:
+            yield from members.faults()
+        elif sources and all(s["error"] for s in sources.values()):
             yield "no source answered"
+        if unreadable := self.stats.get_value("warc/unreadable_files", 0):
+            yield f"{unreadable} WARC files could not be read"
         candidates = self.stats.get_value("candidates", 0)
         if candidates and self.stats.get_value("unreachable", 0) == candidates:
             yield "no candidate answered"
@@ -114,3 +218,12 @@ class Accounts:
             yield f"{errors} pages failed in the pipeline"
         if errors := self.stats.get_value("spider_errors", 0):
             yield f"{errors} errors in the spider"
+
+
+def _faults_of(run: Run) -> Iterator[str]:
+    spool = run.outbox.spool
+    if spool and spool.keys:
+        yield (
+            f"{run.spooled_rows} candidates wait in {spool.folder} ({len(spool.keys)} objects); the next start "
+            "of any crawl on this machine lands them"
+        )

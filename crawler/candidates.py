@@ -7,7 +7,8 @@ candidate ends as a page or as a reject with a reason; none vanishes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,37 +18,51 @@ from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from cleaning import Header, RawPage, canonical, host_of, page_id
+from cleaning import RawPage, canonical, page_id
 from cleaning.address import without_tracking
 from cleaning.records import Reason
-from crawler.manners import NotFetched
-from crawler.outlet_files import known_outlets
+from crawler.manners import Left, NotFetched
+from crawler.pages import HEADERS_THAT_MATTER, outlet_of, page_of
+from crawler.pipelines import Land
 from crawler.resolver import refused
 from lake.records import Reject, retry_at
+from lake.visits import ASKED, Policy, Visit
 
-HEADERS_THAT_MATTER = (
-    "content-type", "content-language", "last-modified", "etag", "date", "link", "x-robots-tag", "tdm-reservation",
-    "tdm-policy",
-)  # fmt: skip
+__all__ = ["HEADERS_THAT_MATTER", "CandidateSpider", "outlet_of", "page_of"]
 
 
 class CandidateSpider(Spider):
     """A spider whose pages become rows. Sources are its own; candidates are counted here."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    backfill = False  # True: gives way to every other crawl of its outlet; crawler/yielding.py
+
+    def __init__(self, *args: Any, fresh: str = "", **kwargs: Any) -> None:
+        """fresh: `-a fresh=1` asks for every page, whatever is known of it."""
         super().__init__(*args, **kwargs)
+        self.fresh = fresh not in ("", "0", "false", "no")
         self._asked: set[str] = set()
+        self._skipped: dict[str, Visit] = {}
+        self._open: dict[
+            str, set[str]
+        ] = {}  # page → the sources that named it, until nothing more is to come
         self.sources: dict[
             str, dict[str, Any]
-        ] = {}  # address → kind, found, new, error; goes into the run record
+        ] = {}  # address → kind, found, new, error; complete: read to its end; goes into the run record
 
-    def candidate(self, url: str, source: str | None = None, priority: int = 0) -> Request | None:
-        """The request of an article candidate; None where this run has asked for the page already.
+    def candidate(
+        self, url: str, source: str | None = None, priority: int = 0, modified_at: datetime | None = None
+    ) -> Request | None:
+        """The request of an article candidate; None where this run has asked for the page already, or where the lake
+        knows it and modified_at (the last change as the source tells it) is no later than the last fetch.
         Raises ValueError for what is no http(s) address."""
         page, address = page_id(url), without_tracking(url)
         if len(address) > self.settings.getint("URLLENGTH_LIMIT"):
             raise ValueError(f"an address of {len(address)} characters")
         if page in self._asked:
+            if page in self._open and source:
+                self._open[page].add(source)
+            return None
+        if not self._admitted(page, source, modified_at):
             return None
         self._asked.add(page)
         self._count("candidates")
@@ -60,6 +75,52 @@ class CandidateSpider(Spider):
             dont_filter=True,  # candidates are kept apart by page id; JOBDIR's filter would drop them in silence
         )
 
+    def _admitted(self, page: str, source: str | None, modified_at: datetime | None) -> bool:
+        """Whether to ask for a page. Each is counted once, also where another source knows more of it."""
+        land = self._land
+        visit = land.run.visit(page, modified_at, self._policy) if land else "new"
+        if visit in ASKED or visit == "later":
+            self._open.setdefault(page, set()).update([source] if source else [])
+        before = self._skipped.pop(page, None)
+        if before:
+            self._count(f"skipped/{before}", -1)
+        if visit in ASKED:
+            self._count(f"asked/{visit}")
+            return True
+        kept = "later" if before == "later" else visit
+        self._skipped[page] = kept
+        self._count(f"skipped/{kept}")
+        return False
+
+    @cached_property
+    def _land(self) -> Land | None:
+        """The pipeline that knows the lake; None where a crawl lands nothing."""
+        return self.crawler.get_item_pipeline(Land)
+
+    @cached_property
+    def _policy(self) -> Policy:
+        return Policy(
+            timedelta(days=self.settings.getfloat("CHANGE_WINDOW_DAYS")),
+            timedelta(seconds=self.settings.getfloat("CHANGE_INTERVAL_S")),
+            fresh=self.fresh,
+        )
+
+    def settled(self, requested_url: str) -> None:
+        """Called for each outcome after which nothing more is to come of an address."""
+        self._open.pop(page_id(requested_url), None)
+
+    def unsettled_sources(self) -> set[str]:
+        """The sources that named a page which is still to be asked for, now or later."""
+        return set().union(*self._open.values())
+
+    def source_done(self, url: str, modified_at: datetime | None = None) -> bool:
+        """Whether an earlier run marked this source `complete`, all of its pages settled, and it has not changed
+        since (modified_at: its own last change, where something tells it)."""
+        read_at = self._land.run.index.read_at(url) if self._land and not self.fresh else None
+        if modified_at and modified_at.time() == time.min:
+            modified_at += timedelta(days=1)  # a day without a time: at any time of it
+        return read_at is not None and (modified_at is None or modified_at <= read_at)
+
     def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
         """Any answer to a candidate, errors included."""
         yield page_of(response, asked, source)
@@ -69,6 +130,8 @@ class CandidateSpider(Spider):
         if failure.check(HttpError):  # type: ignore[no-untyped-call]
             response = failure.value.response  # type: ignore[union-attr]  # checked above
             yield from self.parse_page(response, **request.cb_kwargs)
+        elif failure.check(Left):  # type: ignore[no-untyped-call]
+            self._count("left")
         else:
             why = self._why(failure, request)
             self._count(why)
@@ -88,31 +151,6 @@ class CandidateSpider(Spider):
     def _count(self, name: str, by: int = 1) -> None:
         assert self.crawler.stats
         self.crawler.stats.inc_value(name, by)
-
-
-def page_of(response: Response, asked: str | None = None, source: str | None = None) -> RawPage:
-    """The RawPage of a response: all that a hand-written spider has to yield."""
-    return RawPage(
-        id=page_id(response.url),
-        url=canonical(response.url),
-        requested_url=asked or response.url,
-        outlet=outlet_of(response.url),
-        status=response.status,
-        headers=tuple(
-            Header(name, value.decode("latin-1"))
-            for name in HEADERS_THAT_MATTER
-            for value in response.headers.getlist(name)
-        ),
-        body=response.body,
-        fetched_at=datetime.now(UTC),
-        source=source,
-    )
-
-
-def outlet_of(url: str) -> str:
-    """The outlet's name by the address's domain; the host itself where no file knows it."""
-    found = known_outlets().find(host_of(url))
-    return found.key if found else host_of(url)
 
 
 def _reject(request: Request, reason: Reason, detail: str) -> Reject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 from urllib.parse import urlsplit
 
 from scrapy import Request
@@ -23,6 +24,10 @@ class NotFetched(IgnoreRequest):
         self.reason: Reason = reason
 
 
+class Left(IgnoreRequest):
+    """A request that is left to a later run: no outcome."""
+
+
 class Manners:
     """Downloader middleware; redirects and robots.txt pass here too.
 
@@ -38,7 +43,7 @@ class Manners:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
-        outlet = getattr(self.crawler.spider, "outlet", None)
+        outlet = getattr(asker_of(request), "outlet", None)
         if outlet and "asked" in request.cb_kwargs and not outlet.owns(request.url):
             raise NotFetched("refused", f"leads to another site: {request.url}")
         host = urlsplit(request.url).hostname or ""
@@ -50,6 +55,11 @@ class Manners:
             if not admitted(address, self._networks, public=self._public):
                 raise NotFetched("refused", f"{host} is not a public address")
         request.meta["download_slot"] = slot_of(request.url)
+
+
+def asker_of(request: Request) -> Any:
+    """The spider whose callback takes the answer: of a crawl of many outlets, the one that asked."""
+    return getattr(request.callback, "__self__", None)
 
 
 def slot_of(url: str) -> str:

@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import DropItem
+from scrapy.exceptions import CloseSpider, DropItem
 
 from cleaning import RawPage, Rules
 from crawler.accounts import Accounts
+from crawler.claims import claims_of
 from crawler.outlet_files import known_outlets
+from crawler.parts import Parts
+from crawler.selection import selection_of
 from lake.landing import Lake
+from lake.leases import Held, LeaseLost
 from lake.records import Refined, Reject
-from lake.refining import refine
+from lake.refining import lengthen, refine, select
 from lake.run import Batch, Result
-from lake.store import LakeError
+from lake.spool import SpoolFailed
+from lake.store import LakeError, StoreAway
+from outlets import Selection
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +43,48 @@ def rules_of(outlet: str) -> Rules:
 
 
 class Clean:
-    """RawPage → Refined, in a thread: the event loop keeps serving the network meanwhile."""
+    """RawPage → Refined, in a thread: the event loop keeps serving the network meanwhile. An article in parts is
+    fetched to its end, and what the run's selection does not want becomes a reject."""
 
-    def __init__(self) -> None:
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+        self._parts = Parts(crawler)
         self._worker = ThreadPoolExecutor(1, "clean")
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Clean:
+        return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
         if isinstance(item, Reject):
             return Refined(None, reject=item)
         if not isinstance(item, RawPage):
             return item
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, refine, item, rules_of(item.outlet))
+        rules, selection = rules_of(item.outlet), self._selection(item.outlet)
+        refined = await self._in_thread(refine, item, rules)
+        if refined.continues_at and select(refined, replace(selection, min_words=None)) is refined:
+            refined = await self._parts.rest_of(
+                refined, lambda so_far, part: self._in_thread(lengthen, so_far, part, rules)
+            )
+        if refined.first:
+            self._ask(refined.first, item.source)
+        return select(refined, selection)
+
+    async def _in_thread(self, work: Callable[..., Refined], *given: Any) -> Refined:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *given)
+
+    def _selection(self, outlet: str) -> Selection:
+        """The outlet's own, but for what -a gave; Scrapy makes a spider's arguments its attributes."""
+        found = known_outlets().by_name.get(outlet)
+        given = {name: value for name, value in vars(self.crawler.spider).items() if isinstance(value, str)}
+        return selection_of(found.selection if found else Selection(), given)
+
+    def _ask(self, first: str, source: str | None) -> None:
+        """A later page was listed: the article is read from its first page, which is a candidate like any other."""
+        candidate = getattr(self.crawler.spider, "candidate", None)
+        with suppress(ValueError):  # an address too long to ask for
+            if candidate and self.crawler.engine and (request := candidate(first, source)):
+                self.crawler.engine.crawl(request)
 
     def close_spider(self) -> None:
         self._worker.shutdown()
@@ -58,7 +96,8 @@ class Land:
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
         self.crawler = crawler
-        self.lake = Lake(settings["LAKE_URI"], Path(settings["STATE_DIR"]))
+        self.lake = Lake(settings["LAKE_URI"], Path(settings["STATE_DIR"]), settings.getfloat("LEASE_S"))
+        self.spool_bytes = settings.getint("SPOOL_BYTES")
         self.limits = (
             settings.getint("FLUSH_ROWS"),
             settings.getint("FLUSH_BYTES"),
@@ -68,7 +107,8 @@ class Land:
         self._held = ExitStack()
         self._flushing = asyncio.Lock()
         self._closing = asyncio.Event()
-        self._failure: Exception | None = None
+        self._failure: Exception | None = None  # rows were lost
+        self._forfeited: set[str] = set()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Land:
@@ -79,17 +119,25 @@ class Land:
     def open_spider(self) -> None:
         """Find the lake, finish what died, and announce the run; all before the first request."""
         assert self.crawler.spider
-        self.run, recovered = self._held.enter_context(
-            self.lake.run(self.crawler.spider.name, rules_of, self.accounts.facts())
-        )
-        self.accounts.recovered(recovered)
+        spider = self.crawler.spider
+        try:
+            self.run, opening = self._held.enter_context(
+                self.lake.run(spider.name, rules_of, self.accounts.facts(), claims_of(spider))
+            )
+        except LakeError as error:
+            self.accounts.refused(error)
+            raise CloseSpider("held" if isinstance(error, Held) else "lake_away") from error
+        self.accounts.opened(opening)
+        for outlet, held in opening.held.items():
+            log.warning("%s", held)
+            self._leave(outlet, "held")
         self._clock = asyncio.get_running_loop().create_task(self._flush_by_age())
 
     async def process_item(self, item: Any) -> Any:
         if not isinstance(item, Refined):
             return item
         result = self.run.add(item)
-        self.accounts.count(result)
+        self.accounts.count(result, asked_for(item))
         rows, held, _ = self.run.waiting
         if rows >= self.limits[0] or held >= self.limits[1]:
             await self._flush()
@@ -106,21 +154,62 @@ class Land:
         async with self._flushing:  # one part at a time: a copy never lands before its original
             if self._failure is None and (batch := self.run.cut()):
                 try:
-                    self.run.landed(batch, await asyncio.to_thread(self.run.write, batch))
+                    await asyncio.to_thread(self.run.write, batch)
+                except LakeError as error:
+                    self._not_landed(error, batch)
                 except Exception as error:  # whatever it is, nothing may count as landed that has not
-                    await self._fail(error, batch)
+                    self._lose(error, batch)
+                self.run.landed()
+                self._leave_forfeited()
 
-    async def _fail(self, error: Exception, batch: Batch) -> None:
+    def _not_landed(self, error: LakeError, batch: Batch) -> None:
+        """The rows are in the spool. While the store is away the crawl goes on, as far as the spool may grow."""
+        if isinstance(error, SpoolFailed):
+            self._lose(error, batch)
+            return
+        spool = self.run.outbox.spool
+        assert spool
+        self.accounts.spooled(self.run)
+        if not isinstance(error, StoreAway):
+            log.error("landing failed: %s", error)
+            self._stop("lease_lost" if isinstance(error, LeaseLost) else "landing_failed")
+        elif spool.bytes >= self.spool_bytes:
+            log.error("the spool %s is full (SPOOL_BYTES): nothing more is fetched; %s", spool.folder, error)
+            self._stop("spool_full")
+        else:
+            log.warning("the store is away; %d objects wait in %s: %s", len(spool.keys), spool.folder, error)
+
+    def _lose(self, error: Exception, batch: Batch) -> None:
         """Nothing more is fetched; what did not land is not known and will be fetched again."""
         self._failure = error
         log.error("landing failed: %s", error, exc_info=None if isinstance(error, LakeError) else error)
         self.accounts.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
-        if self.crawler.engine and self.crawler.engine.running:
-            asyncio.get_running_loop().create_task(
-                self.crawler.engine.close_spider_async(reason="landing_failed")
+        self._stop("landing_failed")
+
+    def _leave_forfeited(self) -> None:
+        """Stop what another machine does by now."""
+        for outlet in self.run.forfeited.keys() - self._forfeited:
+            self._forfeited.add(outlet)
+            log.error(
+                "another machine has taken the lease of %s: its pages are left to it from here on", outlet
             )
+            self._leave(outlet, "lease_lost")
+
+    def _leave(self, outlet: str, why: str) -> None:
+        """A crawl of many outlets goes on with the others."""
+        if leave := getattr(self.crawler.spider, "leave", None):
+            leave(outlet, why)
+        else:
+            self._stop(why)
+
+    def _stop(self, reason: str) -> None:
+        engine = self.crawler.engine
+        if engine and engine.running:
+            asyncio.get_running_loop().create_task(engine.close_spider_async(reason=reason))
 
     async def close_spider(self) -> None:
+        if not hasattr(self, "run"):
+            return
         self._closing.set()
         await self._clock  # not cancelled: a flush under way would land without anybody's knowing
         await self._flush()
@@ -128,15 +217,16 @@ class Land:
             self.accounts.lost(self.run.waiting[0])
 
     def spider_closed(self, reason: str) -> None:
-        """Last of all: the run record, or, where a flush failed, none, so that the next start recovers the run."""
+        """Last of all: the run record, or, where rows were lost, none, so that the next start recovers the run."""
         with self._held:
             if not hasattr(self, "run"):
                 return
             try:
                 self._close_run(reason)
             except Exception as error:  # as above
-                log.error("the run record could not be written: %s", error)
-                self.accounts.lost(1)
+                if not (isinstance(error, LakeError) and self.run.outbox.waiting):
+                    log.error("the run record could not be written: %s", error)
+                    self.accounts.lost(1)
             self.accounts.close(self.run, reason)
 
     def _close_run(self, reason: str) -> None:
@@ -144,6 +234,13 @@ class Land:
             self.run.abandon()
         else:
             self.run.finish(reason, self.accounts.facts(reason))
+
+
+def asked_for(item: Refined) -> RawPage | Reject:
+    """What says which address was asked for first, and whose it is."""
+    asked = item.page or item.reject
+    assert asked, "a refined item comes from a page or is a reject"
+    return asked
 
 
 def _shown(result: Result) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from crawler.contact import contact_problem, public
 from crawler.resolver import networks
 from lake.store import LakeConfigError, LakeError, open_store
 
+MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -74,6 +75,12 @@ def _configured(settings: BaseSettings) -> None:
         networks(settings.getlist("ALLOWED_NETWORKS"))
     except ValueError as error:
         raise Refused(f"ALLOWED_NETWORKS: {error}; expected networks as 127.0.0.0/8", 2) from error
+    if settings.getint("FLUSH_BYTES") > MAX_FLUSH_BYTES:
+        raise Refused(
+            f"FLUSH_BYTES: {settings['FLUSH_BYTES']} is more than {MAX_FLUSH_BYTES}: a part is one object, put in one "
+            "request and held in memory",
+            2,
+        )
     for host, address in settings.getdict("DNS_OVERRIDES").items():
         try:
             ipaddress.ip_address(address)

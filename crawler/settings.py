@@ -23,9 +23,24 @@ OUTLETS_DIR = os.environ.get("OUTLETS_DIR") or None  # a folder of your own outl
 CONTACT = os.environ.get("CONTACT") or None  # who answers for the crawl: an e-mail address or a web page
 ALLOWED_NETWORKS: list[str] = []  # private networks that may be crawled, as 127.0.0.0/8; none by default
 DNS_OVERRIDES: dict[str, str] = {}  # host: address, as in /etc/hosts
+MAX_PARTS = 20  # pages of one article; 1: no second page is asked for
 FLUSH_ROWS = 1000  # land a part set at so many candidates,
 FLUSH_BYTES = 64 * 2**20  # or so many bytes of pages,
 FLUSH_AGE_S = 300.0  # or when the oldest has waited so long
+SPOOL_BYTES = 2**30  # of what may wait on disk while the store is away; then nothing more is fetched
+LEASE_S = 120.0  # after so long without a sign of life another machine may crawl an outlet
+HOOK = os.environ.get("HOOK") or None  # a command that gets the record of a failed run on its standard input
+HOOK_ALWAYS = False  # of every run
+HOOK_TIMEOUT_S = 30.0
+OUTLET_DEADLINE_S = 1800.0  # in a crawl of many, an outlet is given up after so long
+CHANGE_WINDOW_DAYS = 7.0  # a change that a source tells is looked at so long after publication,
+CHANGE_INTERVAL_S = 3600.0  # and not sooner after the last fetch; doubles with each that found nothing new
+SOURCE_ENTRIES = 2000  # of one feed or sitemap that are looked at in a crawl for what is new
+SECTION_PAGES = 5  # of one section, as long as they list something new
+SITEMAP_DAYS = 3.0  # what a sitemap has kept for longer is left to -a since
+SITEMAP_FILES = 20  # sitemaps opened behind one that the outlet names; an archive opens all of its days
+SITEMAP_ENTRIES = 50_000  # kept of one file; the protocol's own limit
+SITEMAP_BYTES = 50 * 2**20  # of one file, after decompression; the protocol's own limit
 
 # ---------------------------------------------------------------- manners
 
@@ -37,12 +52,18 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_MAX_DELAY = 60.0
-EXTENSIONS = {"scrapy.extensions.throttle.AutoThrottle": None, "crawler.throttle.Throttle": 0}
+EXTENSIONS = {
+    "scrapy.extensions.throttle.AutoThrottle": None,
+    "crawler.throttle.Throttle": 0,
+    "crawler.yielding.Yielding": 0,
+}
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
 REFERRER_POLICY = "no-referrer"
 DOWNLOADER_MIDDLEWARES = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
+    "crawler.compression.Compression": 590,
     "crawler.manners.Manners": 90,
     "crawler.robots.Robots": 100,
 }

@@ -42,10 +42,14 @@ class Boilerplate:
         self._connection = connection
 
     def of(self, outlet: str) -> NDArray[np.uint32]:
-        row = self._connection.execute(
-            "SELECT boilerplate FROM dedupe_outlets WHERE outlet = ?", (outlet,)
-        ).fetchone()
-        return np.frombuffer(row[0], "<u4") if row else NOTHING
+        return self.of_all({outlet})[outlet]
+
+    def of_all(self, outlets: set[str]) -> dict[str, NDArray[np.uint32]]:
+        rows = self._connection.execute(
+            f"SELECT outlet, boilerplate FROM dedupe_outlets WHERE outlet IN ({','.join('?' * len(outlets))})",
+            tuple(outlets),
+        )
+        return dict.fromkeys(outlets, NOTHING) | {outlet: np.frombuffer(data, "<u4") for outlet, data in rows}
 
     def count(self, outlet: str) -> None:
         """To be called after each row added for the outlet."""

@@ -3,34 +3,80 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dedupe.groups import Groups, Tie, join_supported
-from dedupe.index import Index, microseconds
+from dedupe.index import WINDOW, Index, microseconds
+from dedupe.records import Document
 from dedupe.relation import MERGING
 from dedupe.signature import Signature, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from dedupe.records import Document, Link
+    from dedupe.records import Link
 
-    Signed = tuple[Document, bytes]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+STAGED = """
+CREATE TABLE staged (
+    id TEXT PRIMARY KEY,
+    outlet TEXT NOT NULL,
+    moment INTEGER NOT NULL, -- as dedupe_documents.published
+    signature BLOB NOT NULL
+);
+CREATE INDEX staged_in_time ON staged (moment, id);
+"""
 
 
-def cluster(documents: Iterable[tuple[Document, str]]) -> dict[str, str]:
-    """Document id to the id of its cluster, the least in it; of an id seen twice the last text counts.
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """A document's place in a batch."""
 
-    1. Sign each text as it comes and let it go; then take all in the order of publication, so that the order
-       of the input does not matter.
+    id: str
+    cluster: str  # the least id in it
+    link: Link | None  # the surest relation to another of the cluster, if there is one
+
+
+def cluster(documents: Iterable[tuple[Document, str]], window: timedelta | None = WINDOW) -> dict[str, str]:
+    """Document id to the id of its cluster, the least in it; of an id seen twice the last text counts."""
+    signed = ((document, sign(text).to_bytes()) for document, text in documents)
+    return {found.id: found.cluster for found in cluster_signed(signed, window)}
+
+
+def cluster_signed(
+    signed: Iterable[tuple[Document, bytes]], window: timedelta | None = WINDOW
+) -> Iterator[Clustered]:
+    """The same from signatures (Signature.to_bytes), in the order of ids; raises SchemeMismatch.
+
+    1. Stage each signature as it comes, in a temporary file, so that memory holds ids and links only; then take all
+       in the order of publication, so that the order of the input does not matter.
     2. Judge and add one after the other, as a crawl does.
     3. Judge once more: by now the boilerplate of every outlet is known and every text has met every other.
     4. Texts of the same words are one; join the rest along the links, the surest first.
     """
-    newest = {document.id: (document, sign(text).to_bytes()) for document, text in documents}
-    signed = sorted(newest.values(), key=lambda pair: (microseconds(pair[0].published_at), pair[0].id))
-    links = _links(signed)
-    equal = Groups(newest)
+    with TemporaryDirectory(prefix="cluster-") as folder:
+        connection = sqlite3.connect(Path(folder) / "batch.sqlite", isolation_level=None)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.executescript(STAGED)
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?)",
+            ((d.id, d.outlet, microseconds(d.moment), data) for d, data in signed),
+        )
+        links = _links(connection, window)
+        ids = [id for (id,) in connection.execute("SELECT id FROM staged ORDER BY id")]
+        connection.close()
+    yield from _joined(ids, links)
+
+
+def _joined(ids: list[str], links: list[tuple[str, Link]]) -> Iterator[Clustered]:
+    equal = Groups(ids)
     for id, link in links:
         if link.relation == "identical":
             equal.join(id, link.id)
@@ -38,24 +84,40 @@ def cluster(documents: Iterable[tuple[Document, str]]) -> dict[str, str]:
     joined = Groups(set(text_of.values()))
     join_supported(joined, _ties(text_of, links))
     name_of = joined.names()
-    return {id: name_of[text] for id, text in text_of.items()}
+    surest: dict[str, Link] = {}
+    for id, link in links:
+        if name_of[text_of[id]] == name_of[text_of[link.id]]:
+            surest.setdefault(id, link)
+    for id in ids:
+        yield Clustered(id, name_of[text_of[id]], surest.get(id))
 
 
-def _links(signed: list[Signed]) -> list[tuple[str, Link]]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.execute("BEGIN")
-    index = Index(connection)
-    for document, data in signed:
-        signature = Signature.from_bytes(data)
+def _links(connection: sqlite3.Connection, window: timedelta | None) -> list[tuple[str, Link]]:
+    """Each document's merging links, best first."""
+    index = Index(connection, window)
+    for document, signature in _in_time(connection):
         index.add(document, signature, index.judge(document, signature).story_id)
-    found = [
+    return [
         (document.id, link)
-        for document, data in signed
-        for link in index.judge(document, Signature.from_bytes(data)).links
+        for document, signature in _in_time(connection)
+        for link in index.judge(document, signature).links
         if link.relation in MERGING
     ]
-    connection.close()
-    return found
+
+
+def _in_time(connection: sqlite3.Connection) -> Iterator[tuple[Document, Signature]]:
+    for id, outlet, moment, data in connection.execute(
+        "SELECT id, outlet, moment, signature FROM staged ORDER BY moment, id"
+    ):
+        yield Document(id, outlet, seen_at=_time(moment)), Signature.from_bytes(data)
+
+
+def _time(moment: int) -> datetime | None:
+    """None for what is no time of a calendar: UNDATED."""
+    try:
+        return _EPOCH + timedelta(microseconds=moment)
+    except OverflowError:
+        return None
 
 
 def _ties(text_of: dict[str, str], links: list[tuple[str, Link]]) -> Iterable[Tie]:

@@ -23,12 +23,17 @@ class Tie:
     containment: float
 
     @property
-    def is_close(self) -> bool:
-        return self.jaccard >= CLOSE_JACCARD or self.containment >= CLOSE_CONTAINMENT
-
-    @property
     def rank(self) -> tuple[float, str, str]:
         return -(self.jaccard + self.containment), self.first, self.second
+
+
+def is_close(jaccard: float, containment: float) -> bool:
+    return jaccard >= CLOSE_JACCARD or containment >= CLOSE_CONTAINMENT
+
+
+def is_supported(linked: int, one: int, other: int = 1) -> bool:
+    """Whether enough of the pairs between two groups of these sizes are linked."""
+    return linked >= SUPPORT * min(one, SUPPORT_MEMBERS) * min(other, SUPPORT_MEMBERS)
 
 
 class Groups:
@@ -69,11 +74,11 @@ def join_supported(groups: Groups, ties: Iterable[Tie]) -> None:
         tied.setdefault(tie.first, set()).add(tie.second)
         tied.setdefault(tie.second, set()).add(tie.first)
     for tie in ordered:
-        if tie.is_close or _support(groups, tied, tie) >= SUPPORT:
+        if is_close(tie.jaccard, tie.containment) or _is_supported(groups, tied, tie):
             groups.join(tie.first, tie.second)
 
 
-def _support(groups: Groups, tied: Mapping[str, set[str]], tie: Tie) -> float:
+def _is_supported(groups: Groups, tied: Mapping[str, set[str]], tie: Tie) -> bool:
     small, large = sorted((groups.members_of(tie.first), groups.members_of(tie.second)), key=len)
     linked = sum(len(tied[id] & large) for id in small if id in tied)
-    return linked / (min(len(small), SUPPORT_MEMBERS) * min(len(large), SUPPORT_MEMBERS))
+    return is_supported(linked, len(small), len(large))

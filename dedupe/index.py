@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dedupe import boilerplate
+from dedupe import boilerplate, keys
 from dedupe.boilerplate import Boilerplate
+from dedupe.groups import SUPPORT_MEMBERS, is_close, is_supported
+from dedupe.keys import SEQ, UNDATED, Keys, marks, place_of
 from dedupe.records import Document, Link, Verdict
-from dedupe.relation import MERGING, Page, compare, page_of
-from dedupe.scheme import SCHEME, SchemeMismatch
-from dedupe.signature import FIRST_POSTING, Signature, posting_keys
+from dedupe.relation import MERGING, Finding, Page, as_round_up, compare, is_loose, is_round_up, page_of
+from dedupe.scheme import INDEX_FORMAT, SchemeMismatch
+from dedupe.signature import Signature, posting_keys
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
-    from datetime import datetime
 
     import numpy as np
     from numpy.typing import NDArray
 
-BUCKET_ROWS = 32  # a key met more often (a phrase of the trade, a template) finds nothing anyway
 CANDIDATES = 32  # verified per document, those with most keys in common first
 EQUALS = 8  # word-for-word equal documents looked at: the earliest
-UNDATED = 2**63 - 1  # sorts after every date, and lets the index serve the order
+WINDOW = timedelta(days=30)  # documents published further apart do not match
+ALWAYS = 2**62  # microseconds: a window that all dates share
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_scheme (scheme TEXT NOT NULL);
@@ -31,22 +33,14 @@ CREATE TABLE IF NOT EXISTS dedupe_documents (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     outlet TEXT NOT NULL,
-    published INTEGER NOT NULL, -- microseconds since 1970, UTC; UNDATED for none
+    published INTEGER NOT NULL, -- Document.moment in microseconds since 1970; UNDATED for none
     story_id TEXT NOT NULL,
-    digest BLOB NOT NULL,
+    digest INTEGER NOT NULL, -- of the words: 64 bits, signed
     signature BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS dedupe_documents_digest ON dedupe_documents (digest, published, id);
 CREATE INDEX IF NOT EXISTS dedupe_documents_outlet ON dedupe_documents (outlet, seq);
-CREATE TABLE IF NOT EXISTS dedupe_keys (
-    key INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    PRIMARY KEY (key, seq)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dedupe_full_keys (
-    key INTEGER PRIMARY KEY,
-    refused INTEGER NOT NULL -- rows that found the bucket full
-);
+CREATE INDEX IF NOT EXISTS dedupe_documents_story ON dedupe_documents (story_id, published, id);
 """
 _COLUMNS = "id, outlet, published, story_id, signature"
 
@@ -58,14 +52,20 @@ class Index:
     may each miss the other's copy.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Creates missing tables; raises SchemeMismatch if the stored signatures follow another scheme."""
+    def __init__(self, connection: sqlite3.Connection, window: timedelta | None = WINDOW) -> None:
+        """Creates missing tables; raises SchemeMismatch if the stored signatures follow another scheme.
+
+        Documents published further apart than the window do not match; None: all may. Those without any time
+        match all.
+        """
         self._connection = connection
+        self._window = window // timedelta(microseconds=1) if window is not None else ALWAYS
         self._boilerplate = Boilerplate(connection)
+        self._keys = Keys(connection)
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dedupe_scheme'").fetchone():
             self._create()  # only then: opening an index that is there takes no lock
         row = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
-        if row is None or row[0] != SCHEME:
+        if row is None or row[0] != INDEX_FORMAT:
             raise SchemeMismatch("index", row[0] if row else "none")
 
     def __len__(self) -> int:
@@ -74,11 +74,8 @@ class Index:
 
     @property
     def refused(self) -> int:
-        """Key entries that a full bucket did not take."""
-        (count,) = self._connection.execute(
-            "SELECT coalesce(sum(refused), 0) FROM dedupe_full_keys"
-        ).fetchone()
-        return int(count)
+        """Key entries that full buckets did not take, or gave up."""
+        return self._keys.refused
 
     def story_of(self, id: str) -> str | None:
         row = self._connection.execute("SELECT story_id FROM dedupe_documents WHERE id = ?", (id,)).fetchone()
@@ -87,11 +84,12 @@ class Index:
     def judge(self, document: Document, signature: Signature) -> Verdict:
         """Reads only. The document's own row, if it has one, does not count."""
         links = self._links(document, signature)
-        best = links[0] if links and links[0].relation in MERGING else None
+        best = next(iter(self._merging(document, links)), None)
         if best is None:
-            return Verdict(story_id=document.id, links=links)
+            return Verdict(document.id, self.original_of(document.id, document), links=links)
         return Verdict(
             story_id=best.story_id,
+            original_id=self.original_of(best.story_id, document),
             relation=best.relation,
             copy_of=best.id,
             similarity=best.similarity,
@@ -99,47 +97,85 @@ class Index:
             links=links,
         )
 
+    def _merging(self, document: Document, links: tuple[Link, ...]) -> Iterable[Link]:
+        """The links that merge, best first: close ones, and those that enough of the story's documents share."""
+        merging = [link for link in links if link.relation in MERGING]
+        linked = Counter(link.story_id for link in merging)
+        for link in merging:
+            if is_close(link.similarity, link.containment) or is_supported(
+                linked[link.story_id], self._members(link.story_id, document)
+            ):
+                yield link
+
+    def _members(self, story_id: str, document: Document) -> int:
+        """How many documents of a story this one could be linked to; no more than matter are counted."""
+        since, until = self._around(microseconds(document.moment))
+        (count,) = self._connection.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM dedupe_documents"
+            " WHERE story_id = ? AND published BETWEEN ? AND ? AND id != ? LIMIT ?)",
+            (story_id, since, until, document.id, SUPPORT_MEMBERS),
+        ).fetchone()
+        return int(count)
+
+    def original_of(self, story_id: str, document: Document) -> str:
+        """The earliest-published document of a story to which this one belongs too."""
+        mine = microseconds(document.moment), document.id
+        row = self._connection.execute(
+            "SELECT published, id FROM dedupe_documents WHERE story_id = ? AND id != ?"
+            " ORDER BY published, id LIMIT 1",
+            (story_id, document.id),
+        ).fetchone()
+        return min(mine, row)[1] if row else document.id
+
     def add(self, document: Document, signature: Signature, story_id: str) -> None:
         """An earlier row of the same id is replaced."""
         self.remove(document.id)
+        self._keys.follow()
+        published = microseconds(document.moment)
         seq = self._connection.execute(
             "INSERT INTO dedupe_documents (id, outlet, published, story_id, digest, signature)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (
                 document.id,
                 document.outlet,
-                microseconds(document.published_at),
+                published,
                 story_id,
-                signature.digest,
+                _number(signature.digest),
                 signature.to_bytes(),
             ),
         ).lastrowid
         assert seq is not None
-        self._fill(signature.keys(), seq)
+        first, last = self._around(published)
+        self._keys.add(
+            (seq, document.id, _number(signature.digest)),
+            signature.index_keys(),
+            place_of(published, seq),
+            (place_of(first, 0), place_of(last, SEQ)),
+        )
         self._boilerplate.count(document.outlet)
 
     def remove(self, id: str) -> None:
         """An unknown id is no error."""
         row = self._connection.execute(
-            "DELETE FROM dedupe_documents WHERE id = ? RETURNING seq, signature", (id,)
+            "DELETE FROM dedupe_documents WHERE id = ? RETURNING seq, published, signature", (id,)
         ).fetchone()
         if row is None:
             return
-        seq, data = row
-        keys = Signature.from_bytes(data).keys()
-        self._connection.executemany(
-            "DELETE FROM dedupe_keys WHERE key = ? AND seq = ?", ((key, seq) for key in keys)
-        )
+        seq, published, data = row
+        place = place_of(published, seq)
+        self._keys.remove([(key, place) for key in Signature.from_bytes(data).index_keys()])
 
     def _create(self) -> None:
         """In one transaction, the caller's or its own: another process sees all of the index or nothing."""
         own = not self._connection.in_transaction
         if own:
             self._connection.execute("BEGIN IMMEDIATE")
-        for statement in (TABLES + boilerplate.TABLES).split(";\n"):
+        for statement in (TABLES + boilerplate.TABLES + keys.TABLES).split(";\n"):
             self._connection.execute(statement)  # executescript would commit
+        self._connection.execute("INSERT INTO dedupe_refused VALUES (0)")
         self._connection.execute(
-            "INSERT INTO dedupe_scheme SELECT ? WHERE NOT EXISTS (SELECT 1 FROM dedupe_scheme)", (SCHEME,)
+            "INSERT INTO dedupe_scheme SELECT ? WHERE NOT EXISTS (SELECT 1 FROM dedupe_scheme)",
+            (INDEX_FORMAT,),
         )
         if own:
             self._connection.execute("COMMIT")
@@ -149,58 +185,68 @@ class Index:
             return ()
         known = {document.outlet: self._boilerplate.of(document.outlet)}
         new = page_of(document.outlet, signature, known[document.outlet])
-        found = []
-        for id, published, story_id, old in self._pages(self._candidates(new), known):
-            finding = compare(new, old) if id != document.id else None
+        moment = microseconds(document.moment)
+        found: list[tuple[Finding, int, str, str]] = []
+        others: list[Page] = []
+        for id, published, story_id, old in self._pages(self._candidates(new, moment), known):
+            if id == document.id or not self._may_match(moment, published):
+                continue
+            finding = compare(new, old)
             if finding:
-                link = Link(id, story_id, finding.relation, finding.jaccard, finding.containment)
-                found.append((finding.relation not in MERGING, -finding.containment, published, id, link))
-        return tuple(entry[-1] for entry in sorted(found, key=lambda entry: entry[:-1]))
+                found.append((finding, published, id, story_id))
+            if not finding or finding.relation == "contains":
+                others.append(old)
+        if any(is_loose(finding) for finding, *_ in found) and is_round_up(new, others):
+            found = [(as_round_up(finding), moment, id, story) for finding, moment, id, story in found]
+        found.sort(key=lambda f: (f[0].relation not in MERGING, -f[0].containment, f[1], f[2]))
+        return tuple(
+            Link(id, story_id, finding.relation, finding.jaccard, finding.containment)
+            for finding, _, id, story_id in found
+        )
 
-    def _candidates(self, new: Page) -> list[int]:
-        """Rows with equal words, then those that share a band or two postings, the most first."""
-        equal = self._connection.execute(
-            "SELECT seq FROM dedupe_documents WHERE digest = ? ORDER BY published, id LIMIT ?",
-            (new.signature.digest, EQUALS),
+    def _may_match(self, one: int, other: int) -> bool:
+        return UNDATED in (one, other) or abs(one - other) <= self._window
+
+    def _around(self, moment: int) -> tuple[int, int]:
+        """The window's first and last microsecond."""
+        return (
+            (-UNDATED, UNDATED - 1) if moment == UNDATED else (moment - self._window, moment + self._window)
         )
-        rows = [seq for (seq,) in equal]
-        keys = new.signature.band_keys() + posting_keys(new.body)  # boilerplate would find its whole outlet
-        nearest = self._connection.execute(
-            f"SELECT seq, sum(1 + (key < ?)) AS shared FROM dedupe_keys WHERE key IN ({_marks(keys)})"
-            " GROUP BY seq HAVING shared > 1 ORDER BY shared DESC, seq LIMIT ?",
-            (FIRST_POSTING, *keys, CANDIDATES),
+
+    def _candidates(self, new: Page, moment: int) -> list[int]:
+        """Rows with equal words, then those that share a band or two postings, the most first; all in the window."""
+        window = self._around(moment)
+        equal = [
+            seq
+            for since, until in (window, (UNDATED, UNDATED))
+            for (seq,) in self._connection.execute(
+                "SELECT seq FROM dedupe_documents"
+                " WHERE digest = ? AND published BETWEEN ? AND ? ORDER BY published, id LIMIT ?",
+                (_number(new.signature.digest), since, until, EQUALS),
+            )
+        ]
+        nearest = self._keys.nearest(
+            new.signature.band_keys() + posting_keys(new.body),  # boilerplate would find its whole outlet
+            place_of(window[0], 0),
+            place_of(window[1], SEQ),
+            CANDIDATES,
         )
-        return list(dict.fromkeys(rows + [seq for seq, _ in nearest]))
+        return list(dict.fromkeys(equal + nearest))
 
     def _pages(
         self, rows: list[int], known: dict[str, NDArray[np.uint32]]
     ) -> Iterable[tuple[str, int, str, Page]]:
-        for id, outlet, published, story_id, data in self._connection.execute(
-            f"SELECT {_COLUMNS} FROM dedupe_documents WHERE seq IN ({_marks(rows)})", rows
-        ).fetchall():
-            if outlet not in known:
-                known[outlet] = self._boilerplate.of(outlet)
+        found = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM dedupe_documents WHERE seq IN ({marks(rows)})", rows
+        ).fetchall()
+        known |= self._boilerplate.of_all({outlet for _, outlet, *_ in found} - known.keys())
+        for id, outlet, published, story_id, data in found:
             yield id, published, story_id, page_of(outlet, Signature.from_bytes(data), known[outlet])
 
-    def _fill(self, keys: list[int], seq: int) -> None:
-        """A full bucket takes no more rows: it would cost every later document and find nothing."""
-        full = self._connection.execute(
-            f"SELECT key FROM dedupe_keys WHERE key IN ({_marks(keys)}) GROUP BY key HAVING count(*) >= ?",
-            (*keys, BUCKET_ROWS),
-        ).fetchall()
-        self._connection.executemany(
-            "INSERT INTO dedupe_full_keys VALUES (?, 1)"
-            " ON CONFLICT (key) DO UPDATE SET refused = refused + 1",
-            full,
-        )
-        refused = {key for (key,) in full}
-        self._connection.executemany(
-            "INSERT INTO dedupe_keys VALUES (?, ?)", [(key, seq) for key in keys if key not in refused]
-        )
 
-
-def _marks(values: list[int]) -> str:
-    return ",".join("?" * len(values))
+def _number(digest: bytes) -> int:
+    """Its first 64 bits, signed: what SQLite holds in an integer."""
+    return int.from_bytes(digest[:8], "little", signed=True)
 
 
 def microseconds(moment: datetime | None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 Relation = Literal[
@@ -22,7 +22,28 @@ class Document:
 
     id: str
     outlet: str
-    published_at: datetime | None = None
+    published_at: datetime | None = None  # as the page claims; without a zone: UTC
+    seen_at: datetime | None = None  # when it was fetched; without a zone: UTC
+
+    @property
+    def moment(self) -> datetime | None:
+        """By when it was published: as claimed, or as first seen if the claim is missing or later than that.
+
+        A claim of midnight, UTC, names a day and no hour: its end counts, or a copy that gives the day alone
+        would come before an original that gives the hour.
+        """
+        known = [
+            moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            for moment in (self.published_at and _end_of_day(self.published_at), self.seen_at)
+            if moment
+        ]
+        return min(known, default=None)
+
+
+def _end_of_day(moment: datetime) -> datetime:
+    if moment.time() != time.min or moment.date() == date.max:
+        return moment
+    return moment + timedelta(days=1, microseconds=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +61,8 @@ class Link:
 class Verdict:
     """relation, copy_of, similarity and containment are None for an original."""
 
-    story_id: str  # the document's own id for an original
+    story_id: str  # the document's own id for an original; never changes
+    original_id: str  # the story's earliest-published document, this one included; of equal ones the least id
     relation: Relation | None = None
     copy_of: str | None = None  # id of the nearest older document of that story
     similarity: float | None = None

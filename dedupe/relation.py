@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dedupe.scheme import SHINGLE_TOKENS
-from dedupe.sketch import Overlap, Sketch, overlap
+from dedupe.sketch import Overlap, Sketch, is_in, overlap, shared_hashes
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from dedupe.records import Relation
@@ -20,12 +23,15 @@ MERGING: frozenset[Relation] = frozenset({"alias", "identical", "copy", "truncat
 COMMON_SHINGLES = 15  # fewer are a formula, a name with its title, a slogan
 SAMPLED_COMMON = 8  # shingles seen in a sample; fewer estimate nothing
 
-# between outlets: one of three kinds of evidence
+# between outlets: one of four kinds of evidence
 ALIKE_JACCARD, ALIKE_CONTAINMENT = 0.28, 0.45  # texts of like length, edited
 PART_CONTAINMENT, PART_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
 HEAD_CONTAINMENT, HEAD_SUM = 0.35, 1.2  # the same head, then cut or in clutter; sum: of body's and lead's
 # in a text not much longer than its lead, the lead is no second witness
 LONG_SHINGLES, LONG_CONTAINMENT, LONG_SUM = 150, 0.45, 1.0
+# two witnesses, both rewritten or in clutter: the lead, and what follows it; a round-up that opens with the
+# story goes on with others
+WITNESS_LEAD, WITNESS_TAIL, WITNESS_COMMON = 0.4, 0.2, 20
 # alike, but the leads must not say otherwise: two round-ups share a story, an article quotes at length
 LOOSE_JACCARD, LOOSE_LEAD, LOOSE_CONTAINMENT = 0.4, 0.3, 0.65
 MIXED_JACCARD, MIXED_LEAD = 0.6, 0.1
@@ -39,7 +45,11 @@ REWORKED_JACCARD, REWORKED_LEAD = 0.4, 0.8  # the same lead, and clutter or new 
 # pages made from one template
 FIGURES_DIFFERING = 4  # numbers on either side
 FIGURES_SHARED, CHAIN_FIGURES_SHARED = 0.75, 0.6  # of the smaller page's numbers; small ones agree by chance
+SAME_LEAD = 0.85  # word for word the same lead: its figures too, so that the differing ones lie in clutter
 FILLED_IN, FILLED_SHARE = 3, 0.7  # particulars on either side; share of the differing shingles they explain
+
+# a text that holds the heads of several stories in different places
+HELD_LEAD, HELD_SHARED = 0.5, 0.2  # share of the story's lead; of the smaller of two parts, what both hold
 
 # linked only
 CONTAINS_CONTAINMENT, CONTAINS_COMMON = 0.3, 30
@@ -56,6 +66,9 @@ class Page:
 
     def lead(self) -> Sketch:
         return self.signature.lead_sketch().without(self.boilerplate)
+
+    def tail(self) -> Sketch:
+        return self.body.without(self.signature.lead_sketch().hashes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,33 @@ def is_version(new: Page, old: Page) -> bool:
     return finding is not None and finding.relation in {"identical", "update"}
 
 
+def is_round_up(new: Page, others: Iterable[Page]) -> bool:
+    """Whether the text puts two of the others, or their heads, one after the other."""
+    held: list[NDArray[np.uint32]] = []
+    for old in others:
+        common = shared_hashes(new.body, old.body)
+        lead = overlap(old.lead(), new.body)
+        if len(common) < CONTAINS_COMMON or lead.common < HELD_LEAD * lead.first:
+            continue
+        if any(_are_apart(common, other) for other in held):
+            return True
+        held.append(common)
+    return False
+
+
+def _are_apart(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
+    return int(np.count_nonzero(is_in(one, other))) <= HELD_SHARED * min(len(one), len(other))
+
+
+def as_round_up(finding: Finding) -> Finding:
+    """What a finding is worth if one of the two texts is a round-up: two round-ups may share most of their stories."""
+    return replace(finding, relation="contains") if is_loose(finding) else finding
+
+
+def is_loose(finding: Finding) -> bool:
+    return finding.relation in MERGING and finding.jaccard < MIXED_JACCARD
+
+
 def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
     if not _enough(shared) or shared.jaccard < REWORKED_JACCARD:
         return False
@@ -113,9 +153,10 @@ def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
 def _copy_relation(new: Page, old: Page, shared: Overlap) -> Relation | None:
     if not _enough(shared) or shared.containment < HEAD_CONTAINMENT:  # the least that any rule asks for
         return None
-    if not _is_copy(shared, overlap(new.lead(), old.lead())):
+    lead = overlap(new.lead(), old.lead())
+    if not (_is_copy(shared, lead) or (lead.containment >= WITNESS_LEAD and _tails_agree(new, old))):
         return None
-    if _is_chain_template(new.signature, old.signature):
+    if lead.containment < SAME_LEAD and _is_chain_template(new.signature, old.signature):
         return None
     if shared.containment >= TRUNCATED_CONTAINMENT and shared.first < TRUNCATED_SIZE * shared.second:
         return "truncated"
@@ -134,6 +175,11 @@ def _is_copy(body: Overlap, lead: Overlap) -> bool:
     if body.jaccard < LOOSE_JACCARD and body.containment < LOOSE_CONTAINMENT:
         return lead.containment >= LOOSE_LEAD
     return body.jaccard >= MIXED_JACCARD or lead.containment >= MIXED_LEAD
+
+
+def _tails_agree(new: Page, old: Page) -> bool:
+    tail = overlap(new.tail(), old.tail())
+    return tail.containment >= WITNESS_TAIL and tail.whole(tail.common) >= WITNESS_COMMON
 
 
 def _heads_agree(body: Overlap, lead: Overlap) -> bool:

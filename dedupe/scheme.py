@@ -6,11 +6,11 @@ from importlib.metadata import version
 
 import xxhash
 
-VERSION = 1  # of the arithmetic in tokens, sketch and signature: raise it with any change there
+VERSION = 2  # of the arithmetic in tokens, sketch and signature: raise it with any change there
 SEED = 1
 SHINGLE_TOKENS = 3
 LEAD_TOKENS = 120
-BANDS, ROWS = 20, 3  # for the body, and again for the lead
+BANDS, ROWS = 12, 3  # for the body, and again for the lead
 SKETCH_HASHES = 1024
 POSTING_SHARE, POSTINGS = 16, 64  # one shingle in 16, at most 64 of a text
 FIGURE_HASHES = 128  # numbers, and particulars
@@ -23,6 +23,8 @@ SCHEME = (
     f"bands={BANDS}x{ROWS}+{BANDS}x{ROWS};postings=1/{POSTING_SHARE}<={POSTINGS};"
     f"sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
 )
+# what an index must have been made as: the scheme, and the layout of its tables
+INDEX_FORMAT = f"{SCHEME};layout=3"
 SCHEME_TAG = xxhash.xxh32_digest(SCHEME.encode())  # 4 bytes: opens every stored signature
 
 

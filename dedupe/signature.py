@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPARABLE_SHINGLES = 5  # a shorter text ("Watch the video") says nothing about its story
-FIRST_POSTING = 2 * BANDS << 32  # posting keys stand above all band keys
-BATCH = 1 << 14  # datasketch holds one row of permutations per hash: a text of 10 MB would take 400 MB
+BATCH = 1 << 12  # one row of permutations per hash is held: a text of 10 MB would take 400 MB
 NAMES_SHARE = 0.25  # of all tokens; English news has about 0.15, German 0.35
 _HEAD = struct.Struct("<4s16sIIIIIHHHH")
 
@@ -71,11 +70,11 @@ class Signature:
         return Sketch(_array(self.particulars), self.particulars_limit)
 
     def band_keys(self) -> list[int]:
-        """The band's number stands above the 32 bits of its hash: bands never meet one another."""
-        keys = _array(self.bands).astype(np.int64)
-        return (keys + (np.arange(len(keys), dtype=np.int64) << 32)).tolist()  # type: ignore[no-any-return]
+        """The band's number is hashed with it, so that bands do not meet one another."""
+        bands = _array(self.bands).astype(np.uint64)
+        return _keys(bands + (np.arange(1, len(bands) + 1, dtype=np.uint64) << np.uint64(32)), 1)
 
-    def keys(self) -> list[int]:
+    def index_keys(self) -> list[int]:
         """Under which an index files the text."""
         return self.band_keys() + posting_keys(self.body_sketch()) if self.comparable else []
 
@@ -164,7 +163,18 @@ def sign(text: str) -> Signature:
 def posting_keys(body: Sketch) -> list[int]:
     """One shingle in POSTING_SHARE, the same ones in every text: they find a text inside a longer one."""
     rare = body.below(WHOLE // POSTING_SHARE)[:POSTINGS]
-    return (rare.astype(np.int64) + FIRST_POSTING).tolist()  # type: ignore[no-any-return]
+    return _keys(rare.astype(np.uint64), 0)
+
+
+def is_band(key: int) -> int:
+    """1 for the key of a band, 0 for a posting."""
+    return key & 1
+
+
+def _keys(values: NDArray[np.uint64], kind: int) -> list[int]:
+    """Signed, of 32 bits, evenly spread; the last bit tells the kind."""
+    hashes = (mixed(values) >> np.uint64(32)).astype(np.uint32)
+    return (hashes & np.uint32(0xFFFFFFFE) | np.uint32(kind)).view(np.int32).tolist()  # type: ignore[no-any-return]
 
 
 def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
@@ -179,21 +189,32 @@ def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
     return pairs[places[places > 0] - 1]
 
 
-def _same(value: int) -> int:
-    return value
-
-
 @lru_cache(maxsize=1)
-def _empty_minhash() -> MinHash:
-    """The permutations are drawn once a process."""
-    return MinHash(num_perm=BANDS * ROWS, seed=SEED, hashfunc=_same, scheme="affine32")
+def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Drawn once a process: factors and summands."""
+    factors, summands = MinHash(num_perm=BANDS * ROWS, seed=SEED, scheme="affine32").permutations
+    return factors, summands
+
+
+def _minima(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """datasketch's MinHash.update_batch, value for value, without its walk over every hash in Python."""
+    factors, summands = _permutations()
+    least = np.full(len(factors), 0xFFFFFFFF, np.uint32)
+    for start in range(0, len(hashes), BATCH):
+        values = _finalized(hashes[start : start + BATCH]).reshape(-1, 1)
+        least = np.minimum(least, (values * factors + summands).min(axis=0))
+    return least
+
+
+def _finalized(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The 32-bit finalizer of MurmurHash3."""
+    values = (values ^ (values >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    values = (values ^ (values >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return values ^ (values >> np.uint32(16))
 
 
 def _bands(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    minhash = _empty_minhash().copy()
-    for start in range(0, len(hashes), BATCH):
-        minhash.update_batch(hashes[start : start + BATCH].tolist())
-    rows = minhash.hashvalues.reshape(BANDS, ROWS).astype(np.uint64)
+    rows = _minima(hashes).reshape(BANDS, ROWS).astype(np.uint64)
     key = np.zeros(BANDS, np.uint64)
     for row in range(ROWS):
         key = mixed(key ^ rows[:, row])

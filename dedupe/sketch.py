@@ -87,6 +87,13 @@ def is_in(hashes: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.
     return found
 
 
+def shared_hashes(a: Sketch, b: Sketch) -> NDArray[np.uint32]:
+    """Ascending: what both hold, as far as both are complete."""
+    limit = min(a.limit, b.limit)
+    first, second = a.below(limit), b.below(limit)
+    return first[is_in(first, second)] if len(second) else second
+
+
 def overlap(a: Sketch, b: Sketch) -> Overlap:
     limit = min(a.limit, b.limit)
     first, second = a.below(limit), b.below(limit)

@@ -19,6 +19,7 @@ from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake import parts
 from lake.index import Index, discard, open_index
+from lake.leases import Held, Leases
 from lake.parts import Part
 from lake.records import TABLES, Table
 from lake.refining import refine
@@ -35,9 +36,10 @@ _LATEST_ARRIVAL = timedelta(minutes=15)
 _TRIES = 4
 _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
-    "fetched_at",
+    "fetched_at", "requested_url",
 ]  # fmt: skip
-_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at"]
+Capture = tuple[str, datetime]  # page and time of the fetch: a replay lands several of one page
+_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "retry_at", "requested_url"]
 
 
 def catch_up(store: Store, path: Path) -> Index:
@@ -50,8 +52,14 @@ def catch_up(store: Store, path: Path) -> Index:
         discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
         index = open_index(path)
     for run_id in sorted(finished - index.run_ids()):
-        _learn_run(store, index, run_id)
+        learn_run(store, index, run_id)
     return index
+
+
+def learn_finished(store: Store, index: Index) -> None:
+    """What other machines have finished since `catch_up`."""
+    for run_id in sorted(set(_run_ids(store, ".json")) - index.run_ids()):
+        learn_run(store, index, run_id)
 
 
 def _run_ids(store: Store, ending: str) -> Iterable[str]:
@@ -62,18 +70,18 @@ def _run_ids(store: Store, ending: str) -> Iterable[str]:
     return [k.removesuffix(ending) for k in keys if k.endswith(ending) and not k.endswith(started)]
 
 
-def _learn_run(store: Store, index: Index, run_id: str) -> None:
+def learn_run(store: Store, index: Index, run_id: str) -> None:
     record = json.loads(store.get(f"runs/{run_id}.json"))
     with index.transaction():
         index.drop_pending(run_id)
         _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
-        index.add_run(run_id)
+        index.learn_record(record)
 
 
-def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) -> set[str]:
+def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) -> set[Capture]:
     """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
-    time of the fetch, because what recurs in an outlet is learned in that order. Returns the ids of their pages."""
-    seen: set[str] = set()
+    time of the fetch, because what recurs in an outlet is learned in that order. Returns what they were made of."""
+    seen: set[Capture] = set()
     flushes: dict[int, list[dict[str, Any]]] = {}
     for table, key in keys:
         if table != "raw":
@@ -81,7 +89,7 @@ def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) 
     for _, rows in sorted(flushes.items()):
         for values in sorted(rows, key=lambda r: (r["fetched_at"], r["id"])):
             index.learn(values)
-            seen.add(values["id"])
+            seen.add((values["id"], values["fetched_at"]))
     return seen
 
 
@@ -107,26 +115,41 @@ def _seq(key: str) -> int:
 # ---------------------------------------------------------------- runs that died
 
 
-def recover(store: Store, index: Index, locks: Path, rules_of: Callable[[str], Rules]) -> list[Run]:
-    """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks."""
+def recover(
+    store: Store, index: Index, locks: Path, rules_of: Callable[[str], Rules], leases: Callable[[], Leases]
+) -> list[Run]:
+    """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
+    for the time of a rescue."""
     started, finished = set(_run_ids(store, ".started.json")), set(_run_ids(store, ".json"))
-    dead = [r for r in sorted(started - finished) if _is_dead(store, locks, r)]
     with index.transaction():  # entries of runs that died before their first record, or lost them on the way
         for run_id in index.pending_runs() - (started - finished):
             if not is_alive(locks, run_id):
                 index.drop_pending(run_id)
-    return [run for run_id in dead if (run := _finish(store, index, run_id, rules_of))]
+    recovered = []
+    for run_id in sorted(started - finished):
+        with leases() as borrowed:
+            if _is_dead(store, locks, run_id, borrowed):
+                learn_finished(store, index)
+                recovered.append(_finish(store, index, run_id, rules_of))
+    return [run for run in recovered if run]
 
 
-def _is_dead(store: Store, locks: Path, run_id: str) -> bool:
+def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
+    """Whether the run has died and its pages are ours to land: then we have taken the leases of its outlets. That they
+    can be taken proves the death of another machine's run; a run without leases has to be silent for long."""
     living = is_alive(locks, run_id)
-    if living is None:
-        facts = json.loads(store.get(f"runs/{run_id}.started.json"))
-        here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
-        return (
-            here or datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
-        )
-    return not living
+    if living:
+        return False
+    facts = json.loads(store.get(f"runs/{run_id}.started.json"))
+    here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
+    silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+    names = facts.get("leases", [])
+    try:
+        for name in names:
+            leases.take(name)
+    except Held:
+        return False
+    return living is False or here or silent or bool(names)
 
 
 def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run | None:
@@ -134,7 +157,7 @@ def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], R
     for _ in range(_TRIES):
         with suppress(KeyError):
             store.get(f"runs/{run_id}.json")
-            _learn_run(store, index, run_id)
+            learn_run(store, index, run_id)
             return None
         try:
             return _try_to_finish(store, index, run_id, rules_of)
@@ -155,18 +178,31 @@ def _try_to_finish(store: Store, index: Index, run_id: str, rules_of: Callable[[
     run = Run(store, index, run_id, first_seq=max(last, 0))
     run.parts = [parts.describe(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
-    for values in (v for table, key in keys if table == "raw" for v in parts.read(store, key)):
-        landed_at = values["landed_at"]  # of the last flush, in the end
-        if values["id"] not in done:
-            page: RawPage = restore(RawPage, values)
-            run.add(refine(page, rules_of(page.outlet)))
+    for rows in (parts.read(store, key) for table, key in keys if table == "raw"):
+        for first, *later in by_article(rows):
+            landed_at = first["landed_at"]  # of the last flush, in the end
+            if (first["id"], first["fetched_at"]) not in done:
+                page: RawPage = restore(RawPage, first)
+                run.add(refine(page, rules_of(page.outlet), [restore(RawPage, values) for values in later]))
     batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
     there = {table for table, key in keys if _seq(key) == last}
-    run.landed(batch, _occupy(store, run_id, last, there, batch))
+    run.parts += _occupy(store, run_id, last, there, batch)
+    index.landed(run_id, batch.seq)
     recovered = sum(run.counts[t] for t in TABLES)
     run.finish("recovered", {"recovered_rows": recovered})
     log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
     return run
+
+
+def by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Rows of a raw part: each first page with the later pages of its article, which follow it."""
+    found: list[list[dict[str, Any]]] = []
+    for values in rows:
+        if values.get("part_of"):  # none in a part that is older than the column
+            found[-1].append(values)
+        else:
+            found.append([values])
+    return found
 
 
 def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batch) -> list[Part]:

@@ -1,9 +1,11 @@
-"""A lake open for one run: the store, the index, and the machine's locks."""
+"""A lake open for one run: the store, the index, the spool, and who may land what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,31 +13,89 @@ from typing import Any
 from cleaning import Rules
 from lake.catchup import catch_up, recover
 from lake.index import index_path
+from lake.leases import LEASE_S, Held, Leases, folder_id
+from lake.rescue import land_spools
 from lake.run import Run, alive, new_run_id
+from lake.spool import Outbox, Spool, spools
 from lake.store import open_store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An outlet that a run is going to land pages of."""
+
+    outlet: str
+    alone: str | None = None  # the kind of crawl of which one machine may have one; None: any number
+    needed: bool = True  # False: the run can do without, if others have it
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was done, and found, before a run."""
+
+    recovered: list[Run] = field(default_factory=list)  # runs that had died
+    unspooled: int = 0  # objects of earlier runs that have landed now
+    held: dict[str, Held] = field(default_factory=dict)  # by outlet: claims that others have
 
 
 class Lake:
     """Opening touches nothing; `run` does."""
 
-    def __init__(self, uri: str, state: Path) -> None:
-        self.store = open_store(uri)
+    def __init__(self, uri: str, state: Path, lease_s: float = LEASE_S) -> None:
+        self.store, self.state, self.lease_s = open_store(uri), state, lease_s
         self.locks = state / "locks"
         self.index_path = index_path(state, self.store.uri)
 
     @contextmanager
     def run(
-        self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any]
-    ) -> Iterator[tuple[Run, list[Run]]]:
-        """A new run, and the dead ones that were finished first. The caller finishes or abandons it.
-        Raises LakeError where the lake cannot be read or written."""
+        self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any], claims: Sequence[Claim] = ()
+    ) -> Iterator[tuple[Run, Opening]]:
+        """A new run, after what earlier ones left undone. The caller finishes or abandons it. Raises Held where others
+        have what it claims, and LakeError where the lake cannot be read or written."""
         self.store.probe()
-        index = catch_up(self.store, self.index_path)
+        run_id = new_run_id(name, datetime.now(UTC))
+        with ExitStack() as stack:
+            leases = stack.enter_context(self._leases(run_id))
+            held = _claimed(leases, claims)
+            index = catch_up(
+                self.store, self.index_path
+            )  # after the leases: nobody else adds to these outlets now
+            stack.callback(index.close)
+
+            def borrowed() -> Leases:
+                return self._leases(run_id)
+
+            unspooled = land_spools(self.store, index, self.state, rules_of, borrowed)
+            recovered = recover(self.store, index, self.locks, rules_of, borrowed)
+            outbox = Outbox(self.store, Spool(spools(self.state, self.store.uri) / run_id))
+            run = Run(self.store, index, run_id, outbox=outbox, leases=leases)
+            stack.enter_context(alive(self.locks, run_id))
+            run.start(
+                {
+                    "locks": str(self.locks.resolve()),
+                    "folder": folder_id(self.state),
+                    "leases": leases.names,
+                    **facts,
+                }
+            )
+            yield run, Opening(recovered, unspooled, held)
+
+    def _leases(self, run_id: str) -> Leases:
+        return Leases(self.store, self.state, run_id, self.lease_s)
+
+
+def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, Held]:
+    """The claims that others have. Raises Held where the run cannot do without, or these are all of them."""
+    held: dict[str, Held] = {}
+    for claim in claims:
         try:
-            recovered = recover(self.store, index, self.locks, rules_of)
-            run = Run(self.store, index, new_run_id(name, datetime.now(UTC)))
-            with alive(self.locks, run.run_id):
-                run.start({"locks": str(self.locks.resolve()), **facts})
-                yield run, recovered
-        finally:
-            index.close()
+            leases.take(claim.outlet, alone=claim.alone)
+        except Held as error:
+            if claim.needed:
+                raise
+            held[claim.outlet] = error
+    if held and len(held) == len(claims):
+        raise next(iter(held.values()))
+    return held

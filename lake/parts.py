@@ -51,6 +51,24 @@ def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) 
     return sink.getvalue()
 
 
+def made(
+    tables: Mapping[Table, list[dict[str, Any]]],
+    run_id: str,
+    seq: int,
+    landed_at: datetime,
+    *,
+    empty: bool = False,
+) -> list[tuple[Part, bytes]]:
+    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one."""
+    found = []
+    for table in TABLES:
+        rows = tables.get(table)
+        if rows or (empty and rows is not None):
+            data, key = encode(table, rows, run_id, seq), part_key(table, run_id, seq, landed_at)
+            found.append((Part(table, key, seq, len(rows), len(data), digest(data)), data))
+    return found
+
+
 def write(
     store: Store,
     tables: Mapping[Table, list[dict[str, Any]]],
@@ -60,21 +78,21 @@ def write(
     *,
     empty: bool = False,
 ) -> list[Part]:
-    """Land one flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one."""
-    parts = []
-    for table in TABLES:
-        rows = tables.get(table)
-        if rows or (empty and rows is not None):
-            data, key = encode(table, rows, run_id, seq), part_key(table, run_id, seq, landed_at)
-            store.put_new(key, data)
-            parts.append(Part(table, key, seq, len(rows), len(data), digest(data)))
-    return parts
+    """Land one flush; arguments as of `made`."""
+    parts = made(tables, run_id, seq, landed_at, empty=empty)
+    for part, data in parts:
+        store.put_new(part.key, data)
+    return [part for part, _ in parts]
 
 
 def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """The rows of one part, as dicts."""
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(store.get(key)), columns=columns).to_pylist()
-    return rows
+    """The rows of one part, as dicts; None in a column that is younger than the part."""
+    data = io.BytesIO(store.get(key))
+    there = set(pq.read_schema(data).names)
+    found = None if columns is None else [c for c in columns if c in there]
+    rows: list[dict[str, Any]] = pq.read_table(data, columns=found).to_pylist()
+    lacking = dict.fromkeys(c for c in columns or () if c not in there)
+    return [{**values, **lacking} for values in rows] if lacking else rows
 
 
 def describe(store: Store, table: Table, key: str) -> Part:

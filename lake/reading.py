@@ -4,11 +4,14 @@ one reader, a category or a date in another."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as fs
+import pyarrow.parquet as pq
 
 from lake.records import Table
 from lake.schema import schema
@@ -35,3 +38,13 @@ def _place(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(uri).expanduser().resolve())
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return fs.S3FileSystem(endpoint_override=endpoint), uri.removeprefix("s3://").rstrip("/")
+
+
+def rows_of(
+    uri: str, key: str, columns: list[str] | None = None, at_once: int = 64
+) -> Iterator[dict[str, Any]]:
+    """The rows of one part, a few at a time in memory, reading no other columns."""
+    system, root = _place(uri)
+    with pq.ParquetFile(system.open_input_file(f"{root}/{key}")) as part:
+        for batch in part.iter_batches(batch_size=at_once, columns=columns):
+            yield from batch.to_pylist()

@@ -15,16 +15,21 @@ Table = Literal["raw", "articles", "copies", "revisions", "rejects"]
 TABLES: tuple[Table, ...] = ("raw", "articles", "copies", "revisions", "rejects")
 STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 
-RETRY_AFTER: dict[str, timedelta] = {
-    "paywall": timedelta(days=1),
-    "bot_wall": timedelta(days=1),
-    "consent_wall": timedelta(days=1),
-    "too_short": timedelta(days=1),
-    "empty": timedelta(days=1),
-    "http_error": timedelta(days=1),
-    "unreachable": timedelta(hours=1),
-    "robots": timedelta(days=1),
+_DAYS = tuple(timedelta(days=days) for days in (1, 3, 7))
+_HOURS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
+# the waits after the first, second, … reject in a row; after the last, and for all other reasons: never again
+RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
+    "paywall": _DAYS,
+    "bot_wall": _DAYS,
+    "consent_wall": _DAYS,
+    "too_short": _DAYS,
+    "empty": _DAYS,
+    "http_error": _DAYS,
+    "robots": _DAYS,
+    "unreachable": _HOURS,
 }
+_BUSY = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
+GONE = (404, 410)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,20 @@ class Landing:
 class Refined:
     """What the pure work on one candidate gave: an article with its signature, or a reason why there is none.
 
-    page is None where nothing was fetched (robots.txt, no answer, a refused address)."""
+    page is None where nothing was fetched (robots.txt, no answer, a refused address), and where it is not kept."""
 
     page: RawPage | None
     article: Article | None = None
     signature: Signature | None = None
     reject: Reject | None = None
+    parts: tuple[RawPage, ...] = ()  # what was fetched as the article's later pages, in order
+    continues_at: str | None = None  # the address of the next page, where the last one names one
+    first: str | None = None  # the address of the first page, where the page is a later one
+
+    @property
+    def pages(self) -> tuple[RawPage, ...]:
+        """All that was fetched and is kept, in order."""
+        return (*((self.page,) if self.page else ()), *self.parts)
 
 
 def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
@@ -76,11 +89,16 @@ def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
         status=page.status,
         source=page.source,
         fetched_at=page.fetched_at,
-        retry_at=retry_at(reason, page.fetched_at),
+        retry_at=retry_at(reason, page.fetched_at, page.status),
     )
 
 
-def retry_at(reason: Reason, seen_at: datetime) -> datetime | None:
-    """When a reject is worth another try; None: never."""
-    wait = RETRY_AFTER.get(reason)
-    return seen_at + wait if wait else None
+def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries: int = 1) -> datetime | None:
+    """When a reject is worth another try; None: never. tries: rejects in a row, this one included."""
+    waits = RETRY_AFTER.get(reason, ())
+    if reason == "http_error" and status is not None:
+        if status >= 500 or status in _BUSY:
+            waits = _HOURS
+        elif status == 410:  # gone for good (RFC 9110)
+            waits = ()
+    return seen_at + waits[tries - 1] if tries <= len(waits) else None

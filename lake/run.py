@@ -1,7 +1,7 @@
 """One run: verdicts, the rows on their way, the flushes, and the run's two records.
 
-Rows gather in memory; `cut` takes them as a batch, `write` lands it (no shared state, so it may run in another
-thread), `landed` tells the index. A flush that fails leaves the run unfinished: the next start recovers it.
+Rows gather in memory; `cut` takes them as a batch, `write` lands or spools it (one at a time; it may run in another
+thread), `landed` tells the index what is in the lake. A run that ends without a record is recovered by the next start.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from cleaning import CLEANER_VERSION, Article
-from dedupe import SCHEME, Document, Signature, Verdict
-from lake.index import Index, Known, known_article, known_reject
-from lake.parts import Part, write
-from lake.records import Landing, Refined, Reject, Table
-from lake.schema import SCHEMA_VERSION, Signed, row
-from lake.store import Store
+from dedupe import SCHEME, Signature, Verdict
+from lake.index import Index, Known, asked_id, document_of, known_of
+from lake.leases import LeaseLost, Leases
+from lake.parts import Part, made
+from lake.records import GONE, Landing, Refined, Reject, Table, retry_at
+from lake.schema import SCHEMA_VERSION, Asked, Signed, row
+from lake.spool import Outbox, SpoolFailed
+from lake.store import LakeError, PartExists, Store
+from lake.visits import Policy, Visit
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
@@ -41,6 +44,8 @@ class Result:
     verdict: Verdict | None = None
     reason: str | None = None
     values: dict[str, Any] | None = None
+    gone: bool = False  # it held an article, and is not found any more
+    settled: bool = True  # nothing more is to come; False: worth another try, or in another run's hands
 
 
 @dataclass(slots=True)
@@ -68,14 +73,39 @@ def new_run_id(name: str, now: datetime) -> str:
 class Run:
     """A run that lands rows. Made by `start` (a new one) or by lake/catchup.py (to finish one that died)."""
 
-    def __init__(self, store: Store, index: Index, run_id: str, first_seq: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        run_id: str,
+        first_seq: int = 0,
+        *,
+        outbox: Outbox | None = None,
+        leases: Leases | None = None,
+    ) -> None:
         self.store, self.index, self.run_id = store, index, run_id
         self.seq = first_seq
         self.parts: list[Part] = []
+        self.outbox, self.leases = outbox or Outbox(store), leases
+        self.forfeited: Counter[str] = (
+            Counter()
+        )  # by outlet whose lease was lost: rows left to the new holder
+        self.record: dict[str, Any] = {"run_id": run_id}  # whole at `finish`
+        self._spooled: dict[int, list[Part]] = {}  # by flush
+        self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
+        # id asked for → page that answered, and when it still held its article; None: still held none
+        self._checked: dict[str, tuple[str, datetime | None]] = {}
         self._buffer = _Buffer()
 
     # ------------------------------------------------------------ one candidate
+
+    def visit(self, asked: str, modified_at: datetime | None, policy: Policy) -> Visit:
+        """Whether to ask for an address, by its id; a few microseconds."""
+        known = self.index.known(self.index.page_of(asked))
+        if known and self._is_elsewhere(known):
+            return "later"  # not known before it has landed: the other run may die
+        return policy.visit(known, modified_at, datetime.now(UTC))
 
     def add(self, refined: Refined) -> Result:
         """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
@@ -84,6 +114,8 @@ class Run:
         self.counts[result.outcome] += 1
         if result.reason:
             self.counts[f"rejects/{result.reason}"] += 1
+        if result.gone:
+            self.counts["gone"] += 1
         if result.outcome != "unchanged":
             self._buffer_rows(result, refined)
         return result
@@ -95,15 +127,35 @@ class Run:
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
         known = self.index.known(article.id)
-        if known and (known.content_hash == article.content_hash or self._is_elsewhere(known)):
+        if known and self._is_elsewhere(known):
+            return Result("unchanged", article.id, article.url, article.title, settled=False)
+        requested_url = refined.page.requested_url if refined.page else article.url
+        asked = asked_id(requested_url, article.id)
+        if known and known.content_hash == article.content_hash:
+            self._checked[asked] = article.id, article.fetched_at
             return Result("unchanged", article.id, article.url, article.title)
-        verdict = self.index.judge(article, signature)
+        if known and known.content_hash and article.fetched_at < known.fetched_at:
+            return self._older_version(article, signature, requested_url, known)
+        document = document_of(article, known)
+        verdict = self.index.judge(article, document, signature)
+        result = _kept(article, signature, verdict, requested_url, known)
         self.index.expect(
-            known_article(article, verdict.story_id, self.run_id, self.seq),
-            Document(article.id, article.outlet, article.published_at),
+            known_of(result.values or {}, known, self.run_id, self.seq),
+            asked,
+            document,
             signature,
         )
-        return _kept(article, signature, verdict, known)
+        return result
+
+    def _older_version(
+        self, article: Article, signature: Signature, requested_url: str, known: Known
+    ) -> Result:
+        """A version that was fetched before the latest one: it lands once, and does not become the latest."""
+        if self.index.has_version(article.id, article.content_hash):
+            return Result("unchanged", article.id, article.url, article.title)
+        verdict = self.index.judge(article, document_of(article, known), signature)
+        self.index.add_version(article.id, article.content_hash, (self.run_id, self.seq))
+        return _kept(article, signature, verdict, requested_url, known)
 
     def _is_elsewhere(self, known: Known) -> bool:
         """Another run is about to land a row of the page: a second one now could find itself without a first."""
@@ -111,19 +163,38 @@ class Run:
 
     def _rejected(self, reject: Reject) -> Result:
         known = self.index.known(reject.id)
-        if known and (known.reason == reject.reason or self._is_elsewhere(known)):
+        if known and self._is_elsewhere(known):
+            return Result("unchanged", reject.id, reject.url, settled=False)
+        asked = asked_id(reject.requested_url, reject.id)
+        if known and known.reason == reject.reason and not _due(known, reject):
+            self._checked[asked] = reject.id, None
+            return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
+        mark, older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
+        if older and self.index.has_version(reject.id, mark):
             return Result("unchanged", reject.id, reject.url)
-        self.index.expect(
-            known_reject(reject.id, reject.outlet, reject.reason, (self.run_id, self.seq), known)
+        tries = known.tries + 1 if known else 1
+        values = row(reject)
+        values["retry_at"] = retry_at(reject.reason, reject.fetched_at, reject.status, tries)
+        if older:
+            self.index.add_version(reject.id, mark, (self.run_id, self.seq))
+        else:
+            self.index.expect(known_of(values, known, self.run_id, self.seq), asked)
+        return Result(
+            "rejects",
+            reject.id,
+            reject.url,
+            reason=reject.reason,
+            values=values,
+            gone=reject.status in GONE and not older and known is not None and known.content_hash is not None,
+            settled=values["retry_at"] is None,
         )
-        return Result("rejects", reject.id, reject.url, reason=reject.reason, values=row(reject))
 
     def _buffer_rows(self, result: Result, refined: Refined) -> None:
         assert result.outcome != "unchanged"
         buffer = self._buffer
-        if refined.page:
-            buffer.tables.setdefault("raw", []).append(row(refined.page))
-            buffer.bytes += len(refined.page.body)
+        for page in refined.pages:
+            buffer.tables.setdefault("raw", []).append(row(page))
+            buffer.bytes += len(page.body)
         buffer.tables.setdefault(result.outcome, []).append(result.values or {})
         buffer.bytes += len(refined.article.text) if refined.article else 0
         buffer.rows += 1
@@ -151,18 +222,66 @@ class Run:
         self.seq += 1
         return batch
 
-    def write(self, batch: Batch) -> list[Part]:
-        """Land a batch. Raises LakeError; then the run must end without `finish`."""
-        return write(self.store, batch.tables, self.run_id, batch.seq, batch.landed_at)
+    def write(self, batch: Batch) -> None:
+        """Land a batch, after what is spooled. Raises LakeError: what is not in the lake is in the spool, unless it is
+        SpoolFailed; then the run must end without `finish`."""
+        outlets = {values["outlet"] for rows in batch.tables.values() for values in rows}
+        doubt: LakeError | None = None
+        try:
+            lost = self.leases.lost(outlets) if self.leases else set()
+        except LakeError as error:
+            lost, doubt = set(), error
+        self._forfeit(batch, lost)
+        flush = made(batch.tables, self.run_id, batch.seq, batch.landed_at)
+        self.parts += [part for part, _ in flush]
+        self._spooled[batch.seq] = [part for part, _ in flush]
+        try:
+            self.outbox.send([(part.key, data) for part, data in flush], lambda: self._may_land(doubt))
+        except SpoolFailed:
+            del self._spooled[batch.seq]
+            raise
+        finally:
+            self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
 
-    def landed(self, batch: Batch, parts: list[Part]) -> None:
-        self.parts += parts
-        self.index.landed(self.run_id, batch.seq)
+    def _may_land(self, doubt: LakeError | None = None) -> None:
+        """Raises LakeError where another machine has an outlet of what is spooled, or nobody can tell."""
+        if doubt:
+            raise doubt
+        if self.leases and (lost := self.leases.lost(self._spooled_outlets)):
+            raise LeaseLost(
+                f"{', '.join(sorted(lost))}: crawled by another machine since; the next start sorts it out"
+            )
+
+    def _forfeit(self, batch: Batch, outlets: set[str]) -> None:
+        """Another machine has these outlets now: it asks for the pages itself."""
+        for table, rows in batch.tables.items():
+            kept = [values for values in rows if values["outlet"] not in outlets]
+            if table != "raw":
+                gone = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
+                self.forfeited += gone
+                self.counts[table] -= gone.total()
+            batch.tables[table] = kept
+
+    def landed(self) -> None:
+        """Tell the index which flushes are in the lake by now."""
+        waiting = set(self.outbox.waiting)
+        for seq, parts in sorted(self._spooled.items()):
+            if waiting.isdisjoint(part.key for part in parts):
+                self.index.landed(self.run_id, seq)
+                del self._spooled[seq]
+
+    @property
+    def spooled_rows(self) -> int:
+        """Candidates whose rows wait in the spool."""
+        waiting = set(self.outbox.waiting)
+        parts = (part for flush in self._spooled.values() for part in flush if part.table != "raw")
+        return sum(part.rows for part in parts if part.key in waiting)
 
     def flush(self) -> None:
         """All three steps at once, for callers that may wait."""
         if batch := self.cut():
-            self.landed(batch, self.write(batch))
+            self.write(batch)
+            self.landed()
 
     # ------------------------------------------------------------ its two records
 
@@ -173,18 +292,31 @@ class Run:
         )
 
     def finish(self, outcome: str, facts: dict[str, Any]) -> None:
-        """Write runs/<run>.json, last of all; everything must have been flushed."""
+        """Write runs/<run>.json, last of all; everything must have been flushed. Raises LakeError as `write` does."""
         record = {
             "run_id": self.run_id,
             "outcome": outcome,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "counts": dict(sorted(self.counts.items())),
             "parts": [asdict(part) for part in self.parts],
+            "checked": [
+                [asked, page, when and when.isoformat()] for asked, (page, when) in self._checked.items()
+            ],
             **facts,
         }
-        self.store.put_new(f"runs/{self.run_id}.json", _json(record))
+        if self.forfeited:  # pages left to others are not settled, so no source is done
+            record["sources"] = {u: {**s, "complete": False} for u, s in record.get("sources", {}).items()}
+        self.record = record
+        key, data = f"runs/{self.run_id}.json", _json(record)
+        if self.forfeited and not self.outbox.waiting:
+            with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
+                self.store.put_new(key, data)
+        else:
+            self.outbox.send([(key, data)], self._may_land)
+        self.landed()
         with self.index.transaction():
-            self.index.add_run(self.run_id)
+            self.index.drop_pending(self.run_id)  # what was left to a new holder
+            self.index.learn_record(record)
 
     def abandon(self) -> None:
         """End without a record: the next start finishes the run from its raw parts."""
@@ -192,11 +324,18 @@ class Run:
             self.index.drop_pending(self.run_id)
 
 
-def _kept(article: Article, signature: Signature, verdict: Verdict, known: Known | None) -> Result:
+def _due(known: Known, reject: Reject) -> bool:
+    """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
+    return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
+
+
+def _kept(
+    article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: Known | None
+) -> Result:
     outcome: Outcome = "copies" if verdict.relation else "articles"
     if known and known.content_hash:
         outcome = "revisions"
-    values = row(article, verdict, Signed(signature.to_bytes()))
+    values = row(article, verdict, Asked(requested_url), Signed(signature.to_bytes()))
     return Result(outcome, article.id, article.url, article.title, verdict, None, values)
 
 

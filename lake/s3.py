@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ResponseStreamingError,
+)
 
-from lake.store import PROBE, LakeConfigError, LakeError, PartExists
+from lake.store import PROBE, Changed, LakeConfigError, LakeError, PartExists, Seen, StoreAway
 
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
+_TRIES = 3  # where boto3 does not try again by itself: a torn body, two conditional writes that met
 _T = TypeVar("_T")
+
+
+class _Torn(StoreAway):
+    """Worth another try at once."""
 
 
 class S3Store:
@@ -43,13 +59,54 @@ class S3Store:
             if self.get(key) != data:
                 raise
 
-    def _put(self, key: str, data: bytes, **condition: str) -> None:
+    def _put(self, key: str, data: bytes, **condition: str) -> str:
+        """Returns the new ETag."""
         path = self._path(key)
-        self._ask(lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition))  # type: ignore[arg-type]
+        return self._again(
+            lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition)["ETag"]  # type: ignore[arg-type]
+        )
 
     def get(self, key: str) -> bytes:
+        return self.look(key).data
+
+    def look(self, key: str) -> Seen:
         path = self._path(key)
-        return self._ask(lambda: self._client.get_object(Bucket=self.bucket, Key=path)["Body"].read())
+
+        def request() -> Seen:
+            answer = self._client.get_object(Bucket=self.bucket, Key=path)
+            sent_at = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+            now = parsedate_to_datetime(sent_at) if sent_at else answer["LastModified"]
+            age_s = (now - answer["LastModified"]).total_seconds()
+            return Seen(answer["Body"].read(), answer["ETag"], max(0.0, age_s))
+
+        return self._again(request)
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> str:
+        try:
+            return self._put(key, data, **({"IfMatch": tag} if tag else {"IfNoneMatch": "*"}))
+        except (PartExists, KeyError):
+            return self._mine(key, data)
+
+    def _mine(self, key: str, data: bytes) -> str:
+        """The tag of an object that our own first try wrote, its reply lost. Raises Changed."""
+        try:
+            seen = self.look(key)
+        except KeyError:
+            seen = None
+        if seen is None or seen.data != data:
+            raise Changed(f"{self.uri}/{key}: changed in between")
+        return seen.tag
+
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        path, span = self._path(key), f"bytes={start}-{start + size - 1}"
+        return self._ask(
+            lambda: self._client.get_object(Bucket=self.bucket, Key=path, Range=span)["Body"].read()
+        )
+
+    def size(self, key: str) -> int:
+        """Raises KeyError where there is none."""
+        path = self._path(key)
+        return self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
 
     def keys(self, prefix: str) -> Iterator[str]:
         skip = len(self._path(""))
@@ -63,17 +120,29 @@ class S3Store:
         # some stores make a missing bucket at the first write: a typo would then found a second lake
         self._ask(lambda: self._client.head_bucket(Bucket=self.bucket))
         self._put(PROBE, b"")
-        try:
-            self._put(PROBE, b"", IfNoneMatch="*")
-        except PartExists:
-            return
-        raise LakeError(
-            f"{self.uri}: the store ignores conditional writes (If-None-Match), so two crawls could overwrite each "
-            "other's parts; use a store that honours them"
-        )
+        for name, condition in (("If-None-Match", {"IfNoneMatch": "*"}), ("If-Match", {"IfMatch": '"0"'})):
+            try:
+                self._put(PROBE, b"", **condition)
+            except PartExists:
+                continue
+            raise LakeError(
+                f"{self.uri}: the store ignores conditional writes ({name}), so two crawls could overwrite each "
+                "other's objects; use a store that honours them"
+            )
 
     def _path(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def _again(self, request: Callable[[], _T]) -> _T:
+        """`_ask`, a few times where the store did not answer in full."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._ask(request)
+            except _Torn as error:
+                if not left:
+                    raise StoreAway(str(error)) from error
+                time.sleep(0.2)
+        raise AssertionError("unreachable")
 
     def _ask(self, request: Callable[[], _T]) -> _T:
         """Make one request; turn boto3's errors into words that name the place and the cure, never a secret."""
@@ -86,9 +155,13 @@ class S3Store:
                 f"{self.uri}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile"
             ) from error
         except EndpointConnectionError as error:
-            raise LakeError(
+            raise StoreAway(
                 f"{self.uri}: {self._client.meta.endpoint_url} cannot be reached; check AWS_ENDPOINT_URL and the network"
             ) from error
+        except (IncompleteReadError, ResponseStreamingError) as error:
+            raise _Torn(f"{self.uri}: {error}") from error
+        except (ConnectionError, HTTPClientError) as error:
+            raise StoreAway(f"{self.uri}: {error}") from error
         except BotoCoreError as error:
             raise LakeError(f"{self.uri}: {error}") from error
 
@@ -97,7 +170,9 @@ class S3Store:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 412:
             return PartExists(f"{self.uri}: another object stands there already")
-        if code == "NoSuchKey":
+        if status == 409 and code == "ConditionalRequestConflict":
+            return _Torn(f"{self.uri}: two conditional writes met")
+        if code == "NoSuchKey" or (code == "404" and error.operation_name == "HeadObject"):
             return KeyError(code)
         if code == "NoSuchBucket" or (code == "404" and error.operation_name == "HeadBucket"):
             return LakeError(f"{self.uri}: bucket {self.bucket!r} does not exist; create it or mend LAKE_URI")
@@ -106,4 +181,5 @@ class S3Store:
                 f"{self.uri}: access refused ({code}); check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
                 "AWS_PROFILE) and the bucket's policy"
             )
-        return LakeError(f"{self.uri}: the store answered {status} {code}")
+        kind = StoreAway if status == 429 or (status or 0) >= 500 else LakeError
+        return kind(f"{self.uri}: the store answered {status} {code}")

@@ -27,6 +27,13 @@ _PLAIN: dict[Any, pa.DataType] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The column that tells which address led to the page: asking for it again would lead there again."""
+
+    requested_url: str  # the address that was asked for first
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """The column that lets every index be rebuilt from the lake."""
 
@@ -36,13 +43,18 @@ class Signed:
 _RECORDS: dict[Table, tuple[type, ...]] = {
     "raw": (RawPage, Landing),
     "rejects": (Reject, Landing),
-    **dict.fromkeys(STORY_TABLES, (Article, Verdict, Signed, Landing)),
+    **dict.fromkeys(STORY_TABLES, (Article, Verdict, Asked, Signed, Landing)),
 }
 
 
 def schema(table: Table) -> pa.Schema:
     """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
-    return pa.schema([field for record in _RECORDS[table] for field in _columns(record)])
+    return columns_of(*_RECORDS[table])
+
+
+def columns_of(*records: type) -> pa.Schema:
+    """The columns of rows made of these records."""
+    return pa.schema([field for record in records for field in _columns(record)])
 
 
 def _columns(record: type) -> list[pa.Field]:
@@ -83,9 +95,12 @@ def _plain(value: Any) -> Any:
 
 
 def restore(record: type[Any], values: dict[str, Any]) -> Any:
-    """The record of a row that was read back: the inverse of row() for flat and nested records."""
+    """The record of a row that was read back: the inverse of row() for flat and nested records. A column that is
+    younger than the row has its default."""
     hints = get_type_hints(record)
-    return record(**{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record)})
+    return record(
+        **{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
+    )
 
 
 def _restored(hint: Any, value: Any) -> Any:

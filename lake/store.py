@@ -4,16 +4,21 @@ over another."""
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 PROBE = "_probe"  # names that begin with _ are passed over by readers of Parquet folders
 _STALE_S = 3600.0  # a temporary file this old belongs to no living process
+# what a folder on a shared disk answers while its server is away
+_AWAY = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 
 
 class LakeError(Exception):
@@ -24,8 +29,25 @@ class LakeConfigError(LakeError):
     """LAKE_URI itself is wrong."""
 
 
+class StoreAway(LakeError):
+    """The store did not answer, or had no time: the same request may succeed later."""
+
+
 class PartExists(LakeError):
     """Another object stands under this key already."""
+
+
+class Changed(LakeError):
+    """The object is no longer the one that was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A mutable object as it was when it was looked at."""
+
+    data: bytes
+    tag: str  # another one after every write
+    age_s: float  # since it was written, by the store's own clock: hosts' clocks differ
 
 
 class Store(Protocol):
@@ -42,6 +64,13 @@ class Store(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with prefix, sorted."""
+
+    def look(self, key: str) -> Seen:
+        """Raises KeyError where there is none."""
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> str:
+        """Write the object if it is still the one of this tag (None: if there is none); returns the new tag. Raises
+        Changed. No two writes of a key may have the same bytes."""
 
     def probe(self) -> None:
         """Raises LakeError unless the place exists, can be written, and refuses to write over an object."""
@@ -80,24 +109,28 @@ class FolderStore:
             if path.read_bytes() != data:
                 raise PartExists(f"{path}: another part stands there already") from None
         except OSError as error:
-            raise LakeError(
-                f"{path}: cannot be written: {error.strerror}; free space or mend the rights"
-            ) from error
+            raise _explained(path, "written", error) from error
 
     def _write(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._temporary(path.name, data) as temporary:
+            os.link(temporary, path)
+        _sync_folder(path.parent)
+
+    @contextlib.contextmanager
+    def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
+        """A durable file on the lake's disk, gone afterwards."""
         held = self.root / ".tmp"
         held.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = held / f"{path.name}.{uuid.uuid4().hex}"
+        temporary = held / f"{name}.{uuid.uuid4().hex}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(temporary, path)
+            yield temporary
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
 
     def get(self, key: str) -> bytes:
         try:
@@ -105,7 +138,7 @@ class FolderStore:
         except FileNotFoundError:
             raise KeyError(key) from None
         except OSError as error:
-            raise LakeError(f"{self.root / key}: cannot be read: {error.strerror}") from error
+            raise _explained(self.root / key, "read", error) from error
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder = (self.root / prefix).parent if not prefix.endswith("/") else self.root / prefix
@@ -113,12 +146,44 @@ class FolderStore:
         keys = (p.relative_to(self.root).as_posix() for p in found)
         yield from sorted(k for k in keys if k.startswith(prefix))
 
+    def look(self, key: str) -> Seen:
+        data, path = self.get(key), self.root / key
+        try:
+            with self._temporary("now", b"") as now:  # a shared disk's clock is its server's
+                age_s = now.stat().st_mtime - path.stat().st_mtime
+        except OSError as error:
+            raise _explained(path, "read", error) from error
+        return Seen(data, digest(data), max(0.0, age_s))
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> str:
+        path = self.root / key
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".swap.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                found = digest(path.read_bytes()) if path.exists() else None
+                if found != tag:
+                    raise Changed(f"{path}: changed in between")
+                with self._temporary(path.name, data) as temporary:
+                    temporary.replace(path)
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise _explained(path, "written", error) from error
+        return digest(data)
+
     def probe(self) -> None:
         for old in (self.root / ".tmp").glob("*"):
             with contextlib.suppress(FileNotFoundError):  # its owner was quicker
                 if time.time() - old.stat().st_mtime > _STALE_S:
                     old.unlink()
         self.put_new(PROBE, b"")
+
+
+def _explained(path: Path, what: str, error: OSError) -> LakeError:
+    if error.errno in _AWAY:
+        return StoreAway(f"{path}: cannot be {what}: {error.strerror}")
+    cure = "; free space or mend the rights" if what == "written" else ""
+    return LakeError(f"{path}: cannot be {what}: {error.strerror}{cure}")
 
 
 def _sync_folder(folder: Path) -> None:

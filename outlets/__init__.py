@@ -6,9 +6,27 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from outlets.record import GENERAL_CONCURRENCY, GENERAL_DELAY_S, Outlet, OutletErrors, read
+from outlets.reading import read
+from outlets.record import (
+    GENERAL_CONCURRENCY,
+    GENERAL_DELAY_S,
+    Outlet,
+    OutletErrors,
+    Selection,
+    on_day,
+)
 
-__all__ = ["GENERAL_CONCURRENCY", "GENERAL_DELAY_S", "Outlet", "OutletErrors", "Outlets", "load", "read"]
+__all__ = [
+    "GENERAL_CONCURRENCY",
+    "GENERAL_DELAY_S",
+    "Outlet",
+    "OutletErrors",
+    "Outlets",
+    "Selection",
+    "load",
+    "on_day",
+    "read",
+]
 
 BUNDLED = Path(__file__).parent
 

@@ -1,21 +1,27 @@
-"""One outlet: the record and the check of the file that it is read from."""
+"""One outlet: the record of what its file says, and which addresses it wants."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from datetime import date
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cleaning import Rules, canonical, check_rules, host_of, may_take_for_ever
+from cleaning import Rules, canonical, host_of
+from outlets.general import never_an_article
 
 GENERAL_DELAY_S = 1.0  # one request a second and one at a time, unless the outlet says otherwise
 GENERAL_CONCURRENCY = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which articles are worth a row; as it stands, no restriction."""
+
+    languages: tuple[str, ...] = ()  # ISO 639-1
+    sections: tuple[str, ...] = ()  # segments of the address's path, as "politics"
+    max_age_days: float | None = None  # from publication to now
+    min_words: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,24 @@ class Outlet:
     home: str
     domains: tuple[str, ...]
     country: str | None = None  # ISO 3166-1 alpha-2
+    facts: str | None = None  # where the facts of the file come from
+    seen_alive: date | None = None  # when a source of it last answered; None: never
     feeds: tuple[str, ...] = ()
-    sitemaps: tuple[str, ...] = ()
+    news_sitemaps: tuple[str, ...] = ()  # what is new, as the news extension has it
+    sitemaps: tuple[str, ...] = ()  # the archive: indexes or lists of everything
+    # searched in the whole address of a sitemap that an index names
+    sitemaps_allow: tuple[re.Pattern[str], ...] = ()
+    sitemaps_deny: tuple[re.Pattern[str], ...] = ()
+    newest_last: bool = False  # the sitemaps' entries stand in ascending order
     sections: tuple[str, ...] = ()
+    dated_sections: tuple[str, ...] = ()  # templates of one page for a day or month, for on_day()
     allow: tuple[re.Pattern[str], ...] = ()
     deny: tuple[re.Pattern[str], ...] = ()
+    general: bool = True  # what outlets/general.py knows to be no article is none here either
     delay_s: float = GENERAL_DELAY_S
     concurrency: int = GENERAL_CONCURRENCY
     rules: Rules = field(default_factory=Rules)
+    selection: Selection = Selection()
 
     def owns(self, url: str) -> bool:
         """True for an address on one of the outlet's domains or a subdomain of one."""
@@ -43,19 +59,22 @@ class Outlet:
 
     def wants(self, url: str) -> bool:
         """True for an address that looks like an article of this outlet. The patterns see path and query without
-        tracking parameters and fragment; a slash at the end may be there or not."""
+        tracking parameters and fragment; a slash at the end may be there or not, and to be allowed the path suffices."""
         if not self.owns(url):
             return False
         try:
             parts = urlsplit(canonical(url))
         except ValueError:
             return False
-        query = f"?{parts.query}" if parts.query else ""
-        places = (parts.path + query, parts.path.rstrip("/") + "/" + query)
+        if self.general and never_an_article(parts.path, parts.query):
+            return False
+        paths = (parts.path, parts.path.rstrip("/") + "/")
+        places = tuple(f"{path}?{parts.query}" for path in paths) if parts.query else paths
         if any(p.search(place) for p in self.deny for place in places):
             return False
+        # also without the query: feeds hang parameters of their own on every address
         return (
-            any(p.search(place) for p in self.allow for place in places)
+            any(p.search(place) for p in self.allow for place in {*places, *paths})
             if self.allow
             else len(parts.path) > 1
         )
@@ -69,191 +88,21 @@ class OutletErrors(Exception):
         self.problems = problems
 
 
-# ---------------------------------------------------------------- what a value has to be
+def on_day(template: str, day: date) -> str:
+    """The address of a dated section on a day: {yyyy}, {mm}, {m}, {dd} and {d} filled in. Raises ValueError for a placeholder that is none of ours."""
+    places = {
+        "yyyy": f"{day:%Y}",
+        "mm": f"{day:%m}",
+        "m": str(day.month),
+        "dd": f"{day:%d}",
+        "d": str(day.day),
+    }
 
-Check = Callable[[Any], str | None]  # None, or what was expected
+    def fill(place: re.Match[str]) -> str:
+        if place[1] not in places:
+            raise ValueError(
+                f"unknown placeholder {place[0]}; known are {', '.join(f'{{{p}}}' for p in places)}"
+            )
+        return places[place[1]]
 
-
-def _text(value: Any) -> str | None:
-    return None if isinstance(value, str) and value.strip() else "expected a text that is not empty"
-
-
-def _address(value: Any) -> str | None:
-    if isinstance(value, str) and urlsplit(value).scheme in ("http", "https") and host_of(value):
-        named = urlsplit(value).username or urlsplit(value).password
-        return "an address with a user name or password is printed in logs and records" if named else None
-    return "expected an address that begins with http:// or https://"
-
-
-def _host(value: Any) -> str | None:
-    if (
-        isinstance(value, str)
-        and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", value)
-        and host_of(f"//{value}") == value
-    ):
-        return None
-    return "expected a domain in lower case, without www and without a path"
-
-
-def _regex(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return "expected a regular expression as text"
-    try:
-        re.compile(value)
-    except re.error as error:
-        return f"not a regular expression: {error}"
-    return (
-        "may take for ever on some addresses: a repeat inside a repeat" if may_take_for_ever(value) else None
-    )
-
-
-def _code(value: Any) -> str | None:
-    return (
-        None
-        if isinstance(value, str) and re.fullmatch("[a-z]{2}", value)
-        else "expected two lower-case letters"
-    )
-
-
-def _zone(value: Any) -> str | None:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        return 'expected a time zone as "Europe/Budapest"'
-    return None
-
-
-def _number(low: float, high: float) -> Check:
-    def check(value: Any) -> str | None:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        return None if fits else f"expected a number from {low:g} to {high:g}"
-
-    return check
-
-
-def _whole(low: int, high: int) -> Check:
-    def check(value: Any) -> str | None:
-        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-        return None if fits else f"expected a whole number from {low} to {high}"
-
-    return check
-
-
-def _list(item: Check) -> Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, list):
-            return "expected a list"
-        return next((f"{v!r}: {wrong}" for v in value if (wrong := item(v))), None)
-
-    return check
-
-
-_FORM: dict[str, dict[str, Check]] = {
-    "": {
-        "name": _text,
-        "home": _address,
-        "country": _code,
-        "language": _code,
-        "timezone": _zone,
-        "domains": _list(_host),
-    },
-    "sources": {"feeds": _list(_address), "sitemaps": _list(_address), "sections": _list(_address)},
-    "articles": {"allow": _list(_regex), "deny": _list(_regex)},
-    "politeness": {"delay_s": _number(0, 3600), "concurrency": _whole(1, 64)},
-    "clutter": {"cut": _list(_text), "keep": _list(_text), "lines": _list(_regex), "ends": _list(_text)},
-}
-_NEEDED = ("name", "home", "domains")
-
-
-# ---------------------------------------------------------------- reading one file
-
-
-def read(path: Path) -> Outlet:
-    """The outlet of one file. Raises OutletErrors with everything that is wrong with it."""
-    try:
-        text = path.read_text("utf-8")
-        data = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OutletErrors([f"{path}: {error}"]) from error
-    problems = [f"{path}{_line(text, key)}: {key}: {wrong}" for key, wrong in _problems(data)]
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", path.stem) or path.stem in ("urls", "warc"):
-        problems.append(
-            f"{path}: a file's name is the spider's name: lower-case letters, digits and _, and not urls or warc"
-        )
-    if problems:
-        raise OutletErrors(problems)
-    return _outlet(path.stem, data)
-
-
-def _problems(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for key in _NEEDED:
-        if not data.get(key):
-            yield key, "is missing"
-    for key, value in data.items():
-        if key in _FORM and key:
-            if isinstance(value, dict):
-                yield from _section_problems(key, value)
-            else:
-                yield key, f"expected a table: write [{key}]"
-        elif check := _FORM[""].get(key):
-            if wrong := check(value):
-                yield key, wrong
-        else:
-            yield key, _unknown(key, [*_FORM[""], *filter(None, _FORM)])
-
-
-def _section_problems(section: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    form, sound = _FORM[section], True
-    for key, value in values.items():
-        wrong = form[key](value) if key in form else _unknown(key, list(form))
-        if wrong:
-            sound = False
-            yield f"{section}.{key}", wrong
-    if section == "clutter" and sound:
-        for key, wrong in check_rules(_rules(values)):
-            yield f"clutter.{key}", wrong
-
-
-def _unknown(key: str, known: list[str]) -> str:
-    guess = get_close_matches(key, known, 1)
-    return (
-        f"unknown key; did you mean {guess[0]!r}?" if guess else f"unknown key; known are {', '.join(known)}"
-    )
-
-
-def _line(text: str, key: str) -> str:
-    """`:12` where the key stands in the file; tomllib does not tell."""
-    section, _, name = key.rpartition(".")
-    inside = not section
-    for number, line in enumerate(text.splitlines(), 1):
-        if head := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
-            inside = head[1] == (section or None)
-            if head[1] == key:
-                return f":{number}"
-        elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
-            return f":{number}"
-    return ""
-
-
-def _outlet(key: str, data: dict[str, Any]) -> Outlet:
-    sources, articles, politeness = (data.get(k, {}) for k in ("sources", "articles", "politeness"))
-    return Outlet(
-        key=key,
-        name=data["name"],
-        home=data["home"],
-        domains=tuple(data["domains"]),
-        country=data.get("country"),
-        feeds=tuple(sources.get("feeds", ())),
-        sitemaps=tuple(sources.get("sitemaps", ())),
-        sections=tuple(sources.get("sections", ())),
-        allow=tuple(re.compile(p) for p in articles.get("allow", ())),
-        deny=tuple(re.compile(p) for p in articles.get("deny", ())),
-        delay_s=politeness.get("delay_s", GENERAL_DELAY_S),
-        concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),
-        rules=_rules(data.get("clutter", {}), data.get("timezone"), data.get("language")),
-    )
-
-
-def _rules(clutter: dict[str, Any], timezone: str | None = None, language: str | None = None) -> Rules:
-    cut, keep, lines, ends = (tuple(clutter.get(k, ())) for k in ("cut", "keep", "lines", "ends"))
-    return Rules(cut, keep, lines, ends, timezone, language)
+    return re.sub(r"\{([^{}]*)\}", fill, template)

@@ -25,6 +25,7 @@ HOMES = {
     "pyarrow": "lake",
     "boto3": "lake",
     "botocore": "lake",
+    "warcio": "lake",
     "sqlite3": "dedupe lake",
 }
 

@@ -11,6 +11,7 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check what can be checked before Scrapy starts and begins to log."""
+        from crawler.hook import tell
         from crawler.preflight import Refused, preflight
 
         super().process_options(args, opts)
@@ -19,14 +20,20 @@ class Command(ScrapyCrawl):
             preflight(self.settings, args, opts.spargs)
         except Refused as refusal:
             print(refusal, file=sys.stderr)
+            tell(self.settings, refusal.exit_code, {"spider": " ".join(args), "faults": [str(refusal)]})
             sys.exit(refusal.exit_code)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.accounts import EXIT_STAT
+        from crawler.accounts import EXIT_FAILED, EXIT_STAT
+        from crawler.hook import tell
+        from crawler.pipelines import Land
 
         assert self.crawler_process
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
         finished = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
-        self.exitcode = 1 if self.crawler_process.bootstrap_failed or finished is None else finished
+        self.exitcode = EXIT_FAILED if self.crawler_process.bootstrap_failed or finished is None else finished
+        land = crawler.get_item_pipeline(Land)
+        told = land.accounts.told if land else {}
+        tell(crawler.settings, self.exitcode, {"spider": args[0], **told})

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from scrapy.exceptions import UsageError
-from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
+from scrapy.settings import BaseSettings
 
 from cleaning import canonical, host_of
 from crawler.candidates import CandidateSpider
-from crawler.outlet_files import known_outlets
+from crawler.outlet_files import known_outlets, paces
+from crawler.selection import BadArgument, selection_of
+from lake.landing import Claim
+from outlets import Selection
 
 
 class Urls(CandidateSpider):
@@ -26,26 +29,22 @@ class Urls(CandidateSpider):
 
     @classmethod
     def hosts(cls, file: str = "", **arguments: Any) -> list[str]:
+        try:
+            selection_of(Selection(), arguments)
+        except BadArgument as error:
+            raise UsageError(f"-a {error}", print_help=False) from error
         return sorted({host_of(url) for url in _read(file) if url.startswith(("http://", "https://"))} - {""})
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
         """Each outlet's own politeness, beside the general one."""
         super().update_settings(settings)
-        wanted = {
-            "delay": ("DOWNLOAD_DELAY", "delay_s"),
-            "concurrency": ("CONCURRENT_REQUESTS_PER_DOMAIN", "concurrency"),
-        }
-        for_all = SETTINGS_PRIORITIES["cmdline"]  # what is given on the command line holds for every site
-        slots = {
-            outlet.key: {
-                key: getattr(outlet, field)
-                for key, (setting, field) in wanted.items()
-                if (settings.getpriority(setting) or 0) < for_all
-            }
-            for outlet in known_outlets().by_name.values()
-        }
-        settings.set("DOWNLOAD_SLOTS", {**slots, **settings.getdict("DOWNLOAD_SLOTS")}, "spider")
+        settings.set("DOWNLOAD_SLOTS", paces(settings), "spider")
+
+    def claims(self) -> list[Claim]:
+        """No other machine may land pages of the list's outlets meanwhile; other crawls of this one may."""
+        hosts = (known_outlets().find(host) for host in self.hosts(self._file))
+        return [Claim(key) for key in sorted({outlet.key for outlet in hosts if outlet})]
 
     async def start(self) -> AsyncIterator[Any]:
         source = self.sources[self._file] = {"kind": "list", "found": 0, "new": 0, "error": None}

@@ -21,17 +21,20 @@ class Entry:
 
 
 def rss(title: str, home: str, entries: list[Entry]) -> str:
-    """RSS 2.0, https://www.rssboard.org/rss-specification; its links carry tracking parameters."""
+    """RSS 2.0, https://www.rssboard.org/rss-specification, with Atom's date of the last change; its links carry
+    tracking parameters."""
     items = "\n".join(
         f"<item><title>{escape(entry.title)}</title>"
         f"<link>{escape(tracked(entry.url))}</link>"
         f'<guid isPermaLink="false">{escape(entry.url)}</guid>'
         f"<pubDate>{format_datetime(entry.published)}</pubDate>"
+        f"<atom:updated>{entry.updated.isoformat()}</atom:updated>"
         f"<description>{escape(entry.summary)}</description></item>"
         for entry in entries
     )
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel>\n'
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>\n'
         f"<title>{escape(title)}</title><link>{home}/</link><description>{escape(title)}</description>\n"
         f"{items}\n</channel></rss>\n"
     )

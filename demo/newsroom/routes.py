@@ -13,6 +13,7 @@ from demo.newsroom.sites import SITES, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 HTML = "text/html; charset=utf-8"
 XML = "application/xml; charset=utf-8"
@@ -32,11 +33,14 @@ class Response:
 Routes = dict[tuple[str, str], Response]  # (host, path with its query) to answer
 
 
-def routes(day: int, port: int) -> Routes:
-    return {(site.domain, path): answer for site in SITES for path, answer in _of(site, day, port)}
+def routes(day: int, port: int, corrected_at: datetime) -> Routes:
+    """corrected_at: when the day's corrections were made, as feeds tell it."""
+    return {
+        (site.domain, path): answer for site in SITES for path, answer in _of(site, day, port, corrected_at)
+    }
 
 
-def _of(site: Site, day: int, port: int) -> Iterator[tuple[str, Response]]:
+def _of(site: Site, day: int, port: int, corrected_at: datetime) -> Iterator[tuple[str, Response]]:
     base = site.base(port)
     today = pages(site.name, day)
     yield "/robots.txt", Response(site.robots, PLAIN)
@@ -48,7 +52,7 @@ def _of(site: Site, day: int, port: int) -> Iterator[tuple[str, Response]]:
     for section in ("/", *site.sections):
         links = section_links(site, section, today)
         yield section, Response(site.markup.listing(section.strip("/").title() or site.title, links))
-    yield from _feeds(site, today, base)
+    yield from _feeds(site, today, base, corrected_at)
 
 
 def section_links(site: Site, section: str, today: list[Page]) -> list[tuple[str, str]]:
@@ -59,9 +63,11 @@ def section_links(site: Site, section: str, today: list[Page]) -> list[tuple[str
     return own + rest
 
 
-def _feeds(site: Site, today: list[Page], base: str) -> Iterator[tuple[str, Response]]:
+def _feeds(
+    site: Site, today: list[Page], base: str, corrected_at: datetime
+) -> Iterator[tuple[str, Response]]:
     if site.feed:
-        listed = [feed_entry(site, page, base) for page in today]
+        listed = [feed_entry(site, page, base, corrected_at) for page in today]
         if site.feed.startswith("/atom"):
             yield site.feed, Response(feeds.atom(site.title, base, listed), ATOM)
         else:
@@ -72,9 +78,9 @@ def _feeds(site: Site, today: list[Page], base: str) -> Iterator[tuple[str, Resp
         yield site.broken, Response(feeds.torn(site.title), XML)
 
 
-def feed_entry(site: Site, page: Page, base: str) -> feeds.Entry:
+def feed_entry(site: Site, page: Page, base: str, corrected_at: datetime) -> feeds.Entry:
     summary = page.standfirst or (page.lines[0] if page.lines else page.title)
-    updated = page.modified or page.published
+    updated = corrected_at if page.modified else page.published
     return feeds.Entry(page.title, base + site.markup.path(page), summary, page.published, updated)
 
 

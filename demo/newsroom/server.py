@@ -6,7 +6,7 @@ import hashlib
 import sys
 import threading
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -41,9 +41,10 @@ class Newsroom:
         self.turn_to(day)
 
     def turn_to(self, day: int) -> None:
-        """Show another day at the same port: new articles, a corrected one."""
+        """Show another day at the same port: new articles, a corrected one, corrected just now."""
         self.day = day
-        self._routes: Routes = routes(day, self.port)
+        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # feeds tell no fractions
+        self._routes: Routes = routes(day, self.port, now)
 
     @property
     def requests(self) -> list[Request]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Answer = tuple[int, str, dict[str, str]]
+Answer = tuple[int, str | bytes, dict[str, str]]
 
 
 @contextmanager
-def site(answer: Callable[[str], Answer | str | None]) -> Iterator[tuple[str, list[str]]]:
+def site(answer: Callable[[str], Answer | str | bytes | None]) -> Iterator[tuple[str, list[str]]]:
     """(address, paths asked for, in order). `answer(path)` gives a body, (status, body, headers), or None for 404."""
     asked: list[str] = []
 
@@ -22,9 +22,13 @@ def site(answer: Callable[[str], Answer | str | None]) -> Iterator[tuple[str, li
             asked.append(self.path)
             given = answer(self.path)
             status, text, headers = (
-                (404, "", {}) if given is None else (200, given, {}) if isinstance(given, str) else given
+                (404, "", {})
+                if given is None
+                else (200, given, {})
+                if isinstance(given, str | bytes)
+                else given
             )
-            body = text.encode()
+            body = text.encode() if isinstance(text, str) else text
             self.send_response(status)
             for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
                 self.send_header(name, value)

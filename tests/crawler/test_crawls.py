@@ -389,7 +389,7 @@ def test_no_secret_is_printed_at_any_log_level(crawl_urls, bucket, monkeypatch):
 
 def test_a_second_run_with_jobdir_asks_for_the_pages_again(crawl_urls, rows, tmp_path):
     with site({"/a": STORY}.get) as (home, asked):
-        more = [*PRIVATE, *QUICK, "-s", f"JOBDIR={tmp_path / 'job'}"]
+        more = [*PRIVATE, *QUICK, "-a", "fresh=1", "-s", f"JOBDIR={tmp_path / 'job'}"]
         assert crawl_urls(f"{home}/a", more=more).returncode == 0
         assert crawl_urls(f"{home}/a", more=more).returncode == 0
     assert asked.count("/a") == 2

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from crawler.feeds import MAX_ENTRIES, NotAFeed, entries
+from crawler.listing import Listed
 
 HOME = "https://example.org/feed"
 
@@ -58,3 +59,31 @@ def test_a_feed_is_bounded():
         len(entries(rss(*[item(f"https://example.org/{n}") for n in range(MAX_ENTRIES + 50)]), HOME))
         == MAX_ENTRIES
     )
+
+
+def test_rss_1_0_is_read_with_its_dublin_core_dates_and_language():
+    body = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
+    xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="https://example.org/"><title>x</title></channel>
+    <item rdf:about="https://example.org/a"><title>Story</title><link>https://example.org/a</link>
+    <dc:date>2026-03-01T10:00:00+01:00</dc:date><dc:language>de-AT</dc:language></item></rdf:RDF>"""
+    assert entries(body, HOME) == [
+        Listed("https://example.org/a", datetime(2026, 3, 1, 9, tzinfo=UTC), None, "Story", "de")
+    ]
+
+
+def test_atom_tells_when_an_entry_appeared_and_when_it_changed():
+    body = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title><entry><title>t</title><link href="/a"/>
+    <published>2026-03-01T10:00:00Z</published><updated>2026-03-02T10:00:00Z</updated></entry>
+    <entry><title>t</title><link href="/b"/><updated>2026-03-03T10:00:00Z</updated></entry></feed>"""
+    changed, updated_only = sorted(entries(body, HOME), key=lambda e: e.url)
+    assert changed.published_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert changed.modified_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
+    assert (updated_only.published_at, updated_only.modified_at) == (
+        None,
+        datetime(2026, 3, 3, 10, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("date", ["Mon, 02 Mar 2099 08:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "soon"])
+def test_a_date_that_cannot_be_is_none(date):
+    assert entries(rss(item("https://example.org/a", date)), HOME)[0].published_at is None

@@ -8,8 +8,9 @@ import dedupe
 
 def test_these_names_are_offered():
     assert sorted(dedupe.__all__) == [
-        "Document", "Index", "Link", "Relation", "SCHEME", "SchemeMismatch", "Signature", "Verdict",
-        "cluster", "sign",
+        "Clustered", "Document", "INDEX_FORMAT", "Index", "Link", "Member", "Passage", "Relation", "SCHEME",
+        "SchemeMismatch", "Signature", "Verdict", "WINDOW", "cluster", "cluster_signed", "original",
+        "shared_passages", "sign",
     ]  # fmt: skip
     assert all(hasattr(dedupe, name) for name in dedupe.__all__)
 

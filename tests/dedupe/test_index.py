@@ -7,11 +7,16 @@ import random
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dedupe import SCHEME, Index, SchemeMismatch, sign
-from dedupe.index import BUCKET_ROWS, CANDIDATES
+from dedupe import INDEX_FORMAT, SCHEME, Document, Index, SchemeMismatch, sign
+from dedupe.index import CANDIDATES
+from dedupe.keys import BUCKET_ROWS
 
 from .stories import HARBOUR, LIBRARY, cut, document, invented, weather, with_words_changed
 
@@ -26,6 +31,11 @@ def connection():
 @pytest.fixture
 def index(connection):
     return Index(connection)
+
+
+@pytest.fixture
+def swept_at_once(monkeypatch):
+    monkeypatch.setattr("dedupe.keys.SLICES", 1)
 
 
 def take(index, new, text):
@@ -72,6 +82,86 @@ def test_an_undated_document_comes_after_dated_ones(index):
     assert index.judge(document("new", "s"), sign(HARBOUR)).copy_of == "b"
 
 
+def test_documents_published_further_apart_than_the_window_do_not_match(connection):
+    index = Index(connection, window=timedelta(days=5))
+    take(index, document("a", "agency", day=10), HARBOUR)
+    days = {
+        day: index.judge(document("b", "valley-news", day), sign(HARBOUR)).copy_of for day in range(1, 20)
+    }
+    assert days == {day: "a" if 5 <= day <= 15 else None for day in range(1, 20)}
+
+
+def test_without_a_window_all_match(connection):
+    index = Index(connection, window=None)
+    take(index, Document("a", "agency", datetime.min), HARBOUR)
+    take(index, Document("b", "coast-daily", datetime.max), cut(HARBOUR, 0.7))
+    assert index.judge(document("c", "valley-news"), sign(HARBOUR)).copy_of == "a"
+    assert len(index.judge(Document("d", "valley-news"), sign(HARBOUR)).links) == 2
+
+
+def test_where_the_page_claims_no_time_the_time_it_was_seen_counts(index):
+    take(index, Document("a", "agency", seen_at=datetime(2031, 3, 1)), HARBOUR)
+    assert index.judge(document("near", "p", day=30), sign(HARBOUR)).copy_of == "a"
+    far = Document("far", "p", seen_at=datetime(2031, 5, 1))
+    assert index.judge(far, sign(HARBOUR)).copy_of is None
+    assert index.judge(Document("timeless", "p"), sign(HARBOUR)).copy_of == "a"
+
+
+def test_a_copy_that_names_only_the_day_is_not_before_an_original_that_names_the_hour(index):
+    take(index, Document("copy", "valley-news", datetime(2031, 3, 1)), HARBOUR)
+    verdict = take(index, Document("report", "agency", datetime(2031, 3, 1, 8, 30, tzinfo=UTC)), HARBOUR)
+    assert (verdict.story_id, verdict.original_id) == ("copy", "report")
+    assert Document("a", "p", datetime(2031, 3, 1), datetime(2031, 3, 1, 9)).moment == datetime(
+        2031, 3, 1, 9, tzinfo=UTC
+    )
+
+
+def test_a_page_cannot_have_been_published_after_it_was_seen():
+    seen = datetime(2031, 3, 1, tzinfo=UTC)
+    assert Document("a", "p", datetime(2031, 4, 1, tzinfo=UTC), seen).moment == seen
+    assert Document("a", "p", datetime(2031, 2, 1, 7), seen).moment == datetime(2031, 2, 1, 7, tzinfo=UTC)
+    assert Document("a", "p").moment is None
+
+
+@given(st.permutations(range(6)))
+@settings(max_examples=20, deadline=None)
+def test_the_original_is_the_earliest_published_whatever_came_first(order):
+    """Newest first, as a backfill may run, or oldest first: the same originals, and story ids that stay."""
+    days = [4, 2, 2, 6, 9, 7]
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    index = Index(connection)
+    stories, found = set(), {}
+    for n in order:
+        verdict = take(index, document(f"page-{n}", f"outlet-{n}", days[n]), HARBOUR)
+        found[n] = verdict.original_id
+        stories.add(verdict.story_id)
+        known = order[: order.index(n) + 1]
+        assert verdict.original_id == f"page-{min(known, key=lambda n: (days[n], n))}"
+    assert stories == {f"page-{order[0]}"}
+    assert found[order[-1]] == "page-1"
+    connection.close()
+
+
+def test_an_original_is_its_own_original(index):
+    assert take(index, document("a"), HARBOUR).original_id == "a"
+    assert take(index, document("b"), LIBRARY).original_id == "b"
+
+
+@pytest.mark.usefixtures("swept_at_once")
+def test_a_full_bucket_makes_room_for_the_present(connection):
+    """A text of all times, as an outlet's imprint, is found among this month's though the bucket filled years ago."""
+    index = Index(connection)
+    for n in range(2 * BUCKET_ROWS):
+        text = with_words_changed(HARBOUR, every=25, seed=n)
+        index.add(Document(f"old-{n:03}", f"outlet-{n}", datetime(2025, 1, 1)), sign(text), "old-000")
+    index.add(document("new", "agency"), sign(HARBOUR), "new")
+    (fullest,) = connection.execute(
+        "SELECT max(n) FROM (SELECT count(*) n FROM dedupe_keys GROUP BY key)"
+    ).fetchone()
+    assert fullest == BUCKET_ROWS
+    assert index.judge(document("copy", "valley-news"), sign(cut(HARBOUR, 0.7))).copy_of == "new"
+
+
 def test_a_round_up_is_linked_but_not_merged(index):
     take(index, document("a", "agency"), cut(HARBOUR, 0.5))
     verdict = take(
@@ -79,6 +169,102 @@ def test_a_round_up_is_linked_but_not_merged(index):
     )
     assert (verdict.story_id, verdict.relation, verdict.copy_of) == ("b", None, None)
     assert [(link.id, link.relation) for link in verdict.links] == [("a", "contains")]
+
+
+def test_round_ups_that_open_with_the_same_story_are_no_copies_of_one_another(index):
+    """Told by the stories that they hold one after the other; without those they look like cut copies in clutter."""
+    first, last = invented(5, 500), invented(6, 500)
+    one, other = ("\n".join([cut(first, 0.22), invented(seed, 110), cut(last, 0.22)]) for seed in (7, 8))
+    take(index, document("one", "p"), one)
+    assert index.judge(document("other", "q"), sign(other)).copy_of == "one"
+    take(index, document("first", "agency"), first)
+    take(index, document("last", "agency"), last)
+    verdict = index.judge(document("other", "q"), sign(other))
+    assert (verdict.relation, [(link.id, link.relation) for link in verdict.links]) == (
+        None,
+        [("one", "contains"), ("first", "contains"), ("last", "contains")],
+    )
+
+
+def test_a_loose_link_joins_no_story_whose_other_documents_it_does_not_resemble(index):
+    """Average linkage, as in a batch: a chain of half-alike texts would join stories whose ends share nothing."""
+    take(index, document("a", "agency"), invented(1, 200))
+    loose = document("new", "valley-news"), sign(with_words_changed(invented(1, 200), every=7))
+    assert index.judge(*loose).story_id == "a"
+    for n in range(3):
+        index.add(document(f"x{n}", f"outlet-{n}"), sign(invented(100 + n, 200)), "a")
+    verdict = index.judge(*loose)
+    assert (verdict.story_id, verdict.relation) == ("new", None)
+    assert [(link.id, link.relation) for link in verdict.links] == [("a", "copy")]
+
+
+@given(st.sets(st.integers(1, 19)))
+@settings(max_examples=10, deadline=None)
+def test_verdicts_do_not_depend_on_how_the_stream_is_cut_into_runs(cuts):
+    stream = [
+        (document(f"{n}", f"outlet-{n % 5}", day=1 + n % 7), text)
+        for n, text in enumerate(
+            [with_words_changed(invented(n % 6, 150), every=6 + n % 9, seed=n) for n in range(14)]
+            + [weather(n) for n in range(6)]
+        )
+    ]
+    with TemporaryDirectory() as folder:
+        whole = Index(opened(":memory:"))
+        expected = [take(whole, *page) for page in stream]
+        found = []
+        for start, end in itertools.pairwise([0, *sorted(cuts), len(stream)]):
+            connection = opened(f"{folder}/index.db")
+            run = Index(connection)
+            found += [take(run, *page) for page in stream[start:end]]
+            connection.close()
+    assert found == expected
+
+
+@pytest.mark.parametrize("slices", [1, 2, 7, 64])
+def test_keys_are_found_whether_they_wait_or_lie_in_the_table(monkeypatch, tmp_path, slices):
+    """Two processes in turns, one of them opened anew each time, see what one alone sees."""
+    monkeypatch.setattr("dedupe.keys.SLICES", slices)
+    stream = [
+        (document(f"{n}", f"outlet-{n % 5}"), with_words_changed(invented(n % 9, 150), every=8, seed=n))
+        for n in range(40)
+    ]
+    alone = Index(opened(":memory:"))
+    expected = [take(alone, *page) for page in stream]
+    lasting = opened(tmp_path / "index.db")
+    steady = Index(lasting)
+    found = []
+    for n, page in enumerate(stream):
+        if n % 3:
+            found.append(take(steady, *page))
+            continue
+        connection = opened(tmp_path / "index.db")
+        found.append(take(Index(connection), *page))
+        connection.close()
+    assert found == expected
+    assert {verdict.relation for verdict in found} == {None, "copy"}
+    (rows,) = lasting.execute("SELECT count(*) FROM dedupe_keys").fetchone()
+    written = rows / sum(len(sign(text).index_keys()) for _, text in stream)
+    assert written == 1 if slices == 1 else 0.2 < written < 1
+    lasting.close()
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_what_the_caller_rolled_back_is_found_no_more_and_what_was_there_is_found_again(
+    monkeypatch, tmp_path, slices
+):
+    monkeypatch.setattr("dedupe.keys.SLICES", slices)
+    connection = opened(tmp_path / "index.db")
+    index = Index(connection)
+    take(index, document("a", "agency"), HARBOUR)
+    connection.execute("BEGIN IMMEDIATE")
+    for n in range(5):
+        take(index, document(f"lost-{n}", f"outlet-{n}"), invented(n, 150))
+    connection.execute("ROLLBACK")
+    assert index.judge(document("b", "valley-news"), sign(cut(HARBOUR, 0.6))).copy_of == "a"
+    take(index, document("l", "agency"), LIBRARY)
+    assert index.judge(document("b", "valley-news"), sign(cut(LIBRARY, 0.6))).copy_of == "l"
+    assert index.judge(document("b", "valley-news"), sign(invented(3, 140))).links == ()
+    connection.close()
 
 
 def test_a_document_is_no_copy_of_itself(index):
@@ -101,6 +287,7 @@ def test_adding_the_same_id_again_replaces_the_row(index):
     assert index.judge(document("b", "valley-news"), sign(LIBRARY)).copy_of == "a"
 
 
+@pytest.mark.usefixtures("swept_at_once")
 def test_what_was_removed_is_found_no_more(index, connection):
     take(index, document("a"), HARBOUR)
     index.remove("a")
@@ -141,6 +328,7 @@ def test_a_verdict_does_not_depend_on_the_order_of_adding():
     assert len(verdicts) == 1
 
 
+@pytest.mark.usefixtures("swept_at_once")
 def test_many_equal_texts_stay_bounded_and_meet_the_earliest(index, connection):
     signature = sign(HARBOUR)
     order = list(range(10 * BUCKET_ROWS))
@@ -151,12 +339,21 @@ def test_many_equal_texts_stay_bounded_and_meet_the_earliest(index, connection):
         "SELECT max(n) FROM (SELECT count(*) n FROM dedupe_keys GROUP BY key)"
     ).fetchone()
     assert fullest == BUCKET_ROWS
-    assert index.refused == 9 * BUCKET_ROWS * len(signature.keys())
+    assert index.refused == 9 * BUCKET_ROWS * len(signature.index_keys())
     verdict = index.judge(document("new", "valley-news"), signature)
     assert verdict.copy_of == "00000"
     assert len(verdict.links) <= CANDIDATES + 8
 
 
+def test_many_equal_texts_that_wait_stay_bounded(index):
+    signature = sign(HARBOUR)
+    for n in range(3 * BUCKET_ROWS):
+        index.add(document(f"{n:05}", f"outlet-{n}"), signature, "00000")
+    assert 0 < index.refused <= 2 * BUCKET_ROWS * len(signature.index_keys())
+    assert index.judge(document("new", "valley-news"), signature).copy_of == "00000"
+
+
+@pytest.mark.usefixtures("swept_at_once")
 def test_rows_in_a_full_bucket_can_be_removed(index):
     for n in range(BUCKET_ROWS + 5):
         index.add(document(f"{n:03}", f"outlet-{n}"), sign(HARBOUR), "000")
@@ -180,7 +377,8 @@ def test_an_index_half_overwritten_is_refused(connection, index):
 
 
 def test_the_scheme_stands_in_the_index(connection, index):
-    assert connection.execute("SELECT scheme FROM dedupe_scheme").fetchall() == [(SCHEME,)]
+    assert connection.execute("SELECT scheme FROM dedupe_scheme").fetchall() == [(INDEX_FORMAT,)]
+    assert INDEX_FORMAT.startswith(SCHEME)
 
 
 def test_the_callers_rollback_takes_everything_back(tmp_path):
@@ -244,6 +442,9 @@ def opened(path, timeout=30.0):
     return connection
 
 
+PROCESSES = 8
+
+
 def _take_all(path, worker):
     connection = opened(path)
     index = Index(connection)
@@ -257,11 +458,11 @@ def _take_all(path, worker):
 
 def test_processes_that_add_copies_at_once_lose_no_link(tmp_path):
     path = tmp_path / "index.db"
-    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in [pool.submit(_take_all, path, worker) for worker in range(4)]:
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in [pool.submit(_take_all, path, worker) for worker in range(PROCESSES)]:
             done.result()
     connection = opened(path)
     index = Index(connection)
     for story in range(12):
-        assert len({index.story_of(f"{story}-{worker}") for worker in range(4)}) == 1
+        assert len({index.story_of(f"{story}-{worker}") for worker in range(PROCESSES)}) == 1
     connection.close()

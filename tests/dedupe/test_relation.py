@@ -101,6 +101,21 @@ def test_a_round_up_contains_but_is_no_copy():
     assert relation(round_up, cut(HARBOUR, 0.5)) == "contains"
 
 
+def test_a_rewritten_copy_in_clutter_is_found_by_its_lead_and_by_what_follows():
+    rewritten = with_words_changed(invented(31, 400), every=7)
+    assert relation(rewritten + invented(32, 280), invented(31, 400) + invented(33, 240)) == "copy"
+
+
+def test_a_round_up_that_opens_with_a_story_is_no_copy_of_it():
+    round_up = " ".join([cut(invented(31, 400), 0.22), invented(34, 150), invented(35, 100)])
+    assert relation(round_up, invented(31, 400)) in {None, "contains"}
+
+
+def test_clutter_full_of_figures_does_not_make_a_template_of_a_copy_with_the_same_lead():
+    clutter = [" ".join(f"{n * seed} Anna {n + seed}:00" for n in range(3, 40)) for seed in (7, 11)]
+    assert relation(cut(HARBOUR, 0.6) + clutter[0], cut(HARBOUR, 0.9) + clutter[1]) == "copy"
+
+
 def test_two_stories_that_share_a_quoted_paragraph_are_two_stories():
     quotation = " ".join(HARBOUR.split(" ")[60:110])
     first = " ".join([invented(11, 170), quotation, invented(12, 60)])

@@ -44,29 +44,145 @@ def test_a_crawl_that_is_asked_to_stop_lands_what_it_has(room, tmp_path, sign):
     assert crawl.stories() == whole.stories()
 
 
-def test_a_store_that_dies_in_mid_crawl_is_loud_and_costs_nothing(room, tmp_path, monkeypatch):
+@pytest.fixture
+def dying(room, tmp_path, monkeypatch):
+    """An object store of one's own, and a crawl into it."""
     (tmp_path / "store").mkdir()
     with ObjectStore(folder=tmp_path / "store") as store:
         for name, value in store.environ.items():
             monkeypatch.setenv(name, value)
-        crawl = newsroom_crawl(room, tmp_path, store.bucket("dies") + "/lake", store.environ)
-        process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=3")
-        wait_for_pages(room, 9)
-        store.kill()
-        _, log = process.communicate(timeout=120)
-        assert process.returncode == 1
-        assert "landing failed: s3://dies/lake" in log
-        assert "candidates did not land" in log
-        assert "'lost/not_landed'" in log
+        yield store, newsroom_crawl(room, tmp_path, store.bucket("dies") + "/lake", store.environ)
 
-        store.start()
-        again = crawl.place.crawl("danubecourier", *QUICK)
-        assert again.returncode == 0, again.stderr
-        whole = newsroom_crawl(room, tmp_path / "whole", str(tmp_path / "whole" / "lake"))
-        assert whole.place.crawl("danubecourier", *QUICK).returncode == 0
-        assert crawl.stories() == whole.stories()
-        ids = [r["id"] for t in ("articles", "copies", "revisions") for r in crawl.rows(t)]
-        assert len(ids) == len(set(ids))
+
+@pytest.fixture(scope="module")
+def whole(room, tmp_path_factory):
+    """What an unbroken crawl gives."""
+    folder = tmp_path_factory.mktemp("whole")
+    crawl = newsroom_crawl(room, folder, str(folder / "lake"))
+    assert crawl.place.crawl("danubecourier", *QUICK).returncode == 0
+    return crawl.stories()
+
+
+def nothing_twice(crawl):
+    ids = [r["id"] for t in ("articles", "copies", "revisions") for r in crawl.rows(t)]
+    return len(ids) == len(set(ids))
+
+
+def test_a_store_that_dies_in_mid_crawl_is_loud_and_costs_nothing(room, tmp_path, dying):
+    """The crawl goes on into the spool; the next start of any crawl lands it before all else."""
+    store, crawl = dying
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=3")
+    wait_for_pages(room, 9)
+    store.kill()
+    _, log = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "the store is away" in log
+    assert "Spider closed (finished)" in log
+    assert f"candidates wait in {tmp_path / 'state' / 'spool'}" in log
+    assert "'lost/" not in log
+
+    store.start()
+    again = crawl.place.crawl("ambercoastherald", *QUICK)
+    assert again.returncode == 0, again.stderr
+    assert "had spooled are in the lake now" in again.stderr
+    theirs, _ = crawl.records()
+    assert (theirs["spider"], theirs["outcome"]) == ("danubecourier", "finished")
+    before = crawl.counts()
+    again = crawl.place.crawl("danubecourier", *QUICK)
+    assert again.returncode == 0, again.stderr
+    assert crawl.counts() == before
+
+
+def test_a_store_that_comes_back_in_mid_crawl_has_it_all_in_the_end(room, whole, dying):
+    store, crawl = dying
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", "-s", "DOWNLOAD_DELAY=0.5")
+    wait_for_pages(room, 7)
+    store.kill()
+    time.sleep(2)
+    store.start()
+    _, log = process.communicate(timeout=120)
+    assert process.returncode == 0, log
+    assert crawl.stories() == whole
+    assert nothing_twice(crawl)
+
+
+def test_a_store_that_is_away_at_the_start_fails_at_once_and_nothing_is_fetched(room, dying):
+    store, crawl = dying
+    store.kill()
+    asked, began = len(room.requests), time.monotonic()
+    done = crawl.place.crawl("danubecourier", *QUICK)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "cannot be reached" in done.stderr
+    assert time.monotonic() - began < 45
+    assert len(room.requests) == asked
+
+
+def test_a_full_spool_stops_the_fetching_and_loses_nothing(room, whole, dying):
+    store, crawl = dying
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", "-s", "SPOOL_BYTES=1")
+    wait_for_pages(room, 7)
+    store.kill()
+    _, log = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "is full (SPOOL_BYTES)" in log
+    assert "'lost/" not in log
+    store.start()
+    again = crawl.place.crawl("danubecourier", *QUICK)
+    assert again.returncode == 0, again.stderr
+    assert crawl.stories() == whole
+    assert nothing_twice(crawl)
+
+
+def test_an_outlet_is_crawled_by_one_process_at_a_time(room, tmp_path):
+    """On one machine and on two; the loser names the holder and fetches nothing."""
+    crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
+    other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "DOWNLOAD_DELAY=4")
+    wait_for_pages(room, 2)
+    try:
+        for loser in (crawl, other):
+            done = loser.place.crawl("danubecourier", *QUICK)
+            assert done.returncode == 3, done.stderr
+            assert f"danubecourier is being crawled by process {process.pid} on" in done.stderr
+            assert "downloader/request_count" not in done.stderr
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_crawl_s_outlet_is_its_machine_s_again_at_once(room, whole, tmp_path):
+    crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2")
+    wait_for_pages(room, 6)
+    process.kill()
+    process.communicate()
+    other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
+    held = other.place.crawl("danubecourier", *QUICK)
+    assert held.returncode == 3, held.stderr
+    again = crawl.place.crawl("danubecourier", *QUICK)
+    assert again.returncode == 0, again.stderr
+    assert crawl.stories() == whole
+    assert nothing_twice(crawl)
+
+
+def test_a_crawl_that_was_stopped_for_too_long_lands_nothing_more(room, whole, tmp_path):
+    """SIGSTOP, as a paused virtual machine: another machine takes the outlet over, and finishes the run."""
+    short = ("-s", "LEASE_S=2")
+    crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
+    other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
+    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", *short)
+    wait_for_pages(room, 6)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    taken = other.place.crawl("danubecourier", *QUICK, *short)
+    process.send_signal(signal.SIGCONT)
+    _, log = process.communicate(timeout=120)
+    assert taken.returncode == 0, taken.stderr
+    assert process.returncode == 3, log
+    assert "another machine has taken the lease of danubecourier" in log
+    assert crawl.stories() == whole
+    assert nothing_twice(crawl)
 
 
 def test_rows_land_when_they_have_waited_long_enough_and_every_part_is_in_the_record(room, tmp_path):

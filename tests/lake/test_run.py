@@ -207,8 +207,8 @@ def test_a_live_run_is_left_alone(uri, state):
     with Lake(uri, state).run("slow", no_rules, {}) as (slow, _):
         slow.add(refined(A))
         slow.flush()
-        with Lake(uri, state).run("quick", no_rules, {}) as (quick, recovered):
-            assert recovered == []
+        with Lake(uri, state).run("quick", no_rules, {}) as (quick, opening):
+            assert opening.recovered == []
             assert quick.add(refined(A)).outcome == "unchanged"
             quick.finish("finished", {})
         slow.finish("finished", {})
@@ -275,7 +275,9 @@ def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
     foreign = replace(signed, signature=SimpleNamespace(to_bytes=lambda: b"foreign" * 9))
     with Lake(uri, state).run("old", no_rules, {}) as (run, _):
         monkeypatch.setattr(
-            run, "_judged", lambda one: _kept(one.article, foreign.signature, Verdict(A.id), None)
+            run,
+            "_judged",
+            lambda one: _kept(one.article, foreign.signature, Verdict(A.id, A.id), A.url, None),
         )
         run.add(foreign)
         run.flush()

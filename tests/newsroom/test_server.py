@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import feedparser
@@ -97,6 +99,15 @@ def test_another_day_appears_at_the_same_port() -> None:
         assert ask(room, url).status == 404
         room.turn_to(2)
         assert ask(room, url).status == 200
+
+
+def test_a_feed_dates_a_correction_by_the_moment_it_was_made() -> None:
+    with Newsroom(day=1) as room:
+        began = datetime.now(UTC)
+        room.turn_to(2)
+        feed = room.answer("karstledger.test", "/rss/").body
+    told = [datetime.fromisoformat(moment) for moment in re.findall(r"<atom:updated>(.*?)<", feed)]
+    assert [moment > began for moment in told].count(True) == 1
 
 
 @pytest.mark.parametrize("host", ["nobody.test", "", "169.254.169.254"])

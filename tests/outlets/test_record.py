@@ -1,9 +1,10 @@
 import textwrap
+from datetime import date
 
 import pytest
 
 import outlets
-from outlets import OutletErrors, read
+from outlets import OutletErrors, Selection, on_day, read
 
 GOOD = """
     name = "The Example"
@@ -12,9 +13,21 @@ GOOD = """
     language = "en"
     timezone = "Europe/Budapest"
     domains = ["example.org"]
+    facts = "read off its pages"
+    seen_alive = 2026-11-20
 
     [sources]
     feeds = ["https://example.org/feed"]
+    news_sitemaps = ["https://example.org/news.xml"]
+    sitemaps_allow = ['/posts-']
+    newest_last = true
+    dated_sections = ["https://example.org/{yyyy}/{m}/{dd}/"]
+
+    [select]
+    languages = ["en", "hu"]
+    sections = ["world"]
+    max_age_days = 2
+    min_words = 80
 
     [articles]
     allow = ['^/20\\d\\d/']
@@ -53,6 +66,26 @@ def test_a_sound_file_gives_an_outlet(write):
     assert outlet.rules.timezone == "Europe/Budapest"
 
 
+def test_a_file_may_say_where_its_facts_come_from_and_which_articles_are_worth_a_row(write):
+    outlet = read(write(GOOD))
+    assert (outlet.facts, outlet.seen_alive) == ("read off its pages", date(2026, 11, 20))
+    assert outlet.news_sitemaps == ("https://example.org/news.xml",)
+    assert outlet.newest_last
+    assert outlet.sitemaps_allow[0].search("https://example.org/posts-1.xml")
+    assert outlet.selection == Selection(("en", "hu"), ("world",), 2, 80)
+    assert read(write('name = "A"\nhome = "https://a.org"\ndomains = ["a.org"]')).selection == Selection()
+
+
+@pytest.mark.parametrize(("told", "seen"), [('"never"', None), ('"2026-01-02"', date(2026, 1, 2))])
+def test_an_outlet_may_never_have_been_seen_alive(write, told, seen):
+    assert read(write(GOOD.replace("2026-11-20", told))).seen_alive == seen
+
+
+def test_a_dated_section_has_one_address_for_a_day():
+    template = "https://example.org/{yyyy}-{mm}-{dd}/{m}/{d}"
+    assert on_day(template, date(2019, 3, 7)) == "https://example.org/2019-03-07/3/7"
+
+
 @pytest.mark.parametrize(
     ("url", "wanted"),
     [
@@ -82,7 +115,7 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
             ["domains: is missing", ":7: domain: unknown key; did you mean 'domains'?"],
         ),
         ("[clutter]", "[cluter]", ["cluter: unknown key; did you mean 'clutter'?"]),
-        ("delay_s = 2.5", 'delay_s = "2"', [":17: politeness.delay_s: expected a number from 0 to 3600"]),
+        ("delay_s = 2.5", 'delay_s = "2"', [":29: politeness.delay_s: expected a number from 0 to 3600"]),
         (
             "delay_s = 2.5",
             "concurrency = 0",
@@ -96,6 +129,15 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
         ('".related"', '"..related"', ["clutter.cut: "]),
         ("[sources]", "[sources", ["example.toml: "]),
         ('country = "hu"', 'country = "Hungary"', ["country: expected two lower-case letters"]),
+        ("seen_alive = 2026-11-20", 'seen_alive = "lately"', [":9: seen_alive: expected a day as"]),
+        ("{m}/{dd}", "{month}/{dd}", ["sources.dated_sections: ", "unknown placeholder {month}"]),
+        ("{yyyy}/{m}/{dd}", "archive", ["sources.dated_sections: ", "expected an address with {yyyy}"]),
+        ("newest_last = true", 'newest_last = "yes"', ["sources.newest_last: expected true or false"]),
+        ('["world"]', '["news/world"]', ["select.sections: 'news/world': expected one segment"]),
+        ('"hu"]', '"Hungarian"]', ["select.languages: 'Hungarian': expected two"]),
+        ("max_age_days", "max_age", ["select.max_age: unknown key; did you mean 'max_age_days'?"]),
+        ("min_words = 80", "min_words = 0.5", ["select.min_words: expected a whole number from 1"]),
+        ("sitemaps_allow = ['/p", "sitemaps_allow = ['(/p", ["sources.sitemaps_allow: ", "not a regular"]),
         (
             'feeds = ["https:',
             'feeds = ["ftp:',

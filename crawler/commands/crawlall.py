@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import argparse
+
+from crawler.commands.crawl import Command as Crawl
+
+
+class Command(Crawl):
+    """`crawl all`, with its arguments as options."""
+
+    def syntax(self) -> str:
+        return "[options]"
+
+    def short_desc(self) -> str:
+        return "Crawl all outlets, or a shard of them, in one run"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        ours = parser.add_argument_group("Outlets")
+        ours.add_argument("--shard", metavar="i/n", help="this part of the outlets, from 0/n")
+        ours.add_argument("--only", metavar="KEYS", help="these outlets, by commas")
+        ours.add_argument("--concurrency", metavar="K", type=int, help="requests under way at once")
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        from scrapy.exceptions import UsageError
+
+        if args:
+            raise UsageError("crawlall takes no spider: --only names outlets", print_help=False)
+        if opts.concurrency:
+            opts.set.append(f"CONCURRENT_REQUESTS={opts.concurrency}")
+        opts.spargs += [f"{name}={value}" for name in ("shard", "only") if (value := getattr(opts, name))]
+        super().process_options(["all"], opts)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        super().run(["all"], opts)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+from scrapy.commands import ScrapyCommand
+
+if TYPE_CHECKING:
+    from crawler.health import Health
+    from crawler.live import Answer
+    from outlets import Outlet
+
+
+class Command(ScrapyCommand):
+    """The outlets and how they fare. Exit codes: 0, 1 an outlet has no living source, 2 a mistake in a file or in
+    what was asked."""
+
+    requires_project = True
+    requires_crawler_process = False  # made by --live alone
+
+    default_settings: ClassVar[dict[str, object]] = {}
+
+    def syntax(self) -> str:
+        return "[options] [OUTLET …]"
+
+    def short_desc(self) -> str:
+        return "List the outlets with their health; --check their files, --live ask their sources"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--check", action="store_true", help="validate every outlet file")
+        what.add_argument(
+            "--live", action="store_true", help="ask every source once, politely, and tell what answers"
+        )
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        try:
+            asked = self._asked(args)
+            if opts.check:
+                self._check(asked)
+            elif opts.live:
+                self._live(asked, as_json=opts.json)
+            else:
+                self._list(asked, as_json=opts.json)
+        except Wrong as wrong:
+            print(wrong, file=sys.stderr)
+            self.exitcode = 2
+
+    def _asked(self, names: list[str]) -> list[Outlet]:
+        from crawler.addon import Pressline
+        from crawler.outlet_files import known_outlets
+        from outlets import OutletErrors
+
+        assert self.settings
+        Pressline.update_pre_crawler_settings(self.settings)
+        try:
+            known = known_outlets().by_name
+        except OutletErrors as errors:
+            raise Wrong(str(errors)) from errors
+        return [known[n] for n in outlets_asked(names, list(known))]
+
+    # ------------------------------------------------------------ the three things it does
+
+    def _check(self, asked: Sequence[Outlet]) -> None:
+        """Every file has been validated while it was loaded; here comes what is too slow for every start."""
+        from outlets.checking import mistakes
+
+        if found := [mistake for outlet in asked for mistake in mistakes(outlet)]:
+            raise Wrong("\n".join(found))
+        print(f"{len(asked)} outlets are sound")
+
+    def _list(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
+        from crawler import overview
+
+        fared = self._health({outlet.key for outlet in asked})
+        known = [overview.Known(outlet, fared.get(outlet.key)) for outlet in asked]
+        print(_json(overview.as_json(known)) if as_json else overview.table(known, _width()))
+
+    def _health(self, names: set[str]) -> dict[str, Health]:
+        from crawler.health import health
+        from lake.store import LakeError, open_store
+
+        assert self.settings
+        try:
+            store = open_store(self.settings["LAKE_URI"])
+            found = health(store, names)
+        except LakeError as error:
+            print(f"without health, for the lake cannot be read: {error}", file=sys.stderr)
+            return {}
+        if not found:
+            print(f"without health, for {store.uri} holds no finished run of these outlets", file=sys.stderr)
+        return found
+
+    def _live(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
+        from crawler import overview
+
+        told = self._answers(asked)
+        dead = sorted({o.key for o in asked} - {a.outlet for a in told if a.living})
+        if as_json:
+            print(_json([overview.plain(asdict(answer)) for answer in told]))
+        else:
+            print(overview.answers(told, _width()))
+        if dead:
+            print(f"no living source: {', '.join(dead)}", file=sys.stderr)
+            self.exitcode = 1
+
+    def _answers(self, asked: Sequence[Outlet]) -> list[Answer]:
+        """Sorted by outlet. A source that gave no answer at all has one that says so."""
+        from scrapy.crawler import AsyncCrawlerProcess
+        from scrapy.settings import SETTINGS_PRIORITIES
+
+        from crawler.contact import contact_problem, public
+        from crawler.live import Answer, LiveSpider, sources
+        from crawler.sources import hosts_of
+
+        assert self.settings
+        hosts = (host for outlet in asked for host in hosts_of(outlet))
+        open_to = public(
+            hosts, self.settings.getlist("ALLOWED_NETWORKS"), self.settings.getdict("DNS_OVERRIDES")
+        )
+        if problem := contact_problem(self.settings.get("CONTACT"), open_to):
+            raise Wrong(problem)
+        if "LOG_LEVEL" not in os.environ and (
+            (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
+        ):
+            self.settings.set("LOG_LEVEL", "WARNING", "cmdline")  # the answers are what is told
+        told: list[Answer] = []
+        process = AsyncCrawlerProcess(self.settings)
+        process.crawl(LiveSpider, asked=asked, answers=told)
+        process.start()
+        given = {(a.outlet, a.kind, a.url) for a in told}
+        told += [
+            Answer(outlet.key, kind, url, error="not read; the log says why")
+            for outlet in asked
+            for kind, url in sources(outlet)
+            if (outlet.key, kind, url) not in given
+        ]
+        return sorted(told, key=lambda a: (a.outlet, a.kind, a.url))
+
+
+class Wrong(Exception):
+    """What was asked for cannot be done as it stands."""
+
+
+def outlets_asked(names: list[str], known: list[str]) -> list[str]:
+    """Sorted; all where none is named. Raises Wrong."""
+    if unknown := [n for n in names if n not in known]:
+        raise Wrong("\n".join(_unknown(n, known) for n in unknown))
+    return sorted(names or known)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if name.startswith("-"):
+        return f"unknown option {name}; `scrapy outlets --help` names them"
+    guess = get_close_matches(name, known, 1)
+    return f"no outlet is called {name!r}; " + (
+        f"did you mean {guess[0]!r}?" if guess else "`scrapy outlets` names them"
+    )
+
+
+def _width() -> int | None:
+    """None where the output is read by a program or in a pager."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _json(values: object) -> str:
+    return json.dumps(values, ensure_ascii=False, indent=1)

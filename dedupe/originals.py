@@ -1,0 +1,74 @@
+"""Which page of a story is the original: by evidence, once all of the story is known.
+
+1. The page that the others credit: by rel=canonical, or by naming its outlet as their source.
+2. Else the fullest text among the earliest. First seen counts: a page is taken to be as old as it claims only if
+   no other page of the story was seen fresh long before it was seen; a claimed date alone proves nothing. Where no
+   page was seen fresh, as in a backfill, there are only claims, and they are compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Reason = Literal["only", "credited", "earliest", "fullest"]
+
+FRESH = timedelta(days=2)  # seen so soon after its claimed publication, a page was new when it was seen
+ROUND = timedelta(hours=6)  # outlets are not all visited at once: what is seen so much later may be as old
+TOGETHER = timedelta(minutes=10)  # published at the same time, as far as clocks and editors are exact
+FULLER = 1.1  # times as many words; less is an added line
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One page of a story; times with a zone."""
+
+    id: str
+    published_at: datetime | None  # Document.moment
+    seen_at: datetime | None  # first fetched
+    words: int
+    credits: frozenset[str] = frozenset()  # ids of the story's pages that it names as its source
+
+
+def original(members: Sequence[Member]) -> tuple[str, Reason]:
+    """The id of the original, and why it is; the order of the members does not matter. At least one is wanted."""
+    if len(members) == 1:
+        return members[0].id, "only"
+    credited = _credited(members)
+    if credited:
+        return credited, "credited"
+    earliest = _earliest(members)
+    fullest = min(earliest, key=lambda m: (-m.words, m.id))
+    first = min(earliest, key=lambda m: (m.published_at or _LATEST, m.id))
+    if fullest.words > FULLER * first.words:
+        return fullest.id, "fullest"
+    return first.id, "earliest"
+
+
+def _credited(members: Sequence[Member]) -> str | None:
+    """The page named by most; not one that itself names another, unless they name one another."""
+    votes = Counter(id for member in members for id in member.credits - {member.id})
+    sources = {id: count for id, count in votes.items() if not _names_another(members, id)} or votes
+    ids = {member.id for member in members} & sources.keys()
+    return min(ids, key=lambda id: (-sources[id], id), default=None)
+
+
+def _names_another(members: Sequence[Member], id: str) -> bool:
+    return any(member.id == id and member.credits - {id} for member in members)
+
+
+def _earliest(members: Sequence[Member]) -> list[Member]:
+    """Those that were published first, among those that may have been."""
+    fresh = [
+        m.seen_at for m in members if m.seen_at and m.published_at and m.seen_at - m.published_at <= FRESH
+    ]
+    until = min(fresh) + ROUND if fresh else _LATEST
+    possible = [m for m in members if m.seen_at is None or m.seen_at <= until]
+    start = min(m.published_at or _LATEST for m in possible)
+    return [m for m in possible if (m.published_at or _LATEST) - start <= TOGETHER]

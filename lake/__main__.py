@@ -1,0 +1,130 @@
+"""What needs only the lake: python -m lake COMMAND …"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+from lake.store import LakeConfigError, LakeError, open_store
+
+
+def main(given: list[str] | None = None) -> int:
+    """The exit code: 0 done, 1 failed, 2 wrong arguments."""
+    parser = argparse.ArgumentParser("python -m lake", description="Work on a lake, without a crawl.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_warc(commands.add_parser("warc", help="write pages out of raw as WARC files"))
+    _add_cluster(
+        commands.add_parser("cluster", help="group a whole lake into stories, and choose the originals")
+    )
+    arguments = parser.parse_args(given)
+    try:
+        code: int = arguments.run(arguments)
+    except LakeConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (LakeError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return code
+
+
+def _add_lake(parser: argparse.ArgumentParser) -> None:
+    home = os.environ.get("LAKE_URI") or "output"
+    parser.add_argument(
+        "--lake", default=home, metavar="URI", help=f"a folder or s3://bucket/prefix ({home})"
+    )
+
+
+# ---------------------------------------------------------------- cluster
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    parser.add_argument(
+        "--window-days",
+        type=_days,
+        default=30,
+        help="pages published further apart do not match; all: no limit (30)",
+    )
+    parser.set_defaults(run=_cluster)
+
+
+def _cluster(arguments: argparse.Namespace) -> int:
+    from lake.clusters import cluster_lake
+
+    window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
+    done = cluster_lake(open_store(arguments.lake), window)
+    print(
+        f"{done.key}: {done.pages} pages, {done.stories} stories, {done.merged} story ids merged into others"
+    )
+    return 0
+
+
+def _days(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= 36500:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of days, or all")
+    return int(text)
+
+
+# ---------------------------------------------------------------- warc
+
+
+def _add_warc(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    parser.add_argument("--out", required=True, type=_warc_name, metavar="FILE", help="x.warc.gz or x.warc")
+    parser.add_argument(
+        "--day", action="append", default=[], type=_day, help="of landing, as 2026-11-22; may be repeated"
+    )
+    parser.add_argument(
+        "--outlet", action="append", default=[], help="as in the outlet column; may be repeated"
+    )
+    parser.add_argument(
+        "--run", action="append", default=[], dest="run_id", help="a run's id; may be repeated"
+    )
+    parser.add_argument(
+        "--split", type=_size, metavar="SIZE", help="begin a new file at so many bytes, as 1G"
+    )
+    parser.set_defaults(run=_warc)
+
+
+def _warc(arguments: argparse.Namespace) -> int:
+    from lake.warc_export import Choice, export  # pyarrow takes its time to load: not for --help
+
+    choice = Choice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
+    written = export(open_store(arguments.lake), arguments.out, choice, arguments.split)
+    for path, pages in written.items():
+        print(f"{path}: {pages} pages")
+    if not written:
+        print(f"{arguments.lake}: no such page in raw; nothing was written", file=sys.stderr)
+    return 0 if written else 1
+
+
+def _warc_name(name: str) -> Path:
+    if not name.endswith((".warc", ".warc.gz")):
+        raise argparse.ArgumentTypeError(f"{name!r}: expected a name that ends in .warc or .warc.gz")
+    return Path(name)
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a day as 2026-11-22") from None
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,12})([KMGT]?)B?", text.upper())
+    if not found or int(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a size as 500M or 1G")
+    size: int = int(found[1]) * 1024 ** " KMGT".index(found[2] or " ")
+    return size
+
+
+if __name__ == "__main__":
+    sys.exit(main())

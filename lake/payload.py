@@ -1,0 +1,113 @@
+"""The body of an HTTP message as its sender meant it: chunks joined, compression undone, never more than asked for."""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_STEP = 2**20
+_CHUNK_HEAD = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+
+class BadPayload(Exception):
+    """The body is not what its headers say."""
+
+
+class TooLarge(Exception):
+    """The body is larger than asked for."""
+
+
+def decoded(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int) -> bytes:
+    """headers: names in any case. Archives often keep a body decoded under the headers that it came with: a body
+    that does not begin as its coding does is taken as it is. Raises BadPayload, TooLarge."""
+    if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEAD.match(body):
+        body = _joined(body)
+    for coding in reversed(_codings(headers, "content-encoding")):
+        body = _undone(body, coding, max_bytes)
+    if len(body) > max_bytes:
+        raise TooLarge
+    return body
+
+
+def _codings(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
+    values = [
+        c.strip().lower().removeprefix("x-") for n, v in headers if n.lower() == name for c in v.split(",")
+    ]
+    return [v for v in values if v and v != "identity"]
+
+
+def _joined(body: bytes) -> bytes:
+    """https://www.rfc-editor.org/rfc/rfc9112#section-7.1; what follows the last chunk is passed over."""
+    pieces: list[bytes] = []
+    at = 0
+    while head := _CHUNK_HEAD.match(body, at):
+        size = int(head[1], 16)
+        if size == 0:
+            return b"".join(pieces)
+        piece = body[head.end() : head.end() + size]
+        at = head.end() + size
+        if len(piece) < size or not (ending := re.compile(rb"\r?\n").match(body, at)):
+            raise BadPayload(f"bad chunked coding: a chunk of {size} bytes is not there in full")
+        pieces.append(piece)
+        at = ending.end()
+    raise BadPayload("bad chunked coding: no chunk begins where one should")
+
+
+def _undone(body: bytes, coding: str, max_bytes: int) -> bytes:
+    if coding == "gzip" and body.startswith(b"\x1f\x8b"):
+        return _all(zlib.decompressobj(31), body, max_bytes, coding)
+    if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
+        return _all(zstd.ZstdDecompressor(), body, max_bytes, coding)
+    if coding == "deflate" and not is_markup(body):
+        wrapped = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
+        return _all(zlib.decompressobj(15 if wrapped else -15), body, max_bytes, coding)
+    if coding == "br" and not is_markup(body):
+        return _all(_Brotli(), body, max_bytes, coding)
+    if coding not in ("gzip", "zstd", "deflate", "br") and not is_markup(body):
+        raise BadPayload(f"unknown coding {coding!r}")
+    return body
+
+
+def is_markup(body: bytes) -> bool:
+    """True where the first character is a bracket."""
+    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._brotli = brotli.Decompressor()
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        out: bytes = self._brotli.process(data, output_buffer_limit=max_length)
+        return out
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._brotli.is_finished())
+
+
+def _all(decoder: Any, body: bytes, max_bytes: int, coding: str) -> bytes:
+    pieces, size, data = [], 0, body
+    while not decoder.eof:
+        try:
+            piece = decoder.decompress(data, _STEP)
+        except (zlib.error, zstd.ZstdError, brotli.error) as error:
+            raise BadPayload(f"bad {coding} coding: {error}") from error
+        data = getattr(decoder, "unconsumed_tail", b"")  # zlib gives back what it has not read
+        size += len(piece)
+        if size > max_bytes:
+            raise TooLarge
+        if not piece and not data and not decoder.eof:
+            raise BadPayload(f"bad {coding} coding: the body is cut")
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -1,0 +1,130 @@
+"""Landing what earlier runs of this machine had to spool, before anything else is done."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cleaning import RawPage, Rules
+from lake import parts
+from lake.catchup import by_article, learn_finished, learn_run
+from lake.index import Index
+from lake.leases import Held, Leases
+from lake.refining import refine
+from lake.run import Run, alive, is_alive, new_run_id
+from lake.schema import restore
+from lake.spool import Spool, spools
+from lake.store import FolderStore, PartExists, Store
+
+log = logging.getLogger(__name__)
+
+
+def land_spools(
+    store: Store,
+    index: Index,
+    state: Path,
+    rules_of: Callable[[str], Rules],
+    leases: Callable[[], Leases],
+) -> int:
+    """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
+    machine is crawling waits for a later start. Raises LakeError."""
+    found = 0
+    folder = spools(state, store.uri)
+    for path in sorted(folder.iterdir() if folder.is_dir() else ()):
+        with _owned(path, state / "locks") as mine, leases() as borrowed:
+            if not mine:
+                continue
+            spool = Spool(path)
+            try:
+                for name in _started(store, spool.run_id).get("leases", []):
+                    borrowed.take(name)
+            except Held as held:
+                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
+                continue
+            learn_finished(store, index)
+            found += len(spool.keys)
+            _land(store, index, spool, state / "locks", rules_of)
+    return found
+
+
+@contextmanager
+def _owned(path: Path, locks: Path) -> Iterator[bool]:
+    """Whether the run that spooled is over, and no other process is landing its spool."""
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / "spool.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield path.is_dir() and not is_alive(locks, path.name)
+
+
+def _land(store: Store, index: Index, spool: Spool, locks: Path, rules_of: Callable[[str], Rules]) -> None:
+    count, run_id = len(spool.keys), spool.run_id
+    try:
+        if _is_untouched(store, index, spool):
+            for _ in spool.land(store):
+                pass
+            with suppress(KeyError):  # died before its record: recovered from raw
+                learn_run(store, index, run_id)
+            log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
+            return
+    except PartExists:
+        pass  # another machine took the run for dead, and its names with it
+    _judge_anew(store, index, spool, locks, rules_of)
+
+
+def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
+    """Whether nobody finished the run, or landed one of its pages, since."""
+    with suppress(KeyError):
+        record = f"runs/{spool.run_id}.json"
+        return store.get(record) == (spool.get(record) if record in spool.keys else None)
+    disk = FolderStore(spool.folder)
+    stories = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
+    return not any(
+        _has_landed_since(index, spool.run_id, values)
+        for key in stories
+        for values in parts.read(disk, key, ["id", "content_hash"])
+    )
+
+
+def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
+    known = index.landed_row(values["id"])
+    if known is None or known.run_id == run_id:
+        return False
+    same = values["content_hash"] is not None and values["content_hash"] == known.content_hash
+    return same or known.run_id > run_id
+
+
+def _judge_anew(
+    store: Store, index: Index, spool: Spool, locks: Path, rules_of: Callable[[str], Rules]
+) -> None:
+    """Pages that may have landed another way meanwhile go through a run of their own, as if fetched just now."""
+    disk = FolderStore(spool.folder)
+    with index.transaction():
+        index.drop_pending(spool.run_id)
+    run = Run(store, index, new_run_id("spool", datetime.now(UTC)))
+    with alive(locks, run.run_id):
+        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id})
+        for key in (k for k in spool.keys if k.startswith("raw/")):
+            for first, *later in by_article(parts.read(disk, key)):
+                page: RawPage = restore(RawPage, first)
+                rest = [restore(RawPage, values) for values in later]
+                run.add(refine(page, rules_of(page.outlet), rest))
+            run.flush()
+        run.finish("recovered", {"spooled_by": spool.run_id})
+    log.warning(
+        "what run %s had spooled was judged anew: %s", spool.run_id, dict(run.counts) or "nothing new"
+    )
+    spool.discard()
+
+
+def _started(store: Store, run_id: str) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+    except KeyError:  # a lake that lost it
+        return {}
+    return facts

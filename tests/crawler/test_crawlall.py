@@ -1,0 +1,256 @@
+"""All outlets in one run: none holds another."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from crawler.members import shard_of
+from demo.newsroom import Newsroom
+from lake.reading import table
+from lake.records import STORY_TABLES, TABLES
+from lake.store import open_store
+from tests.crawler.site import site
+from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
+from tests.lake.stories import page
+
+pytestmark = pytest.mark.xdist_group("crawlall")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def feed(*urls):
+    items = "".join(f"<item><title>x</title><link>{u}</link></item>" for u in urls)
+    return f"<rss version='2.0'><channel><title>t</title>{items}</channel></rss>"
+
+
+class Town:
+    """Outlets on one site: /NAME/feed and what it lists, under http://NAME.test."""
+
+    def __init__(self, folder, home):
+        self.folder, self.port = folder, home.rpartition(":")[2]
+        self.outlets = folder / "outlets"
+        self.outlets.mkdir()
+        self.names = []
+
+    def add(self, name, **politeness):
+        self.names.append(name)
+        home = f"http://{name}.test:{self.port}"
+        lines = [
+            f'name = "{name}"', f'home = "{home}/"', f'domains = ["{name}.test"]',
+            "[sources]", f'feeds = ["{home}/{name}/feed"]',
+            "[politeness]", f"delay_s = {politeness.get('delay_s', 0.0)}",
+        ]  # fmt: skip
+        (self.outlets / f"{name}.toml").write_text("\n".join(lines))
+        return home
+
+    def command(self, *arguments):
+        settings = {
+            "LAKE_URI": str(self.folder / "lake"),
+            "STATE_DIR": str(self.folder / "state"),
+            "OUTLETS_DIR": str(self.outlets),
+            "ALLOWED_NETWORKS": "127.0.0.0/8",
+            "DNS_OVERRIDES": json.dumps({f"{name}.test": "127.0.0.1" for name in self.names}),
+            "AUTOTHROTTLE_ENABLED": "0",
+            "RETRY_TIMES": "0",
+        }
+        given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+        return [sys.executable, "-m", "scrapy", *arguments, *given]
+
+    def crawl(self, *arguments):
+        """crawlall of the town's outlets only."""
+        command = self.command("crawlall", "--only", ",".join(self.names), *arguments)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    def rows(self, name="articles"):
+        return table(str(self.folder / "lake"), name).to_pylist()
+
+    def records(self):
+        store = open_store(str(self.folder / "lake"))
+        return [json.loads(store.get(k)) for k in store.keys("runs/") if not k.endswith("started.json")]
+
+
+STORIES = {"one": "bridge", "two": "library", "three": "harvest"}
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A town whose pages are in `town.pages`, by path; a callable is called."""
+    pages = {}
+
+    def answer(path):
+        found = pages.get(path)
+        return found() if callable(found) else found
+
+    with site(answer) as (home, asked):
+        town = Town(tmp_path, home)
+        town.pages, town.asked = pages, asked
+        yield town
+
+
+def one_story(town, name, place, **politeness):
+    home = town.add(name, **politeness)
+    town.pages[f"/{name}/feed"] = feed(f"{home}/{name}/a-story-of-today")
+    town.pages[f"/{name}/a-story-of-today"] = page(f"{home}/x", place).body.decode()
+
+
+# ---------------------------------------------------------------- as many crawls, in one
+
+
+def test_it_gives_what_a_crawl_of_each_outlet_gives_in_one_set_of_parts(tmp_path):
+    with Newsroom(day=1) as room:
+        each = newsroom_crawl(room, tmp_path / "each", str(tmp_path / "each" / "lake"))
+        assert set(each.run().values()) == {0}
+        crawl = newsroom_crawl(room, tmp_path / "all", str(tmp_path / "all" / "lake"))
+        only = ("-a", f"only={','.join(crawl.spiders)}")
+        done = crawl.place.crawl("all", *QUICK, *only)
+        assert done.returncode == 0, done.stderr
+        assert crawl.stories() == each.stories()
+        assert {(r["reason"], r["id"]) for r in crawl.rows("rejects")} == {
+            (r["reason"], r["id"]) for r in each.rows("rejects")
+        }
+        (record,) = crawl.records()
+        assert len(record["parts"]) == sum(bool(crawl.rows(name)) for name in TABLES)
+        assert record["outlets"].keys() == set(crawl.spiders)
+        assert all(o["ended"] == "finished" for o in record["outlets"].values())
+        assert sum(o.get("articles", 0) for o in record["outlets"].values()) == record["counts"]["articles"]
+        assert {key for key, o in record["outlets"].items() if o["sources"]} == set(crawl.spiders)
+
+        before = crawl.counts()
+        again = crawl.place.crawl("all", *QUICK, *only)
+        assert again.returncode == 0, again.stderr
+        assert crawl.counts() == before
+
+
+# ---------------------------------------------------------------- none holds another
+
+
+def test_an_outlet_that_hangs_holds_no_other(town):
+    one_story(town, "one", "bridge")
+    one_story(town, "two", "library")
+    town.add("stuck")
+    town.pages["/stuck/feed"] = lambda: time.sleep(60)
+    began = time.monotonic()
+    done = town.crawl("-s", "OUTLET_DEADLINE_S=3", "-s", "DOWNLOAD_TIMEOUT=6")
+    assert done.returncode == 1
+    assert "FAILED: stuck: deadline" in done.stderr
+    assert time.monotonic() - began < 40
+    assert sorted(r["outlet"] for r in town.rows()) == ["one", "two"]
+    (record,) = town.records()
+    assert {k: o["ended"] for k, o in record["outlets"].items()} == {
+        "one": "finished", "two": "finished", "stuck": "deadline",
+    }  # fmt: skip
+    assert record["outlets"]["one"]["seconds"] < 3
+
+
+def test_the_later_steps_of_an_outlet_wait_for_itself_alone(town):
+    """A feed that is dead leads to the home page, while another outlet hangs."""
+    home = town.add("one")
+    town.pages["/"] = f'<a href="{home}/one/a-story-of-today">x</a>'
+    town.pages["/one/a-story-of-today"] = page(f"{home}/x", "bridge").body.decode()
+    town.add("stuck")
+    town.pages["/stuck/feed"] = lambda: time.sleep(60)
+    done = town.crawl("-s", "OUTLET_DEADLINE_S=8", "-s", "DOWNLOAD_TIMEOUT=12")
+    assert [r["outlet"] for r in town.rows()] == ["one"], done.stderr
+    assert town.records()[0]["outlets"]["one"]["seconds"] < 8
+
+
+def test_an_outlet_whose_sources_are_dead_is_named_and_costs_no_other(town):
+    one_story(town, "one", "bridge")
+    town.add("dead")
+    town.pages["/dead/feed"] = (500, "", {})
+    town.pages["/"] = (500, "", {})
+    done = town.crawl()
+    assert done.returncode == 1
+    assert "dead: no source answered" in done.stderr
+    assert [r["outlet"] for r in town.rows()] == ["one"]
+
+
+def test_what_an_outlet_leaves_at_its_deadline_is_for_the_next_run(town):
+    home = town.add("slow", delay_s=1.0)
+    paths = [f"/slow/a-story-of-today-{n}" for n in range(30)]
+    town.pages["/slow/feed"] = feed(*(home + path for path in paths))
+    for n, path in enumerate(paths):
+        town.pages[path] = page(home + path, ("bridge", "library")[n % 2], title=f"Story {n}").body.decode()
+    done = town.crawl("-s", "OUTLET_DEADLINE_S=5")
+    assert done.returncode == 1
+    assert "slow: deadline" in done.stderr
+    assert "'lost/" not in done.stderr
+    landed = sum(len(town.rows(name)) for name in (*STORY_TABLES, "rejects"))
+    (record,) = town.records()
+    assert 0 < landed < 12
+    assert record["candidates"] == 30
+    assert f"'left': {30 - landed}" in done.stderr
+
+
+def test_an_outlet_that_another_crawl_has_is_passed_over_and_named(town):
+    one_story(town, "one", "bridge")
+    one_story(town, "busy", "library")
+    town.pages["/busy/feed"] = lambda: time.sleep(60)
+    command = town.command("crawl", "busy")
+    other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while "/busy/feed" not in town.asked:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        done = town.crawl()
+        assert done.returncode == 0, done.stderr
+        assert f"busy is being crawled by process {other.pid}" in done.stderr
+        assert [r["outlet"] for r in town.rows()] == ["one"]
+        assert town.records()[0]["outlets"]["busy"]["ended"] == "held"
+        town.names = ["busy"]
+        assert town.crawl().returncode == 3
+    finally:
+        other.kill()
+        other.wait()
+
+
+# ---------------------------------------------------------------- which outlets
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--only", "onne"), "did you mean 'one'?"),
+        (("--shard", "4/4"), "'4/4' is not i/n"),
+        (("--shard", "x"), "'x' is not i/n"),
+        (("-a", "since=2026-01-01"), "a backfill is one outlet's"),
+        (("one",), "crawlall takes no spider"),
+    ],
+)
+def test_a_wrong_choice_is_told_before_anything_is_asked(town, given, told):
+    town.add("one")
+    done = subprocess.run(
+        town.command("crawlall", *given), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert town.asked == []
+
+
+def test_an_outlet_is_in_one_shard_and_stays_there():
+    names = [f"outlet{n}" for n in range(1000)]
+    shards = [[n for n in names if shard_of(n, 8) == index] for index in range(8)]
+    assert sorted(name for shard in shards for name in shard) == sorted(names)
+    assert all(90 < len(shard) < 160 for shard in shards)
+    assert [shard_of(name, 4) for name in ("herald", "gazette", "post", "sun")] == [3, 3, 2, 3]
+
+
+def test_a_shard_without_an_outlet_is_no_failure(town):
+    town.add("one")
+    empty = next(i for i in range(8) if shard_of("one", 8) != i)
+    done = town.crawl("--shard", f"{empty}/8")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_settings_of_the_command_line_hold(town):
+    one_story(town, "one", "bridge")
+    done = town.crawl("--concurrency", "3")
+    assert "'CONCURRENT_REQUESTS': '3'" in done.stderr
+    assert os.environ.get("LAKE_URI") is None or done.returncode == 0

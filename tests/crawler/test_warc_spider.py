@@ -1,0 +1,268 @@
+"""The `warc` spider: real replays, without any network."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from scrapy.exceptions import UsageError
+
+from crawler.replay import hauls, wanted
+from crawler.selection import BadArgument
+from crawler.spiders.warc import Warc
+from lake.reading import table
+from lake.records import STORY_TABLES
+from lake.warc_progress import Progress
+from tests.crawler.site import site
+from tests.lake import stories, warcs
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+LINDOW = """
+name = "The Lindow Post"
+home = "https://lindow.example"
+domains = ["lindow.example"]
+[articles]
+allow = ["^/story/"]
+"""
+
+
+@pytest.fixture
+def outlets(tmp_path, monkeypatch):
+    folder = tmp_path / "outlets"
+    folder.mkdir()
+    (folder / "lindow.toml").write_text(LINDOW)
+    monkeypatch.setenv("OUTLETS_DIR", str(folder))
+    return folder
+
+
+class Replay:
+    """One lake, and the command that replays into it."""
+
+    def __init__(self, folder):
+        self.lake, self.state = str(folder / "lake"), folder / "state"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def command(self, files, *more):
+        settings = {"LAKE_URI": self.lake, "STATE_DIR": self.state}
+        given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+        names = ",".join(map(str, files))
+        return [sys.executable, "-m", "scrapy", "crawl", "warc", "-a", f"files={names}", *given, *more]
+
+    def run(self, files, *more):
+        """(exit code, stats, log)"""
+        done = subprocess.run(
+            self.command(files, *more), cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+        stats = {name: int(n) for name, n in re.findall(r"'([\w/]+)': (\d+)[,}]", done.stderr)}
+        return done.returncode, stats, done.stderr
+
+    def rows(self, name):
+        return table(self.lake, name).to_pylist()
+
+    def landed(self):
+        """(id, content_hash) of every row, and the grouping into stories."""
+        rows = [r for name in STORY_TABLES for r in self.rows(name)]
+        groups = {}
+        for r in rows:
+            groups.setdefault(r["story_id"], set()).add((r["id"], r["content_hash"]))
+        return sorted((r["id"], r["content_hash"]) for r in rows), sorted(map(sorted, groups.values()))
+
+
+def html(topic, **more):
+    return stories.page("https://any.example/", topic, **more).body
+
+
+def of_page(url, body, *headers, **more):
+    return warcs.record("response", url, warcs.answer(body, *headers), **more)
+
+
+def reading(path, choice=None, max_bytes=10**6):
+    """(sources of the pages, counts, what was told) of a whole file"""
+    found = list(hauls(str(path), choice or wanted({}), Progress(), max_bytes))
+    counts = sum((h.counts for h in found), Counter())
+    return [p for h in found for p in h.pages], counts, [t for h in found for t in h.told]
+
+
+# ---------------------------------------------------------------- what is replayed
+
+
+def mixed(home):
+    return [
+        warcs.record("warcinfo", "", b"software: x\r\n", Content_Type="application/warc-fields"),
+        warcs.record("request", "https://lindow.example/story/1", b"GET / HTTP/1.1\r\n\r\n"),
+        of_page("https://lindow.example/story/1", html("bridge"), "Link: </c>; rel=canonical", "X-Other: 1"),
+        of_page("https://lindow.example/tag/bridge", html("bridge")),
+        of_page("https://unknown.example/a?utm_source=x", html("library")),
+        of_page(f"{home}/in-parts", html("library", extra=f"</p><a rel=next href='{home}/in-parts?page=2'>Page 2</a><p>")),
+        of_page("https://lindow.example/story/2", b"zz\r\n" + html("bridge"), "Transfer-Encoding: chunked", "Content-Encoding: gzip"),
+        of_page("https://lindow.example/story/3", warcs.gzip_whole([html("bridge")])[:-20], "Content-Encoding: gzip"),
+        of_page("https://lindow.example/story/large", b"<p>" + b" " * 9 * 2**20),
+        warcs.record("response", "https://lindow.example/robots.txt", warcs.answer(b"", media="text/plain")),
+        warcs.record("response", "https://lindow.example/story/0", warcs.answer(b"", status="301 Moved")),
+        warcs.record("response", "https://lindow.example/story/9", warcs.answer(b"", status="404 Not Found")),
+        warcs.record("revisit", "https://lindow.example/story/1", warcs.answer(b"")),
+    ]  # fmt: skip
+
+
+def test_pages_land_without_a_request_and_everything_else_is_counted(tmp_path, outlets):
+    replay, file = Replay(tmp_path), tmp_path / "in.warc.gz"
+    open_to_all = ("-s", "ALLOWED_NETWORKS=127.0.0.0/8", "-s", "MAX_PARTS=9", "-s", "FLUSH_ROWS=2")
+    with site(lambda path: html("library").decode()) as (home, asked):
+        file.write_bytes(warcs.gzip_members(mixed(home)))
+        code, stats, log = replay.run([file], *open_to_all)
+        assert asked == []
+    assert code == 0, log
+    # chunks that are none, and a body that is not packed, are as their archive kept them: decoded
+    told = {
+        "candidates": 4, "warc/records": 13, "not_fetched/pattern": 1, "warc/broken_records": 1,
+        "warc/no_page/warcinfo": 1, "warc/no_page/request": 1, "warc/no_page/revisit": 1,
+        "warc/no_page/media_type": 1, "warc/no_page/redirect": 1, "warc/no_page/status": 1,
+        "warc/no_page/too_large": 1,
+    }  # fmt: skip
+    assert {name: stats.get(name) for name in told} == told
+    assert re.search(r"broken record passed over: .*in\.warc\.gz#\d+: bad gzip coding", log)
+    raw = {r["url"]: r for r in replay.rows("raw")}
+    assert len(raw) == 4
+    assert {r["fetched_at"] for r in raw.values()} == {DAY}
+    one = raw["https://lindow.example/story/1"]
+    assert one["outlet"] == "lindow"
+    assert [(h["name"], h["value"]) for h in one["headers"]] == [("content-type", "text/html; charset=utf-8"), ("link", "</c>; rel=canonical")]  # fmt: skip
+    assert re.fullmatch(re.escape(str(file)) + r"#[1-9]\d*", one["source"])
+    assert raw["https://unknown.example/a"]["requested_url"] == "https://unknown.example/a"
+    before = replay.landed()
+    code, stats, _ = replay.run([file])
+    assert (code, stats.get("candidates"), stats["warc/landed_before"]) == (0, None, 4)
+    code, stats, _ = replay.run([file], "-a", "fresh=1")
+    assert (code, stats["outcome/unchanged"]) == (0, 4)
+    assert replay.landed() == before
+
+
+def test_outlets_days_and_all_addresses_are_chosen(tmp_path, outlets):
+    file = tmp_path / "in.warc"
+    file.write_bytes(
+        of_page("https://lindow.example/story/1", b"<p>", date="2020-01-01T23:59:59Z")
+        + of_page("https://lindow.example/tag/2", b"<p>", date="2020-01-02T00:00:00Z")
+        + of_page("https://other.example/3", b"<p>", date="2020-01-03T12:00:00Z")
+    )
+    chosen = lambda **given: [p.url[-1] for p in reading(file, wanted(given))[0]]  # noqa: E731
+    assert chosen() == ["1", "3"]
+    assert chosen(all="1") == ["1", "2", "3"]
+    assert chosen(outlets="lindow", all="1") == ["1", "2"]
+    assert chosen(all="1", since="2020-01-02", until="2020-01-02") == ["2"]
+    assert reading(file, wanted({"outlets": "lindow", "until": "2020-01-02"}))[1]["not_fetched/date"] == 1
+    for wrong in ({"outlets": "nobody"}, {"since": "soon"}, {"languages": "german"}):
+        with pytest.raises(BadArgument):
+            wanted(wrong)
+    keys = [wanted(given).key for given in ({}, {"all": "1"}, {"outlets": "lindow"}, {"languages": "de"})]
+    assert len(set(keys)) == 4
+
+
+# ---------------------------------------------------------------- files that are broken, or none
+
+
+def test_what_cannot_be_read_at_all_fails_the_run_after_the_rest_has_landed(tmp_path):
+    good, broken, cut = tmp_path / "good.warc.gz", tmp_path / "broken.warc", tmp_path / "cut.warc"
+    good.write_bytes(warcs.gzip_members([of_page("https://a.example/1", html("bridge"))]))
+    broken.write_bytes(b"hello\n" * 100)
+    (tmp_path / "empty.warc").touch()
+    whole = of_page("https://b.example/1", html("library"))
+    cut.write_bytes(whole + b"garbage\n" + whole[:-900])
+    replay = Replay(tmp_path / "replay")
+    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", tmp_path / "missing.warc", cut])
+    assert code == 1
+    assert (stats["warc/unreadable_files"], stats["outcome/articles"]) == (3, 2)
+    assert stats["warc/broken_records"] == 3  # not a WARC; garbage; cut
+    assert f"{cut}#{len(whole)}: no record begins here" in log
+    assert f"{cut}#{len(whole) + 8}: cut: " in log
+    for name, why in [("broken", "no WARC record"), ("empty", "it is empty"), ("missing", "No such file")]:
+        assert re.search(rf"{name}\.warc cannot be read: .*{why}", log)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"files": "x", "outlets": "nobody"}, "no outlet is called 'nobody'"),
+        ({"files": "x", "parallel": "0"}, "whole number from 1 to 64"),
+        ({"files": "x", "file": "y"}, "file: unknown argument"),
+        ({}, "files: expected paths"),
+    ],
+)
+def test_wrong_arguments_are_refused(given, told):
+    with pytest.raises(UsageError, match=told):
+        Warc.hosts(**given)
+    with pytest.raises(UsageError, match=told):
+        Warc(**given)
+
+
+def test_wrong_arguments_are_a_matter_of_configuration(tmp_path):
+    code, _, log = Replay(tmp_path).run([tmp_path / "x.warc"], "-a", "parallel=0")
+    assert code == 2
+    assert "warc: parallel: '0'; expected" in log
+
+
+# ---------------------------------------------------------------- many files, any order, any death
+
+
+def test_any_order_of_files_and_any_number_at_once_give_the_same(tmp_path):
+    old, new = (
+        html("bridge"),
+        html("bridge", extra="The vote was repeated on Tuesday after a count went wrong."),
+    )
+    pages = [
+        of_page("https://a.example/bridge", old, date="2020-01-01T00:00:00Z"),
+        of_page("https://a.example/bridge", old, date="2020-01-02T00:00:00Z"),
+        of_page("https://a.example/bridge", new, date="2020-01-03T00:00:00Z"),
+        of_page("https://b.example/copy", html("bridge", title="Bridge decided", cut=7)),
+        of_page("https://c.example/library", html("library")),
+    ]
+    files = []
+    for n, page in enumerate(pages):
+        files.append(tmp_path / f"{n}.warc.gz")
+        files[-1].write_bytes(warcs.gzip_members([page]))
+    one, two = Replay(tmp_path / "one"), Replay(tmp_path / "two")
+    assert one.run(files, "-a", "parallel=1")[0] == 0
+    assert two.run([files[n] for n in (2, 4, 3, 1, 0)], "-a", "parallel=4")[0] == 0
+    assert one.landed() == two.landed()
+    assert len(one.landed()[0]) == 4
+
+
+def test_pages_come_no_faster_than_the_pipeline_takes_them(tmp_path):
+    file = tmp_path / "many.warc.gz"
+    file.write_bytes(warcs.gzip_members([warcs.page(n, b"<p>%d</p>" % n) for n in range(300)]))
+    slow = {"tests.crawler.slow.Slow": 100, "crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
+    code, stats, log = Replay(tmp_path).run([file], "-s", f"ITEM_PIPELINES={json.dumps(slow)}")
+    assert code == 0, log
+    assert stats["candidates"] == 300
+    assert 8 <= stats["slow/held"] <= 32
+
+
+def test_after_sigkill_the_same_command_goes_on_where_the_lake_ends(tmp_path):
+    file = tmp_path / "many.warc.gz"
+    pages = [warcs.page(n, b"<html><p>Page %d</p></html>" % n) for n in range(600)]
+    for n in range(50, 600, 100):
+        pages[n] = of_page(f"https://one.example/{n}", html("bridge", title=f"Bridge {n}", cut=3 + n % 5))
+    file.write_bytes(warcs.gzip_members(pages))
+    replay, whole = Replay(tmp_path / "replay"), Replay(tmp_path / "whole")
+    flushes = ("-s", "FLUSH_ROWS=40")
+    parts = lambda: len(list(Path(replay.lake).rglob("raw/**/*.parquet")))  # noqa: E731
+    for more in (9, 2):
+        enough = parts() + more
+        process = subprocess.Popen(replay.command([file], *flushes), cwd=ROOT, stderr=subprocess.DEVNULL)
+        while process.poll() is None and parts() < enough:
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    code, stats, log = replay.run([file], *flushes)
+    assert code == 0, log
+    assert stats["warc/records"] < 560  # what lies before the last window is not even read
+    assert whole.run([file], *flushes)[0] == 0
+    assert replay.landed() == whole.landed()
+    for name in ("raw", "rejects"):
+        assert sorted(r["id"] for r in replay.rows(name)) == sorted(r["id"] for r in whole.rows(name))

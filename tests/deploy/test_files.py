@@ -1,0 +1,156 @@
+"""The files of deploy/: verified by their own tools where there are any, else as text."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from crawler.accounts import EXIT_HELD, EXIT_LANDED
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+SCRAPY = Path(sys.executable).parent / "scrapy"
+
+
+# ---------------------------------------------------------------- systemd
+
+
+@pytest.fixture
+def units(tmp_path):
+    """The units, as if installed on this machine."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze here")
+    for unit in (DEPLOY / "systemd").iterdir():
+        text = unit.read_text().replace("/opt/pressline/.venv/bin/scrapy", str(SCRAPY))
+        (tmp_path / unit.name).write_text(text)
+    return tmp_path
+
+
+def analyze(*arguments):
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_systemd_finds_no_fault_with_the_units(units):
+    done = analyze("verify", str(units / "pressline.service"), str(units / "pressline.timer"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_is_hardened(units):
+    done = analyze("security", "--offline=true", "--threshold=20", str(units / "pressline.service"))
+    assert done.returncode == 0, done.stdout[-500:]
+
+
+def test_the_service_runs_as_its_own_user_and_stops_gently():
+    lines = (DEPLOY / "systemd" / "pressline.service").read_text().splitlines()
+    assert {"User=pressline", "KillMode=mixed", f"SuccessExitStatus={EXIT_HELD}", "Type=oneshot"} <= set(
+        lines
+    )
+    (start,) = (line for line in lines if line.startswith("ExecStart="))
+    assert start.endswith("/scrapy crawlall")
+
+
+# ---------------------------------------------------------------- cron
+
+
+def cron_lines():
+    return [l for l in (DEPLOY / "crontab").read_text().splitlines() if l and not l.startswith("#")]  # noqa: E741
+
+
+@pytest.mark.parametrize("code", range(5))
+def test_cron_s_command_is_silent_unless_a_crawl_failed(tmp_path, code):
+    """The command itself, with a crawl that exits as told."""
+    *variables, line = cron_lines()
+    assert all(re.fullmatch(r"[A-Z_]+=\S+", v) for v in variables)
+    assert re.match(r"\d+( \*){4} ", line)
+    assert "%" not in line  # cron would make a newline of it
+    command = line.split(" ", 5)[5].replace("/etc/pressline/env", str(tmp_path / "env"))
+    (tmp_path / "env").write_text("LAKE_URI=lake-of-the-file\n")
+    crawl = tmp_path / ".venv" / "bin" / "scrapy"
+    crawl.parent.mkdir(parents=True)
+    crawl.write_text(f'#!/bin/sh\necho "$1 into $LAKE_URI"\nexit {code}\n')
+    crawl.chmod(0o755)
+    environ = {"PRESSLINE": str(tmp_path), "LOG": str(tmp_path / "log"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, text=True, timeout=30)
+    assert (tmp_path / "log").read_text() == "crawlall into lake-of-the-file\n"
+    assert bool(done.stdout) == (code not in (EXIT_LANDED, EXIT_HELD))
+    assert done.stderr == ""
+
+
+# ---------------------------------------------------------------- Docker
+
+
+def instructions():
+    text = re.sub(r"\\\n\s*", "", (DEPLOY / "docker" / "Dockerfile").read_text())
+    return [l.split(None, 1) for l in text.splitlines() if l and not l.startswith("#")]  # noqa: E741
+
+
+def test_the_image_has_every_package_and_runs_as_nobody_in_particular():
+    found = instructions()
+    copied = {given.split()[-1] for name, given in found if name == "COPY" and "--from" not in given}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {p.split(".")[0] for p in project["tool"]["setuptools"]["packages"]}
+    assert packages <= copied
+    let_in = (DEPLOY / "docker" / "Dockerfile.dockerignore").read_text()
+    assert all(f"!{package}\n" in let_in for package in packages)
+    names = [name for name, _ in found]
+    last_stage = found[len(names) - names[::-1].index("FROM") :]
+    assert dict(last_stage)["USER"] == "10001:10001"
+    assert dict(last_stage)["ENTRYPOINT"] == '["scrapy"]'
+    assert "ADD" not in names
+
+
+def test_the_image_s_base_is_pinned_to_a_python_that_we_support():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bases = {given.split()[0] for name, given in instructions() if name == "FROM"}
+    (base,) = bases
+    version = tuple(map(int, re.fullmatch(r"python:(\d+)\.(\d+)-slim", base).groups()))
+    assert version >= tuple(map(int, project["requires-python"].removeprefix(">=").split(".")))
+
+
+# ---------------------------------------------------------------- Kubernetes
+
+
+@pytest.fixture
+def job():
+    cron = yaml.safe_load((DEPLOY / "kubernetes" / "cronjob.yaml").read_text())
+    assert (cron["apiVersion"], cron["kind"]) == ("batch/v1", "CronJob")
+    assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+    return cron["spec"]["jobTemplate"]["spec"]
+
+
+def test_each_pod_crawls_a_shard_of_its_own(job):
+    (crawl,) = job["template"]["spec"]["containers"]
+    assert job["completionMode"] == "Indexed"
+    assert crawl["args"] == ["crawlall", "--shard", f"$(SHARD)/{job['completions']}"]
+    shard = next(e for e in crawl["env"] if e["name"] == "SHARD")
+    assert "job-completion-index" in shard["valueFrom"]["fieldRef"]["fieldPath"]
+
+
+def test_a_pod_has_no_rights_and_time_to_land_what_it_has(job):
+    pod = job["template"]["spec"]
+    (crawl,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+    assert crawl["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["terminationGracePeriodSeconds"] >= 300
+    assert pod["restartPolicy"] == "Never"
+    assert "memory" in crawl["resources"]["limits"]
+    written = {mount["mountPath"] for mount in crawl["volumeMounts"]}
+    assert {e["value"] for e in crawl["env"] if e["name"] == "STATE_DIR"} <= written
+
+
+def test_no_file_holds_a_secret():
+    for file in DEPLOY.rglob("*"):
+        if file.is_file():
+            assert not re.search(
+                r"(?i)^[^#\n]*(secret|key|password)\w*\s*[=:]\s*[\"']?\w{8,}", file.read_text(), re.M
+            )

@@ -1,0 +1,216 @@
+"""One outlet, one crawl: on one machine (one working folder) and on two."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from lake.leases import Held, Leases
+from lake.store import LakeError, StoreAway, open_store
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(params=["folder", "s3"])
+def uri(request, tmp_path):
+    return (
+        str(tmp_path / "lake") if request.param == "folder" else request.getfixturevalue("bucket") + "/lake"
+    )
+
+
+@pytest.fixture
+def short_s(uri):
+    """An object store tells the time in whole seconds."""
+    return 2.0 if uri.startswith("s3:") else 0.6
+
+
+@pytest.fixture
+def machine(uri, tmp_path):
+    """Leases of a run on a machine: a working folder."""
+
+    def machine(name, run="run", ttl_s=120.0):
+        return Leases(open_store(uri), tmp_path / name, run, ttl_s)
+
+    return machine
+
+
+def record(uri, name="herald"):
+    return json.loads(open_store(uri).look(f"leases/{name}.json").data)
+
+
+def test_a_second_machine_is_told_who_has_the_outlet(machine):
+    with machine("one", run="first") as one, machine("two") as two:
+        one.take("herald")
+        with pytest.raises(Held, match=rf"process {os.getpid()} on .*, run first, since .* ends in 1\d\d s"):
+            two.take("herald")
+        two.take("courier")
+
+
+def test_a_lease_that_was_given_back_is_free_at_once(machine, uri):
+    with machine("one") as one:
+        one.take("herald")
+    assert record(uri)["released"]
+    with machine("two") as two:
+        two.take("herald")
+        assert two.lost(["herald"]) == set()
+
+
+def test_the_processes_of_one_working_folder_share_a_lease(machine, uri):
+    with machine("one", run="crawl") as crawl:
+        crawl.take("herald", alone="herald")
+        with machine("one", run="urls") as urls:
+            urls.take("herald")
+            assert crawl.lost(["herald"]) == urls.lost(["herald"]) == set()
+        assert not record(uri)["released"]
+        with machine("two") as two, pytest.raises(Held):
+            two.take("herald")
+    assert record(uri)["released"]
+
+
+def test_one_working_folder_has_one_crawl_of_a_kind(machine):
+    with machine("one", run="first") as first, machine("one") as second:
+        first.take("herald", alone="herald")
+        with pytest.raises(Held, match="run first"):
+            second.take("herald", alone="herald")
+        second.take("herald", alone="herald.archive")
+
+
+def test_a_lease_lives_as_long_as_it_is_renewed(machine, short_s):
+    with machine("one", ttl_s=short_s) as one, machine("two") as two:
+        one.take("herald")
+        until = time.monotonic() + 2 * short_s
+        while time.monotonic() < until:
+            with pytest.raises(Held):
+                two.take("herald")
+            time.sleep(0.1)
+
+
+def hold(uri, state, ttl_s, taken):
+    leases = Leases(open_store(uri), state, "theirs", ttl_s)
+    leases.take("herald", alone="herald")
+    taken.set()
+    time.sleep(60)
+
+
+@pytest.fixture
+def other_process(uri, tmp_path, short_s):
+    """A process that holds the herald's lease; as (process, its folder)."""
+    taken = SPAWN.Event()
+    process = SPAWN.Process(target=hold, args=(uri, tmp_path / "one", short_s, taken), daemon=True)
+    process.start()
+    assert taken.wait(30)
+    yield process
+    process.kill()
+    process.join()
+
+
+def test_a_crash_s_lease_is_its_own_folder_s_again_at_once(other_process, machine):
+    with machine("one") as mine, pytest.raises(Held, match="run theirs"):
+        mine.take("herald", alone="herald")
+    other_process.kill()
+    other_process.join()
+    with machine("two") as two, pytest.raises(Held):
+        two.take("herald")
+    with machine("one") as mine:
+        mine.take("herald", alone="herald")
+
+
+def test_a_crash_s_lease_is_another_machine_s_after_its_time(other_process, machine, short_s):
+    other_process.kill()
+    began = time.monotonic()
+    with machine("two") as two:
+        while True:
+            try:
+                two.take("herald")
+                break
+            except Held:
+                time.sleep(0.1)
+    assert short_s - 1.5 < time.monotonic() - began < short_s + 4  # an object store tells whole seconds
+
+
+def test_a_holder_that_was_paused_beyond_its_time_is_told_that_it_lost(machine, uri, short_s):
+    one = machine("one", ttl_s=short_s)
+    one._renew_all = lambda: None  # a paused process renews nothing
+    one.take("herald")
+    one.take("courier")
+    time.sleep(short_s + 1.1)
+    with machine("two") as two:
+        two.take("herald")
+        assert one.lost(["herald", "courier", "never taken"]) == {"herald"}
+    with machine("one") as again:  # lost and won again by the same folder: lost, for the one that was paused
+        again.take("herald")
+        assert one.lost(["herald"]) == {"herald"}
+        assert again.lost(["herald"]) == set()
+    with one:
+        pass
+    assert record(uri)["folder"] == one.folder
+
+
+def test_a_wrong_clock_on_a_host_makes_nothing_run_out(machine, uri, monkeypatch):
+    """What a lease says of its own time is for people."""
+    monkeypatch.setattr("lake.leases._now", lambda: "1999-01-01T00:00:00+00:00")
+    with machine("one") as one, machine("two") as two:
+        one.take("herald")
+        with pytest.raises(Held, match="since 1999"):
+            two.take("herald")
+
+
+def take_at(uri, state, gate, won):
+    with Leases(open_store(uri), state, "racer") as leases:
+        gate.wait()
+        try:
+            leases.take("herald")
+        except Held:
+            return
+        won.append(state.name)
+        time.sleep(1)
+
+
+def test_of_many_machines_one_wins(uri, tmp_path):
+    gate, won = threading.Barrier(6), []
+    racers = [threading.Thread(target=take_at, args=(uri, tmp_path / f"m{n}", gate, won)) for n in range(6)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert len(won) == 1
+
+
+def test_a_damaged_lease_is_nobody_s_once_it_is_old(machine, uri, monkeypatch):
+    open_store(uri).swap("leases/herald.json", b"{", None)
+    with machine("one") as one:
+        with pytest.raises(Held):
+            one.take("herald")
+        monkeypatch.setattr("lake.leases.LEASE_S", -1.0)
+        one.take("herald")
+
+
+def test_leases_that_somebody_deleted_are_written_again(tmp_path):
+    uri = str(tmp_path / "lake")
+    with Leases(open_store(uri), tmp_path / "one", "run") as one:
+        one.take("herald")
+        (tmp_path / "lake" / "leases" / "herald.json").unlink()
+        assert one.lost(["herald"]) == set()
+        assert record(uri)["run_id"] == "run"
+
+
+def test_a_store_that_is_away_tells_nothing_of_leases(bucket, object_store, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with Leases(open_store(bucket), tmp_path, "run") as one, pytest.raises(StoreAway):
+        one.take("herald")
+    assert issubclass(StoreAway, LakeError)
+
+
+def test_a_stopped_process_loses_its_lease_and_learns_it(other_process, machine, uri, short_s):
+    os.kill(other_process.pid, signal.SIGSTOP)
+    time.sleep(short_s + 1.1)
+    with machine("two") as two:
+        two.take("herald")
+        os.kill(other_process.pid, signal.SIGCONT)
+        time.sleep(short_s)
+        assert record(uri)["folder"] == two.folder
+        assert two.lost(["herald"]) == set()
