@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from adapters import body, full
 
 import cleaning.cleaner
+from benchmarks.adapters import body, full
 from cleaning.confidence import Signs, text_confidence
 
 evaluate = importlib.import_module("evaluate")  # of $SHARED

@@ -31,6 +31,11 @@ def decile(one: str, other: str) -> int:
     return min(9, int(10 * shared.containment))
 
 
+def clusters(rows: Iterable[Any], field: str) -> dict[str, str]:
+    wanted: list[Any] = [{**row, "text": row[field]} for row in rows]
+    return dedupe(wanted)
+
+
 def table(name: str, found: Iterable[tuple[int, bool]]) -> None:
     counts = Counter(found)
     cells = [
@@ -44,7 +49,7 @@ def table(name: str, found: Iterable[tuple[int, bool]]) -> None:
 def main(folder: Path) -> None:
     rows = {row["id"]: row for row in read(folder / "synthetic.jsonl.gz")}
     for field in ("text", "dirty"):
-        names = dedupe([{**row, "text": row[field]} for row in rows.values()])
+        names = clusters(rows.values(), field)
         table(
             field,
             (
@@ -54,7 +59,7 @@ def main(folder: Path) -> None:
             ),
         )
     docs = {row["id"]: row for row in read(folder / "real_docs.jsonl.gz")}
-    names = dedupe(list(docs.values()))
+    names = clusters(docs.values(), "text")
     pairs = read(folder / "real_pairs.jsonl.gz")
     for label, name in ((1, "real"), (0, "apart")):
         table(

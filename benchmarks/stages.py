@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trafilatura
-from adapters import meta
+
+from benchmarks.adapters import meta
 
 if TYPE_CHECKING:
     from collections.abc import Callable

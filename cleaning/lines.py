@@ -26,6 +26,7 @@ _SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _NO_DATE_WORD = re.compile(r"[\d\W_年月日時时分秒년월일]+")
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+_BYLINE_WORDS = 16
 _DATE_WORDS = 6  # beside the figures: weekday, month, "updated at"
 _LONGEST_CAPTION = 60  # words
 _KICKER_WORDS = 6  # of a label that stands before the headline in one line
@@ -176,9 +177,8 @@ def keywords(line: Line, place: int, facts: Facts) -> Verdict:
 
 def byline(line: Line, place: int, facts: Facts) -> Verdict:
     """A short line near the top with an author's name, or with nothing but a date."""
-    count = word_count(line.text)
     if (
-        count > 14
+        rough_words(line.text) > _BYLINE_WORDS
         or is_sentence(line.text)
         or line.kind in ("item", "row")
         or line.text.startswith(("—", "–", "-"))

@@ -134,8 +134,8 @@ def _verdict(element: HtmlElement, sizes: dict[HtmlElement, Size]) -> tuple[str,
         return None
     if tag in _LISTS and size.linked > (0.6 if len(element) > 1 else 0.95) * size.text:
         return "related", "tree.link-list"
-    if tag in _BLOCKS and size.linked > 0.5 * size.text:
-        return _pointer(element, size)
+    if tag in _BLOCKS and size.linked > 0.5 * size.text and (verdict := _pointer(element, size)):
+        return verdict
     if tag in _TEASERS and size.links >= _FEWEST_TEASERS and _are_teasers(element, sizes):
         return "related", "tree.teasers"
     return None

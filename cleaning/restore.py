@@ -58,9 +58,11 @@ class _Page:
     def __init__(self, lines: list[Line], tree: HtmlElement) -> None:
         places = {fold(line.text): place for place, line in enumerate(lines)}
         self.blocks = [(element, shown_text(element)) for element in tree.iter(*_KINDS)]
-        self.matched = {
-            n: places[key] for n, (_, text) in enumerate(self.blocks) if (key := fold(text)) in places
-        }
+        taken: dict[int, int] = {}  # place -> the first block that shows it: readers quote a story's lines
+        for n, (_, text) in enumerate(self.blocks):
+            if (key := fold(text)) in places:
+                taken.setdefault(places[key], n)
+        self.matched = {n: place for place, n in taken.items()}
         self.have = fold("".join(line.text for line in lines))
         found = [n for n in self.matched if self.blocks[n][0].tag == "p"]
         self._parents = {_parent(self.blocks[n][0]) for n in found}

@@ -58,6 +58,13 @@ class Tells(Protocol):
     def unsettled_sources(self) -> set[str]: ...
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """What a spider knows of its sources: crawler.source_spider.SourceSpider."""
+
+    def remembered(self) -> dict[str, dict[str, Any] | None]: ...
+
+
 class Accounts:
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
@@ -83,7 +90,7 @@ class Accounts:
                 "asked": self._numbers("asked", ASKED),
                 "skipped": self._numbers("skipped", SKIPPED),
                 "outlets": self._of_each_outlet(),
-                "sources": self._sources(),
+                "sources": self._sources(reason),
                 "requests": self.stats.get_value("downloader/request_count", 0),
                 "bytes_received": self.stats.get_value("downloader/response_bytes", 0),
                 "spider_errors": self.stats.get_value("spider_errors", 0),
@@ -100,18 +107,21 @@ class Accounts:
         keys = sorted(told.keys() | self._outlets.keys())
         return {key: {**told.get(key, {}), **self._outlets.get(key, {})} for key in keys}
 
-    def _sources(self) -> dict[str, Any]:
-        """The spider's, `complete` only where nothing more is to come of the pages that the source named."""
+    def _sources(self, reason: str) -> dict[str, Any]:
+        """The spider's, `complete` only where nothing more is to come of the pages that the source named, and `visited`
+        only of a run that went to its end."""
         spider = self.crawler.spider
         if not isinstance(spider, Tells):
             return {}
         unsettled = spider.unsettled_sources()
-        return {
-            url: {**facts, "complete": facts["complete"] and url not in unsettled}
-            if "complete" in facts
-            else facts
-            for url, facts in spider.sources.items()
-        }
+        remembered = spider.remembered() if reason == "finished" and isinstance(spider, Remembers) else {}
+        told = {url: dict(facts) for url, facts in spider.sources.items()}
+        for url, facts in told.items():
+            if "complete" in facts:
+                facts["complete"] = facts["complete"] and url not in unsettled
+            if "visited" in facts:
+                facts["visited"] = remembered.get(url)
+        return told
 
     def _configuration(self) -> str:
         settings = {name: self.crawler.settings.get(name) for name in _SHAPING}
@@ -190,13 +200,27 @@ class Accounts:
         asked, skipped = self._numbers("asked", ASKED), self._numbers("skipped", SKIPPED)
         order: tuple[Visit, ...] = ("known", "new", "changed", "again", "afresh", "later", "never")
         words, counts = {**_WHY_ASKED, **_WHY_NOT}, {**asked, **skipped}
-        named = ", ".join(f"{counts[visit]} {words[visit]}" for visit in order if visit in counts)
+        named = ", ".join(
+            [
+                *(f"{counts[visit]} {words[visit]}" for visit in order if visit in counts),
+                *self._told_of_sources(),
+            ]
+        )
         found = [f"{count} {name}" for name, count in outcomes.items() if count]
         if gone := self.stats.get_value("gone", 0):
             found.append(f"{gone} gone")
         return " → ".join(
             filter(None, [named, ", ".join(found) or ("nothing new" if named else "nothing found")])
         )
+
+    def _told_of_sources(self) -> Iterator[str]:
+        """Those that had nothing new to tell, or were not asked."""
+        if unchanged := self.stats.get_value("sources/unchanged", 0):
+            yield f"{unchanged} source{'s' * (unchanged > 1)} unchanged"
+        if skipped := self.stats.get_value("sources/not_due", 0):
+            sources = getattr(self.crawler.spider, "sources", {})
+            next_at = min(s["not_due"] for s in sources.values() if "not_due" in s)
+            yield f"{skipped} source{'s' * (skipped > 1)} not due before {next_at[11:19]} UTC (-a fresh=1 asks now)"
 
     def _faults(self, without: int) -> Any:
         sources = getattr(self.crawler.spider, "sources", {})

@@ -113,6 +113,20 @@ class CandidateSpider(Spider):
         """The sources that named a page which is still to be asked for, now or later."""
         return set().union(*self._open.values())
 
+    def due_sources(self) -> dict[str, datetime | None]:
+        """By source the earliest time at which a page that it named is to be asked for; None: at once, or unknown."""
+        due: dict[str, datetime | None] = {}
+        for page, sources in self._open.items():
+            moment = self._due_at(page)
+            for url in sources:
+                earlier = due.get(url, moment)
+                due[url] = min(earlier, moment) if earlier and moment else None
+        return due
+
+    def _due_at(self, page: str) -> datetime | None:
+        waits = page in self._skipped  # otherwise it was asked for, and has not been answered
+        return self._land.run.due_at(page, self._policy, waits=waits) if self._land else None
+
     def source_done(self, url: str, modified_at: datetime | None = None) -> bool:
         """Whether an earlier run marked this source `complete`, all of its pages settled, and it has not changed
         since (modified_at: its own last change, where something tells it)."""

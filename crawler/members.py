@@ -29,7 +29,7 @@ from crawler.manners import Left, asker_of, slot_of
 from crawler.outlet_files import known_outlets
 from crawler.outlet_spider import OutletSpider
 from crawler.pages import outlet_of
-from crawler.yielding import PATIENCE_S, _held
+from crawler.yielding import PATIENCE_S, held
 from lake.landing import Claim
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Members:
             self.leave(member.key, "deadline")
         elif not member.begun:
             assert member.turn
-            if _held(member.turn, fcntl.LOCK_SH) or waited_s > PATIENCE_S:
+            if held(member.turn, fcntl.LOCK_SH) or waited_s > PATIENCE_S:
                 await self._begin(member)
         elif not self._is_busy(member):
             try:
@@ -185,6 +185,9 @@ class Members:
 
     def unsettled_sources(self) -> set[str]:
         return set().union(*(member.spider.unsettled_sources() for member in self.all))
+
+    def remembered(self) -> dict[str, dict[str, Any] | None]:
+        return {url: facts for m in self.all for url, facts in m.spider.remembered().items()}
 
     def sources(self) -> dict[str, dict[str, Any]]:
         return {url: facts for member in self.all for url, facts in member.spider.sources.items()}

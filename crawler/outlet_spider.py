@@ -152,7 +152,7 @@ class OutletSpider(SourceSpider):
     def _answered(self, kind: Kind | None = None) -> bool:
         """Whether a source listed something, or said that there is nothing now; an index by itself lists nothing."""
         return any(
-            s["found"] or (s["kind"] in LISTS and not s["error"] and "children" not in s)
+            _has_listed(s) or (s["kind"] in LISTS and not s["error"] and "children" not in s)
             for s in self.sources.values()
             if kind in (None, s["kind"])
         )
@@ -173,7 +173,7 @@ class OutletSpider(SourceSpider):
         places += [(kind, "usual path", [urljoin(root, path)]) for kind, path in finding.USUAL_PATHS]
         for kind, known_by, urls in places:
             yield self._open_all(kind, urls, known_by)
-            if any(s["found"] for s in self.sources.values()):
+            if any(_has_listed(s) for s in self.sources.values()):
                 return
         yield from self._links_of_home()
 
@@ -210,3 +210,8 @@ class OutletSpider(SourceSpider):
         facts = self.sources.setdefault(source.url, source.facts())
         if not facts["found"] and not facts["error"]:
             self._dead(source, "neither a feed nor a sitemap nor the link of an article was found")
+
+
+def _has_listed(facts: dict[str, Any]) -> bool:
+    """Whether a source listed something, or would still list what it did."""
+    return bool(facts["found"] or facts.get("unchanged") or facts.get("not_due"))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,13 @@ class Land:
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
         self.crawler = crawler
-        self.lake = Lake(settings["LAKE_URI"], Path(settings["STATE_DIR"]), settings.getfloat("LEASE_S"))
+        days = settings["DEDUPE_WINDOW_DAYS"]
+        self.lake = Lake(
+            settings["LAKE_URI"],
+            Path(settings["STATE_DIR"]),
+            settings.getfloat("LEASE_S"),
+            None if days == "all" else timedelta(days=float(days)),
+        )
         self.spool_bytes = settings.getint("SPOOL_BYTES")
         self.limits = (
             settings.getint("FLUSH_ROWS"),

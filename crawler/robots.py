@@ -1,8 +1,10 @@
-"""robots.txt as RFC 9309 has it: no answer or a server error means stop; crawl-delay is honoured."""
+"""robots.txt as RFC 9309 has it: no answer or a server error means stop; it is kept for a day; crawl-delay is
+honoured."""
 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from scrapy.robotstxt import RobotParser
 from twisted.internet.defer import Deferred
 
 from cleaning.records import Reason
+from crawler.kept import LONGEST, Kept
 from crawler.manners import NotFetched
 from crawler.resolver import refused
 from crawler.throttle import slow_down
@@ -21,16 +24,20 @@ from crawler.throttle import slow_down
 log = logging.getLogger(__name__)
 
 MAX_CRAWL_DELAY_S = 60.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _TOO_MANY = 429  # a server that is asked too often has not said that everything is allowed
 
 
 class Robots(RobotsTxtMiddleware):
     """Scrapy's middleware fetches the pages when robots.txt answers 503, lets all but the first of the waiting
-    requests pass unasked, reads an error page as if it were rules, and parses crawl-delay without using it."""
+    requests pass unasked, reads an error page as if it were rules, parses crawl-delay without using it, and keeps what
+    it has read as long as it runs, and no longer."""
 
     def __init__(self, crawler: Any) -> None:
         super().__init__(crawler)
         self._closed: dict[str, NotFetched] = {}  # by netloc: why its robots.txt could not be read
+        self._kept = Kept(crawler)
+        self._until: dict[str, datetime] = {}  # by netloc: when what was read is too old
 
     async def process_request(self, request: Request, spider: Any = None) -> None:
         await super().process_request(request)
@@ -40,8 +47,20 @@ class Robots(RobotsTxtMiddleware):
             raise NotFetched(closed.reason, str(closed))
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
+        scheme, netloc = urlsplit(request.url)[:2]
+        if self._until.get(netloc, _NEVER) <= datetime.now(UTC) and netloc not in self._closed:
+            del self._until[netloc], self._parsers[netloc]  # a crawl may run for days
+        if netloc not in self._parsers:
+            self._parsers[netloc] = Deferred()
+            self._stats.inc_value("robotstxt/request_count")
+            try:
+                answer = await self._kept.answer(f"{scheme}://{netloc}/robots.txt")
+                await self._parse_robots(Response(answer.url, answer.status, body=answer.body), netloc, request)
+                self._until[netloc] = answer.asked_at + LONGEST
+            except Exception as error:  # whatever it is: without rules nothing is fetched
+                self._robots_error(error, netloc)
         await super().robot_parser(request)
-        parser = self._parsers[urlsplit(request.url).netloc]  # the waiters of one Deferred are not all told
+        parser = self._parsers[netloc]  # the waiters of one Deferred are not all told
         return None if isinstance(parser, Deferred) else parser
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import re
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from itertools import islice
@@ -24,6 +27,7 @@ from crawler.listing import Listed, NotAList
 from crawler.pagination import next_page
 from crawler.selection import recent, refuses, within
 from crawler.sources import LISTS, Limits, Read, Source, links_of
+from crawler.visited import Visited, body_of, restored
 from outlets import Outlet, Selection
 
 MAX_LINKS = 2000  # of a section page
@@ -47,6 +51,7 @@ class SourceSpider(CandidateSpider):
         super().__init__(*args, **kwargs)
         self._opened: set[str] = set()  # pages of sources: none is asked for twice, so no loop
         self._files: dict[str, int] = {}  # sitemaps opened behind one root
+        self._expected: dict[str, Visited] = {}  # sources that were asked whether they have changed since
         self.read: dict[str, Read] = {}  # of the archive: by the address that was asked for
 
     @cached_property
@@ -57,13 +62,22 @@ class SourceSpider(CandidateSpider):
     # ------------------------------------------------------------ opening
 
     def open(self, source: Source, url: str | None = None) -> Request | None:
-        """The request for a source; None where this run has opened it already. url: of a later page of it."""
+        """The request for a source; None where this run has opened it already, or it was asked too recently. url: of a
+        later page of it."""
         page = page_id(url or source.url)
         if page in self._opened:
             return None
         self._opened.add(page)
-        self.sources.setdefault(source.url, source.facts())
+        facts = self.sources.setdefault(source.url, source.facts())
         lists = source.kind in LISTS
+        before = self._usable(source)
+        if before and (next_at := self._not_before(before)) > datetime.now(UTC):
+            facts["not_due"] = next_at.isoformat(timespec="seconds")
+            self._count("sources/not_due")
+            return None
+        if before:
+            self._expected[source.url] = before
+        conditions = before.conditions() if before else {}
         return Request(
             url or source.url,
             callback=self.parse_list if lists else self.parse_section,
@@ -71,10 +85,81 @@ class SourceSpider(CandidateSpider):
             cb_kwargs={"source": source},
             priority=_SOURCE_PRIORITY if not source.archive else 0,
             # gzip alone: it is unpacked while it is read, within bounds, and not on the event loop
-            headers={"Accept-Encoding": "gzip"} if lists else None,
-            meta={"download_maxsize": self.limits.sitemap_bytes, "packed": True} if lists else None,
+            headers={**({"Accept-Encoding": "gzip"} if lists else {}), **conditions},
+            meta={
+                **({"download_maxsize": self.limits.sitemap_bytes, "packed": True} if lists else {}),
+                **({"handle_httpstatus_list": [304]} if conditions else {}),
+            },
             dont_filter=True,
         )
+
+    # ------------------------------------------------------------ from one run to the next
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of all that decides what becomes of an entry: another outlet file or selection reads each source anew."""
+        shaping = [asdict(self.outlet), asdict(self.selection), asdict(self.limits)]
+        told = json.dumps(shaping, default=lambda v: v.pattern if isinstance(v, re.Pattern) else str(v))
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def _is_remembered(self, source: Source) -> bool:
+        """An archive has its own books (`complete`); the home page is read for what it says of feeds."""
+        return not self.window and not source.archive and source.kind != "home" and source.page == 1
+
+    def _before(self, source: Source) -> Visited | None:
+        """What the lake remembers of a source."""
+        if not self._is_remembered(source) or not self._land:
+            return None
+        return restored(self._land.run.index.visited(source.url))
+
+    def _usable(self, source: Source) -> Visited | None:
+        """The same, where all that a source would name if it has not changed is known, and nothing of it is due."""
+        before = None if self.fresh else self._before(source)
+        return before if before and before.digest == self._digest and not before.is_due(_now()) else None
+
+    def _not_before(self, before: Visited) -> datetime:
+        settings = self.settings
+        next_at = before.next_at(
+            settings.getfloat("SOURCE_INTERVAL_S"), settings.getfloat("SOURCE_INTERVAL_MAX_S")
+        )
+        return next_at if before.asked_at <= _now() else before.asked_at  # the clock has gone back
+
+    def _is_unchanged(self, response: Response, source: Source) -> bool:
+        """Whether a source reads as it did when all of its pages were settled; then nothing is left to do."""
+        before = self._expected.get(source.url) if source.page == 1 else None
+        if not before or not (response.status == 304 or before.body == body_of(response)):
+            return False
+        facts = self.sources[source.url]
+        facts["unchanged"] = True
+        self._count("sources/unchanged")
+        visited = Visited.of(response, self._digest, before)
+        moved = "moved_to" in facts
+        facts["visited"] = None if moved else replace(visited, due_at=before.due_at).facts()
+        return True
+
+    def _remember(self, response: Response, source: Source) -> None:
+        """Of a source that was read to its end; one that has moved is asked where its file says, without conditions."""
+        if self._is_remembered(source) and "moved_to" not in self.sources[source.url]:
+            visited = Visited.of(response, self._digest, self._before(source))
+            self.sources[source.url]["visited"] = visited.facts()
+
+    def remembered(self) -> dict[str, dict[str, Any] | None]:
+        """At the end of a run: by source what the next one may rely on; None: it has to read all of it."""
+        due = self.due_sources()
+        kept: dict[str, dict[str, Any] | None] = {}
+        for url, facts in self.sources.items():
+            if "visited" not in facts:
+                continue
+            whole = facts["visited"] and not facts.get("stopped") and not facts.get("damaged")
+            if not whole or (url in due and due[url] is None):
+                kept[url] = None
+            elif url in due:
+                kept[url] = {**facts["visited"], "due_at": due[url].isoformat()}  # type: ignore[union-attr]
+            else:
+                kept[url] = facts["visited"]
+        return kept
+
+    # ------------------------------------------------------------ what stands behind an index
 
     def _children(self, children: list[Listed], source: Source) -> Iterable[Request]:
         """Of an index, in a crawl for what is new: the newest ones, as far as SITEMAP_FILES goes."""
@@ -111,6 +196,9 @@ class SourceSpider(CandidateSpider):
     async def parse_list(self, response: Response, source: Source) -> AsyncIterator[Request]:
         """A feed or a sitemap, whichever it was said to be."""
         self._moved(response, source)
+        if self._is_unchanged(response, source):
+            return
+        self._forget(source)
         try:
             # in a thread: a large one takes seconds
             found, pages = await asyncio.to_thread(self._read, response.body, response.url, source)
@@ -136,6 +224,8 @@ class SourceSpider(CandidateSpider):
             self.capped(source, "followed", self.limits.source_entries)
         async for request in self._follow(pages[: self.limits.source_entries], source):
             yield request
+        if not found.children:  # of an index that stays the same the children may change
+            self._remember(response, source)
 
     def _read(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Listed]]:
         """What stands there, and the pages that may be new: of a sitemap, those of the last SITEMAP_DAYS."""
@@ -152,6 +242,9 @@ class SourceSpider(CandidateSpider):
 
     async def parse_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._moved(response, source)
+        if self._is_unchanged(response, source):
+            return
+        self._forget(source)
         if not isinstance(response, TextResponse):
             self._dead(source, "not a page of text")
             return
@@ -168,6 +261,7 @@ class SourceSpider(CandidateSpider):
         before = self.sources[source.url]["new"]
         async for request in self._follow(entries, source):
             yield request
+        self._remember(response, source)
         if self.sources[source.url]["new"] == before or not further:
             return  # what comes behind known pages is known
         if source.page >= self.limits.section_pages:
@@ -245,6 +339,11 @@ class SourceSpider(CandidateSpider):
         self._count(f"capped/{bound}")
         self.logger.warning("%s: read as far as the bound of %s goes: %d", source.url, bound, reached)
 
+    def _forget(self, source: Source) -> None:
+        """Until it is read to its end: what was remembered of it is not true any more."""
+        if self._is_remembered(source):
+            self.sources[source.url]["visited"] = None
+
     def _moved(self, response: Response, source: Source) -> None:
         if source.page == 1 and page_id(response.url) != page_id(source.url):
             self.sources[source.url]["moved_to"] = response.url
@@ -256,3 +355,7 @@ class SourceSpider(CandidateSpider):
         self.sources[source.url]["error"] = why
         self._count("dead_sources")
         self.logger.warning("dead source %s: %s", source.url, why)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -73,7 +73,7 @@ class Yielding:
 
     async def _take_the_turn(self) -> None:
         began = monotonic()
-        while not _held(self._turn, fcntl.LOCK_SH):
+        while not held(self._turn, fcntl.LOCK_SH):
             if monotonic() - began > PATIENCE_S:
                 log.warning("a backfill of this outlet does not give way; going on beside it")
                 break
@@ -85,7 +85,7 @@ class Yielding:
         """Alternately: without the turn, waiting for it; with it, looking whether somebody wants it."""
         while True:
             began, told = monotonic(), False
-            while _is_held(self._news) or not _held(self._turn, fcntl.LOCK_EX):
+            while _is_held(self._news) or not held(self._turn, fcntl.LOCK_EX):
                 if not told:
                     told = True
                     log.info("another crawl of this outlet is running: this backfill waits")
@@ -163,7 +163,7 @@ class _Gate:
         )
 
 
-def _held(file: IO[str], kind: int) -> bool:
+def held(file: IO[str], kind: int) -> bool:
     """Take a lock if it is free."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -174,7 +174,7 @@ def _held(file: IO[str], kind: int) -> bool:
 
 def _is_held(file: IO[str]) -> bool:
     """Whether another process holds a lock that this one does not hold."""
-    if not _held(file, fcntl.LOCK_EX):
+    if not held(file, fcntl.LOCK_EX):
         return True
     fcntl.flock(file, fcntl.LOCK_UN)
     return False

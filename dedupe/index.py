@@ -59,7 +59,7 @@ class Index:
         match all.
         """
         self._connection = connection
-        self._window = window // timedelta(microseconds=1) if window is not None else ALWAYS
+        self.keep_within(window)
         self._boilerplate = Boilerplate(connection)
         self._keys = Keys(connection)
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dedupe_scheme'").fetchone():
@@ -67,6 +67,10 @@ class Index:
         row = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
         if row is None or row[0] != INDEX_FORMAT:
             raise SchemeMismatch("index", row[0] if row else "none")
+
+    def keep_within(self, window: timedelta | None) -> None:
+        """From now on; nothing that is stored depends on it."""
+        self._window = window // timedelta(microseconds=1) if window is not None else ALWAYS
 
     def __len__(self) -> int:
         (count,) = self._connection.execute("SELECT count(*) FROM dedupe_documents").fetchone()

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BUCKET_ROWS = 32  # a key met more often (a phrase of the trade, a template) finds nothing anyway
+DOUBTFUL, SOUND = (
+    8,
+    4,
+)  # so many rows at most that share less than two bands or four postings: chance hits, mostly
 SLICES = 1 << 14  # of the key space; a sweep writes a text's worth of keys on neighbouring pages
 SEQ = 2**32 - 1  # the part of a place that names the row
 UNDATED = 2**63 - 1  # microseconds: sorts after every date, and lets the index serve the order
@@ -65,12 +69,12 @@ class Keys:
         for key in keys:
             for place in self._waiting.get(key, ()):
                 shared[place] += 1 + is_band(key)
-        found = [
+        found = sorted(
             (-count, place & SEQ)
             for place, count in shared.items()
             if count > 1 and (first <= place <= last or place <= SEQ)
-        ]
-        return [seq for _, seq in sorted(found)[:most]]
+        )[:most]
+        return [seq for n, (count, seq) in enumerate(found) if n < DOUBTFUL or -count >= SOUND]
 
     def follow(self) -> None:
         """Take in the rows that this and other processes have added since, and what they swept."""

@@ -8,6 +8,7 @@ arrive together meet.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import sqlite3
 import time
@@ -42,6 +43,8 @@ _TABLES = f"""
         id TEXT NOT NULL, mark TEXT NOT NULL, run_id TEXT, seq INTEGER, PRIMARY KEY (id, mark)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS versions_by_run ON versions (run_id);
     CREATE TABLE IF NOT EXISTS sources (url TEXT PRIMARY KEY, read_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS visited (
+        url TEXT PRIMARY KEY, run_at INTEGER NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -125,6 +128,12 @@ class Index:
         """When a source was last read to its end, all of its pages settled; None: never."""
         row = self._db.execute("SELECT read_at FROM sources WHERE url = ?", (source,)).fetchone()
         return _EPOCH + timedelta(microseconds=row[0]) if row else None
+
+    def visited(self, source: str) -> dict[str, Any] | None:
+        """What the last run that read a source remembers of it, as its record has it; None: nothing."""
+        row = self._db.execute("SELECT facts FROM visited WHERE url = ?", (source,)).fetchone()
+        found: dict[str, Any] | None = json.loads(row[0]) if row else None
+        return found
 
     def landed_row(self, page: str) -> Known | None:
         """The page's latest row that is in the lake."""
@@ -285,7 +294,7 @@ class Index:
 
     def learn_record(self, record: dict[str, Any]) -> None:
         """What a run's record says besides its parts: the pages that it found unchanged, the sources that it read
-        to their end."""
+        to their end, and what it remembers of the others."""
         run_id = record["run_id"]
         for asked, page, moment in record.get("checked", ()):
             self._led(asked, page)
@@ -297,6 +306,12 @@ class Index:
                     "INSERT INTO sources VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " read_at = max(read_at, excluded.read_at)",
                     (url, _number(started_at(run_id))),
+                )
+            if "visited" in source:
+                self._db.execute(
+                    "INSERT INTO visited VALUES (?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
+                    " run_at = excluded.run_at, facts = excluded.facts WHERE excluded.run_at >= run_at",
+                    (url, _number(started_at(run_id)), json.dumps(source["visited"])),
                 )
         self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
 

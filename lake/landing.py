@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cleaning import Rules
+from dedupe import WINDOW
 from lake.catchup import catch_up, recover
 from lake.index import index_path
 from lake.leases import LEASE_S, Held, Leases, folder_id
@@ -43,8 +44,11 @@ class Opening:
 class Lake:
     """Opening touches nothing; `run` does."""
 
-    def __init__(self, uri: str, state: Path, lease_s: float = LEASE_S) -> None:
-        self.store, self.state, self.lease_s = open_store(uri), state, lease_s
+    def __init__(
+        self, uri: str, state: Path, lease_s: float = LEASE_S, window: timedelta | None = WINDOW
+    ) -> None:
+        """Pages published further apart than the window are no copies of one another; None: all may be."""
+        self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
         self.locks = state / "locks"
         self.index_path = index_path(state, self.store.uri)
 
@@ -63,6 +67,7 @@ class Lake:
                 self.store, self.index_path
             )  # after the leases: nobody else adds to these outlets now
             stack.callback(index.close)
+            index.signatures.keep_within(self.window)
 
             def borrowed() -> Leases:
                 return self._leases(run_id)

@@ -41,6 +41,9 @@ def land_spools(
             if not mine:
                 continue
             spool = Spool(path)
+            if not spool.keys:  # it died before anything was whole
+                spool.discard()
+                continue
             try:
                 for name in _started(store, spool.run_id).get("leases", []):
                     borrowed.take(name)

@@ -107,6 +107,16 @@ class Run:
             return "later"  # not known before it has landed: the other run may die
         return policy.visit(known, modified_at, datetime.now(UTC))
 
+    def due_at(self, asked: str, policy: Policy, *, waits: bool) -> datetime | None:
+        """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
+        it was not asked for, because of a wait."""
+        known = self.index.known(self.index.page_of(asked))
+        if known is None or self._is_elsewhere(known):
+            return None
+        if known.reason:
+            return known.retry_at
+        return policy.changed_at(known) if waits else None
+
     def add(self, refined: Refined) -> Result:
         """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
         with self.index.transaction():
@@ -305,7 +315,9 @@ class Run:
             **facts,
         }
         if self.forfeited:  # pages left to others are not settled, so no source is done
-            record["sources"] = {u: {**s, "complete": False} for u, s in record.get("sources", {}).items()}
+            record["sources"] = {
+                u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
+            }
         self.record = record
         key, data = f"runs/{self.run_id}.json", _json(record)
         if self.forfeited and not self.outbox.waiting:

@@ -112,7 +112,7 @@ class FolderStore:
             raise _explained(path, "written", error) from error
 
     def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with self._temporary(path.name, data) as temporary:
             os.link(temporary, path)
         _sync_folder(path.parent)
@@ -184,6 +184,14 @@ def _explained(path: Path, what: str, error: OSError) -> LakeError:
         return StoreAway(f"{path}: cannot be {what}: {error.strerror}")
     cure = "; free space or mend the rights" if what == "written" else ""
     return LakeError(f"{path}: cannot be {what}: {error.strerror}{cure}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Durable, as what is put into it."""
+    made = [f for f in (folder, *folder.parents) if not f.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for new in made:
+        _sync_folder(new.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,6 +44,9 @@ class Policy:
             return "known"
         if now - (known.published_at or known.first_at) > self.window:
             return "known"
+        return "changed" if self.changed_at(known) <= now else "later"
+
+    def changed_at(self, known: Known) -> datetime:
+        """When an article that its source dates anew is looked at."""
         # a source that puts a new date to all its pages every hour is not followed every hour
-        wait = min(self.interval * 2 ** min(known.checks, 16), self.window)
-        return "changed" if known.fetched_at + wait <= now else "later"
+        return known.fetched_at + min(self.interval * 2 ** min(known.checks, 16), self.window)

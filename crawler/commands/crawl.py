@@ -34,6 +34,6 @@ class Command(ScrapyCrawl):
         self.crawler_process.start()
         finished = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
         self.exitcode = EXIT_FAILED if self.crawler_process.bootstrap_failed or finished is None else finished
-        land = crawler.get_item_pipeline(Land)
-        told = land.accounts.told if land else {}
+        land = crawler.get_item_pipeline(Land) if finished is not None else None
+        told = land.accounts.told if land else {"faults": ["the crawl could not begin; its log says why"]}
         tell(crawler.settings, self.exitcode, {"spider": args[0], **told})

@@ -78,3 +78,6 @@ class All(Spider):
 
     def unsettled_sources(self) -> set[str]:
         return self.members.unsettled_sources()
+
+    def remembered(self) -> dict[str, dict[str, Any] | None]:
+        return self.members.remembered()

@@ -27,7 +27,9 @@ DIGITS = 4
 def digest(shared: Path) -> str:
     """32 hex digits of the names and sizes of all pages and gold texts, and of the gold texts' bytes."""
     found = hashlib.sha256()
-    for path in sorted(path for corpus in CORPORA for path in (shared / "pages" / corpus).rglob("*") if path.is_file()):
+    for path in sorted(
+        path for corpus in CORPORA for path in (shared / "pages" / corpus).rglob("*") if path.is_file()
+    ):
         found.update(f"{path.relative_to(shared).as_posix()} {path.stat().st_size}\n".encode())
         found.update(path.read_bytes() if path.suffix == ".json" else b"")
     return found.hexdigest()[:32]
@@ -74,13 +76,17 @@ def _pages(evaluate: ModuleType, root: Path, corpus: str) -> list[Any]:
 
 def main() -> None:
     shared = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SHARED", "../shared"))
-    pinned = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {"digest": "", "floors": {}}
+    pinned: dict[str, Any] = (
+        json.loads(FILE.read_text("utf-8")) if FILE.exists() else {"digest": "", "floors": {}}
+    )
     now = digest(shared)
-    floors = pinned["floors"] if pinned["digest"] == now else {}
+    floors: dict[str, dict[str, float]] = pinned["floors"] if pinned["digest"] == now else {}
     for corpus in CORPORA:
         for key, value in measured(shared, corpus).items():
             old = floors.setdefault(corpus, {}).get(key, 0.0)
-            print(f"{corpus:7} {key:8} {old:.4f} -> {value:.4f}{'' if value > old else '   below: the floor stays'}")
+            print(
+                f"{corpus:7} {key:8} {old:.4f} -> {value:.4f}{'' if value > old else '   below: the floor stays'}"
+            )
             floors[corpus][key] = max(old, value)
     FILE.write_text(json.dumps({"digest": now, "floors": floors}, indent=1) + "\n", "utf-8")
 

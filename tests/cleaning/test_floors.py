@@ -6,7 +6,10 @@ import pytest
 
 from .floors import CORPORA, FILE, digest, measured
 
-pytestmark = [pytest.mark.floor("cleaning on real pages: body, standfirst, metadata"), pytest.mark.xdist_group("floors")]
+pytestmark = [
+    pytest.mark.floor("cleaning on real pages: body, standfirst, metadata"),
+    pytest.mark.xdist_group("floors"),
+]
 PINNED = json.loads(FILE.read_text("utf-8"))
 
 

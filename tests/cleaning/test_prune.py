@@ -92,3 +92,35 @@ def test_a_selector_that_takes_the_page_is_a_slip():
     tree = parse(story())
     prune(tree, measure(tree), compiled(Rules(cut=("article",))))
     assert STORY[0] in shown_text(tree)
+
+
+def _teaser(headline: str) -> str:
+    return f"<div class='card'><a href='/{len(headline)}'>{headline}</a><p>What is known so far.</p></div>"
+
+
+def test_three_cards_of_linked_headlines_with_a_few_words_each_are_teasers():
+    cards = "".join(
+        map(
+            _teaser,
+            ("Council seeks a new ferry", "Harbour pilots want more pay", "A school for sailors opens"),
+        )
+    )
+    article = cleaned(story(after=f"<div>{cards}</div>"))
+    assert article.text == TEXT
+    assert [cut.rule for cut in article.removed if "ferry" in cut.text] == ["tree.teasers"]
+
+
+def test_three_parts_of_a_story_with_a_link_each_are_no_teasers():
+    parts = "".join(
+        f"<div class='part'><p>{text} It is what <a href='/report'>the report</a> says.</p></div>"
+        for text in STORY[1:]
+    )
+    assert (
+        "pier should be finished. It is what the report says."
+        in cleaned(story(after=f"<div>{parts}</div>")).text
+    )
+
+
+def test_the_tag_of_a_custom_element_is_a_name():
+    box = "<my-factbox><p>The bridge was built in nine years by four hundred men from the island.</p></my-factbox>"
+    assert cleaned(story(after=box)).text == TEXT

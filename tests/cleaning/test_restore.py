@@ -27,8 +27,11 @@ def test_a_story_in_two_boxes_of_one_make_is_whole():
 
 
 def test_readers_comments_in_boxes_of_the_same_name_stay_out():
-    comments = "".join(f"<li class='entry'><div class='text'><p>{text}</p></div></li>" for text in MORE)
-    page = html(f"<article><h1>Harbour bridge closes</h1>{_box(STORY)}</article><ul class='thread'>{comments}</ul>")
+    quoting = (STORY[2], *MORE)
+    comments = "".join(f"<li class='entry'><div class='text'><p>{text}</p></div></li>" for text in quoting)
+    page = html(
+        f"<article><h1>Harbour bridge closes</h1>{_box(STORY)}</article><ul class='thread'>{comments}</ul>"
+    )
     assert cleaned(page).text.splitlines()[: len(STORY)] == [*STORY]
     assert MORE[1] not in cleaned(page).text
 

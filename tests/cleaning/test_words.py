@@ -51,3 +51,28 @@ def test_a_sentence_is_no_word_of_the_trade(line: str):
 )
 def test_names_are_read_by_whole_parts(label: str, kind: str | None):
     assert names.markup_kind(label) == kind
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (
+            "The bridge (AP Photo/Ann Lee)",
+            "caption",
+        ),  # a phrase may end in a mark with a word right behind it
+        ("会員限定の記事です", "membership"),
+        ("関連記事：橋の修理", "related"),
+    ],
+)
+def test_a_phrase_ends_where_its_script_ends_words(line: str, kind: str):
+    match = phrases.opens(line) or phrases.holds(line)
+    assert match is not None
+    assert match.kind == kind
+
+
+@pytest.mark.parametrize(
+    "line", ["Die Provision beträgt drei Prozent.", "Receba o troco antes de sair.", "Reklama i sztuka"]
+)
+def test_a_word_that_stories_use_too_is_none_of_the_trade(line: str):
+    assert phrases.opens(line) is None
+    assert phrases.holds(line) is None

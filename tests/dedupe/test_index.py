@@ -91,6 +91,14 @@ def test_documents_published_further_apart_than_the_window_do_not_match(connecti
     assert days == {day: "a" if 5 <= day <= 15 else None for day in range(1, 20)}
 
 
+def test_a_window_may_be_shorter_than_a_day(connection):
+    index = Index(connection, window=timedelta(hours=6))
+    take(index, Document("a", "agency", datetime(2031, 3, 1, 8)), HARBOUR)
+    near, far = (Document("b", "valley-news", datetime(2031, 3, 1, hour)) for hour in (14, 15))
+    assert index.judge(near, sign(HARBOUR)).copy_of == "a"
+    assert index.judge(far, sign(cut(HARBOUR, 0.7))).links == ()
+
+
 def test_without_a_window_all_match(connection):
     index = Index(connection, window=None)
     take(index, Document("a", "agency", datetime.min), HARBOUR)
@@ -248,7 +256,7 @@ def test_keys_are_found_whether_they_wait_or_lie_in_the_table(monkeypatch, tmp_p
     lasting.close()
 
 
-@pytest.mark.parametrize("slices", [1, 3])
+@pytest.mark.parametrize("slices", [1, 3, 1 << 14])
 def test_what_the_caller_rolled_back_is_found_no_more_and_what_was_there_is_found_again(
     monkeypatch, tmp_path, slices
 ):
@@ -261,7 +269,9 @@ def test_what_the_caller_rolled_back_is_found_no_more_and_what_was_there_is_foun
         take(index, document(f"lost-{n}", f"outlet-{n}"), invented(n, 150))
     connection.execute("ROLLBACK")
     assert index.judge(document("b", "valley-news"), sign(cut(HARBOUR, 0.6))).copy_of == "a"
-    take(index, document("l", "agency"), LIBRARY)
+    other = opened(tmp_path / "index.db")
+    take(Index(other), document("l", "agency"), LIBRARY)
+    other.close()
     assert index.judge(document("b", "valley-news"), sign(cut(LIBRARY, 0.6))).copy_of == "l"
     assert index.judge(document("b", "valley-news"), sign(invented(3, 140))).links == ()
     connection.close()

@@ -48,7 +48,7 @@ def pairs(names):
     return sum(comb(count, 2) for count in Counter(names).values())
 
 
-@pytest.mark.parametrize(("field", "floor"), [("text", 0.985), ("dirty", 0.965)])
+@pytest.mark.parametrize(("field", "floor"), [("text", 0.99), ("dirty", 0.978)])
 def test_pairwise_f1_on_made_up_syndication(corpus, field, floor):
     rows = read(corpus / "synthetic.jsonl.gz")
     found = clusters(rows, field)
@@ -59,9 +59,15 @@ def test_pairwise_f1_on_made_up_syndication(corpus, field, floor):
     for row in rows:
         stories.setdefault(found[row["id"]], set()).add(row["gold"])
     merged = Counter(row["kind"] for row in rows if len(stories[found[row["id"]]]) > 1)
-    never = ["neg_template_weather", "neg_template_market", "neg_followup", "neg_quote"]
+    never = [
+        "neg_template_weather",
+        "neg_template_market",
+        "neg_followup",
+        "neg_quote",
+        "neg_brief_same_outlet",
+    ]
     assert {kind: merged[kind] for kind in never} == dict.fromkeys(never, 0)
-    assert merged["neg_roundup"] <= 2
+    assert merged["neg_roundup"] <= 1
 
 
 def test_real_agency_copies(corpus):
@@ -71,7 +77,7 @@ def test_real_agency_copies(corpus):
     )
     right, missed, wrong = judged[1, True], judged[1, False], judged[0, True]
     assert right / (right + missed) >= 0.85
-    assert right / (right + wrong) >= 0.90
+    assert right / (right + wrong) >= 0.93
 
 
 def test_the_two_stories_that_share_a_quoted_paragraph_stay_apart(shared):

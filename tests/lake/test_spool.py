@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.client import Config
@@ -313,6 +314,30 @@ def test_a_run_that_another_machine_finished_meanwhile_is_judged_anew(way, state
     found = landed(way.uri)
     assert found["articles"] == {A.id, B.id}
     assert found["copies"] == {A_COPY.id}
+
+
+def test_pages_that_a_run_without_a_lease_landed_meanwhile_are_not_landed_twice(way, state, tmp_path):
+    crawl_in_an_outage(way, state, A, B)
+    assert crawl(way.uri, tmp_path / "other", A)[1] == ["articles"]
+    crawl(way.uri, state)
+    assert landed(way.uri)["articles"] == {A.id, B.id}
+
+
+def test_an_outage_of_yesterday_leaves_no_part_that_no_record_names(way, state, tmp_path):
+    """The names that the other machine takes have another day in them."""
+    with Lake(way.uri, state).run("outage", no_rules, {}, CLAIMS) as (run, _):
+        way.fault = away
+        run.add(refined(A))
+        with pytest.raises(StoreAway):
+            run.write(run.cut(datetime.now(UTC) - timedelta(days=1)))
+        with pytest.raises(StoreAway):
+            run.finish("finished", {})
+        way.fault = back
+    crawl(way.uri, tmp_path / "other", A, claims=CLAIMS)
+    crawl(way.uri, state)
+    assert landed(way.uri)["articles"] == {A.id}
+    named = {part["key"] for record in records(way.uri) for part in record["parts"]}
+    assert named == {key for name in TABLES for key in open_store(way.uri).keys(f"{name}/")}
 
 
 def test_a_spool_waits_while_another_machine_crawls_its_outlet(way, state, tmp_path):
