@@ -29,6 +29,7 @@ Reason = Literal[
     "http_error",  # answered with a status that is no success
     "unreachable",  # no answer: timeout, reset, no such name
     "robots",  # robots.txt asks us not to fetch it
+    "tdm_reserved",  # its publisher reserves text and data mining, or says noai
     "refused",  # an address that is never fetched: private network, other scheme
     "part",  # a later page of an article in parts: its text stands with the first page
     "not_selected",  # an article that the run's selection does not want
@@ -56,6 +57,8 @@ class RawPage:
     source: str | None = None  # the feed or section page that named it; None where it was given by hand
     part_of: str | None = None  # id of the first page, for a later page of an article in parts
     part: int = 1  # which page of its article, from 1
+    # what was found about its use by machines, lines as `meta robots: noai`; cleaning.reservations
+    tdm: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by lower-case name."""
@@ -127,6 +130,8 @@ class Article:
     cleaner_version: str = field(default=CLEANER_VERSION)
     parts: int = 1  # pages that the text was read from
     text_is_partial: bool = False  # the article goes on at a page that could not be had
+    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.reservations
+    tdm_reserved: bool = False  # whether that is a reservation of text and data mining
 
 
 class NoArticle(Exception):

@@ -7,18 +7,22 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 
 from cleaning import RawPage
+from crawler.monitors import FIELDS, complaints, histories, of_sources, remembered
+from crawler.outlet_files import known_outlets
 from lake.landing import Opening
 from lake.leases import Held
 from lake.records import Reject
 from lake.run import Result, Run
 from lake.store import LakeError
 from lake.visits import ASKED, SKIPPED, Visit
+from outlets import Limits, Outlet
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ _WHY_NOT: dict[Visit, str] = {
     "known": "known",
     "later": "to be tried again",
     "never": "not worth another try",
+    "taken_down": "taken down",
 }
 _OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
 _SHAPING = (
@@ -70,6 +75,7 @@ class Accounts:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
         self._outlets: dict[str, Counter[str]] = {}  # outcomes of each
+        self.complaints: list[str] = []  # of the monitors
         self.told: dict[str, Any] = {}  # at the end: the run record, and `faults`; crawler/hook.py
         crawler.signals.connect(self._item_error, signals.item_error)
         crawler.signals.connect(self._spider_error, signals.spider_error)
@@ -103,9 +109,43 @@ class Accounts:
 
     def _of_each_outlet(self) -> dict[str, Any]:
         members = getattr(self.crawler.spider, "members", None)
-        told: dict[str, Any] = members.facts() if members else {}
+        told: dict[str, Any] = members.facts() if members else self._of_one_outlet()
         keys = sorted(told.keys() | self._outlets.keys())
         return {key: {**told.get(key, {}), **self._outlets.get(key, {})} for key in keys}
+
+    def _of_one_outlet(self) -> dict[str, Any]:
+        """Of a crawl of what is new of one outlet; an archive is no measure for the monitors."""
+        spider = self.crawler.spider
+        outlet = getattr(spider, "outlet", None)
+        if (
+            not isinstance(outlet, Outlet)
+            or not isinstance(spider, Tells)
+            or getattr(spider, "backfill", False)
+        ):
+            return {}
+        return {outlet.key: of_sources(spider.sources.values())}
+
+    def watch(self, run: Run, facts: dict[str, Any]) -> None:
+        """Add to a run's facts what the monitors remember, and what they have to tell."""
+        outlets: dict[str, dict[str, Any]] = facts["outlets"]
+        watched = [
+            k for k, o in outlets.items() if "answered" in o and o.get("ended", "finished") == "finished"
+        ]
+        if facts["reason"] != "finished" or not watched or run.outbox.waiting:  # else the store is away
+            return
+        now = datetime.now(UTC)
+        try:
+            earlier = histories(run.store, watched, now)
+        except LakeError as error:
+            log.warning("the monitors cannot compare the run with earlier ones: %s", error)
+            return
+        for key in watched:
+            history, known = earlier[key], known_outlets().by_name.get(key)
+            before = next((h for h in history if "last_article_at" in h), None)
+            outlets[key] |= remembered(outlets[key], before, now)
+            told = complaints(outlets[key], history, known.limits if known else Limits(), now)
+            self.complaints += [f"{key}: {complaint}" for complaint in told]
+        facts["monitors"] = self.complaints
 
     def _sources(self, reason: str) -> dict[str, Any]:
         """The spider's, `complete` only where nothing more is to come of the pages that the source named, and `visited`
@@ -150,6 +190,12 @@ class Accounts:
             self.crawler.spider.settled(asked.requested_url)
         outlet = self._outlets.setdefault(asked.outlet, Counter())
         outlet[result.outcome] += 1
+        if result.reason:
+            outlet[f"rejects/{result.reason}"] += 1
+        elif result.values:
+            outlet.update(f"with/{name}" for column, name in FIELDS.items() if result.values[column])
+            outlet["chars/kept"] += len(result.values["text"])
+            outlet["chars/removed"] += sum(len(cut["text"]) for cut in result.values["removed"])
         if result.gone:
             self.stats.inc_value("gone")
         self.stats.inc_value(f"outcome/{result.outcome}")
@@ -185,20 +231,32 @@ class Accounts:
         faults = [*self._faults(without), *_faults_of(run)]
         self.told = {**run.record, "faults": faults}
         left = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
-        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if left else EXIT_LANDED)
+        changed = "; ".join(self.complaints)
+        fine = EXIT_MONITOR if changed else EXIT_LANDED
+        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if left else fine)
         log.log(
-            logging.ERROR if faults else logging.INFO,
-            "%s: %s → %s%s",
+            logging.ERROR if faults else logging.WARNING if changed else logging.INFO,
+            "%s: %s → %s%s%s",
             spider.name if spider else run.run_id,
             ", ".join(filter(None, [self._told(outcomes), left])),
             run.store.uri,
             f"; FAILED: {'; '.join(faults)}" if faults else "",
+            f"; CHANGED: {changed}" if changed else "",
         )
 
     def _told(self, outcomes: dict[str, int]) -> str:
         """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: why there is so much, or so little."""
         asked, skipped = self._numbers("asked", ASKED), self._numbers("skipped", SKIPPED)
-        order: tuple[Visit, ...] = ("known", "new", "changed", "again", "afresh", "later", "never")
+        order: tuple[Visit, ...] = (
+            "known",
+            "new",
+            "changed",
+            "again",
+            "afresh",
+            "later",
+            "never",
+            "taken_down",
+        )
         words, counts = {**_WHY_ASKED, **_WHY_NOT}, {**asked, **skipped}
         named = ", ".join(
             [
@@ -207,6 +265,8 @@ class Accounts:
             ]
         )
         found = [f"{count} {name}" for name, count in outcomes.items() if count]
+        if reserved := self.stats.get_value("outcome/rejects/tdm_reserved", 0):
+            found.append(f"{reserved} left because text and data mining is reserved (TDM)")
         if gone := self.stats.get_value("gone", 0):
             found.append(f"{gone} gone")
         return " → ".join(

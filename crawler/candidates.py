@@ -62,7 +62,7 @@ class CandidateSpider(Spider):
             if page in self._open and source:
                 self._open[page].add(source)
             return None
-        if not self._admitted(page, source, modified_at):
+        if not self._admitted(page, outlet_of(address), source, modified_at):
             return None
         self._asked.add(page)
         self._count("candidates")
@@ -75,10 +75,10 @@ class CandidateSpider(Spider):
             dont_filter=True,  # candidates are kept apart by page id; JOBDIR's filter would drop them in silence
         )
 
-    def _admitted(self, page: str, source: str | None, modified_at: datetime | None) -> bool:
+    def _admitted(self, page: str, outlet: str, source: str | None, modified_at: datetime | None) -> bool:
         """Whether to ask for a page. Each is counted once, also where another source knows more of it."""
         land = self._land
-        visit = land.run.visit(page, modified_at, self._policy) if land else "new"
+        visit = land.run.visit(page, modified_at, self._policy, outlet) if land else "new"
         if visit in ASKED or visit == "later":
             self._open.setdefault(page, set()).update([source] if source else [])
         before = self._skipped.pop(page, None)
@@ -180,4 +180,5 @@ def _reject(request: Request, reason: Reason, detail: str) -> Reject:
         source=request.cb_kwargs["source"],
         fetched_at=now,
         retry_at=retry_at(reason, now),
+        tdm=tuple(request.meta.get("tdm", ())),
     )

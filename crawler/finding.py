@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urljoin
 
 from scrapy.http import TextResponse
 
@@ -46,8 +45,9 @@ def declared_feeds(home: TextResponse) -> list[str]:
     comments are none."""
     named = [
         link.attrib["href"]
-        for link in home.css("link[rel~=alternate][href]")
-        if _FEED_TYPES.match(link.attrib.get("type", "").strip())
+        for link in home.css("link[rel][href]")
+        if "alternate" in link.attrib["rel"].lower().split()
+        and _FEED_TYPES.match(link.attrib.get("type", "").strip())
         and not _COMMENTS.search(link.attrib.get("title", "") + " " + link.attrib["href"])
     ]
     linked = [
@@ -55,7 +55,7 @@ def declared_feeds(home: TextResponse) -> list[str]:
         for h in home.css("a::attr(href)").getall()
         if _FEED_ADDRESS.search(h.strip()) and not _COMMENTS.search(h)
     ]
-    return _addresses(home.url, named or linked)
+    return _addresses(home, named or linked)
 
 
 def news_first(sitemaps: Iterable[str]) -> list[str]:
@@ -70,11 +70,11 @@ def speaks_of_news(sitemap: str) -> bool:
     return bool(_NEWS.search(sitemap.partition("://")[2].partition("/")[2]))
 
 
-def _addresses(base: str, links: Iterable[str]) -> list[str]:
+def _addresses(page: TextResponse, links: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for link in links:
         try:
-            url = urljoin(base, link.strip())
+            url = page.urljoin(link.strip())  # by its <base>, too
         except ValueError:
             continue
         if url.startswith(("http://", "https://")):

@@ -14,8 +14,8 @@ from lake.store import Store
 
 _OWN = 10  # records of an outlet's own runs, newest first; an article that is older counts as none
 _SHARED = 50  # records of runs over many outlets: shards of a day are many
-_SHARED_NAME = "all"  # crawler/spiders/all.py
-_READERS = 8
+SHARED_NAME = "all"  # crawler/spiders/all.py
+READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,27 @@ class Health:
 
 def health(store: Store, names: Collection[str]) -> dict[str, Health]:
     """By outlet; those that never ran to an end are missing. Raises LakeError."""
-    runs: dict[str, list[str]] = defaultdict(list)  # by spider, newest first
-    for key in sorted(store.keys("runs/"), reverse=True):
-        if key.endswith(".json") and not key.endswith(".started.json"):
-            runs[key.partition("-")[2].rpartition("-")[0]].append(key)
+    runs = runs_by_name(store)
     own = {name: keys[:_OWN] for name, keys in runs.items() if name in names}
     known: dict[str, Health] = {}
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(READERS) as readers:
         for name, fared in zip(own, readers.map(lambda n: _own(store, n, own[n]), own), strict=True):
             _add(known, name, fared)
-        for record in readers.map(lambda key: _record(store, key), runs[_SHARED_NAME][:_SHARED]):
+        for record in readers.map(lambda key: record_of(store, key), runs[SHARED_NAME][:_SHARED]):
             for name, fared in _members(record):
                 if name in names:
                     _add(known, name, fared)
     return known
+
+
+def runs_by_name(store: Store, since: datetime | None = None) -> dict[str, list[str]]:
+    """The keys of run records by the spider's name, newest first. Raises LakeError."""
+    runs: dict[str, list[str]] = defaultdict(list)
+    after = f"runs/{since:%Y%m%dT%H%M%SZ}" if since else ""
+    for key in sorted(store.keys("runs/", after=after), reverse=True):
+        if key.endswith(".json") and not key.endswith(".started.json"):
+            runs[key.partition("-")[2].rpartition("-")[0]].append(key)
+    return runs
 
 
 def _add(known: dict[str, Health], name: str, fared: Health | None) -> None:
@@ -61,7 +68,7 @@ def _own(store: Store, name: str, keys: list[str]) -> Health | None:
     """Of an outlet's own runs: no more records are read than it takes to find an article."""
     known: dict[str, Health] = {}
     for key in keys:
-        if record := _record(store, key):
+        if record := record_of(store, key):
             sources = record.get("sources", {})
             dead = sum(bool(facts.get("error")) for facts in sources.values())
             counts = record.get("outlets", {}).get(name) or record["counts"]
@@ -89,7 +96,7 @@ def _health(
     return Health(ended, ended if landed else None, candidates, sources, dead)
 
 
-def _record(store: Store, key: str) -> dict[str, Any] | None:
+def record_of(store: Store, key: str) -> dict[str, Any] | None:
     """None where it is gone in between, or no record."""
     try:
         found: dict[str, Any] = json.loads(store.get(key))

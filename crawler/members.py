@@ -26,6 +26,7 @@ from scrapy.exceptions import DontCloseSpider, UsageError
 from twisted.python.failure import Failure
 
 from crawler.manners import Left, asker_of, slot_of
+from crawler.monitors import of_sources
 from crawler.outlet_files import known_outlets
 from crawler.outlet_spider import OutletSpider
 from crawler.pages import outlet_of
@@ -199,8 +200,7 @@ class Members:
                 "ended": member.ended or "shutdown",
                 "seconds": round(member.seconds, 1),
                 "candidates": len(member.spider._asked),
-                "sources": len(member.spider.sources),
-                "dead_sources": sum(bool(s["error"]) for s in member.spider.sources.values()),
+                **of_sources(member.spider.sources.values()),
             }
             for member in self.all
         }

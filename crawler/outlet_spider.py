@@ -2,7 +2,7 @@
 
 1. What the outlet file names: feeds, news sitemaps, section pages; sitemaps where it names no news sitemap.
 2. Its sitemaps, where no news sitemap answered.
-3. Where nothing answered: what can be found (crawler/finding.py).
+3. Where nothing answered, or only lists without a page of the outlet: its sitemaps, then what can be found (crawler/finding.py).
 4. With -a since: the archive (crawler/archive.py).
 
 Each step begins when nothing of the one before is under way.
@@ -145,14 +145,23 @@ class OutletSpider(SourceSpider):
             if self.outlet.news_sitemaps and not self._answered("news_sitemap"):
                 yield self._open_all("sitemap", self.outlet.sitemaps)
             if not self._answered():
+                yield self._open_all("sitemap", self.outlet.sitemaps)
+            if not self._answered():
                 yield from self._find()
         else:
             yield from Archive(self).steps()
 
     def _answered(self, kind: Kind | None = None) -> bool:
-        """Whether a source listed something, or said that there is nothing now; an index by itself lists nothing."""
+        """Whether a source listed something, or one of the kind said that there is nothing now; an index by itself
+        lists nothing. Where all are empty, or name other sites only, they may have been left behind."""
         return any(
-            _has_listed(s) or (s["kind"] in LISTS and not s["error"] and "children" not in s)
+            _has_listed(s)
+            or (
+                s["kind"] in LISTS
+                and not s["error"]
+                and "children" not in s
+                and (kind or not s.get("foreign"))
+            )
             for s in self.sources.values()
             if kind in (None, s["kind"])
         )

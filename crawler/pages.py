@@ -31,6 +31,7 @@ def page_of(response: Response, asked: str | None = None, source: str | None = N
         body=response.body,
         fetched_at=datetime.now(UTC),
         source=source,
+        tdm=tuple(response.request.meta.get("tdm", ())) if response.request else (),
     )
 
 

@@ -15,13 +15,13 @@ _NUMBER = re.compile(
 )
 
 
-def next_page(url: str, named: Iterable[str], links: Iterable[str]) -> str | None:
-    """named: what rel=next says; links: all links of the page. None where neither leads on within the site."""
+def next_page(url: str, named: Iterable[str], links: Iterable[str], base: str = "") -> str | None:
+    """base: where the links are relative to, if not to url. named: what rel=next says; links: all links of the page. None where neither leads on within the site."""
     stem, number = _split(url)
-    for link in _joined(url, named):
+    for link in _joined(base or url, named):
         if host_of(link) == host_of(url) and _split(link) != (stem, number):
             return link
-    for link in _joined(url, links):
+    for link in _joined(base or url, links):
         if _split(link) == (stem, number + 1):
             return link
     return None

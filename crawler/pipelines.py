@@ -25,10 +25,11 @@ from crawler.claims import claims_of
 from crawler.outlet_files import known_outlets
 from crawler.parts import Parts
 from crawler.selection import selection_of
+from crawler.tdm import policy_of
 from lake.landing import Lake
 from lake.leases import Held, LeaseLost
 from lake.records import Refined, Reject
-from lake.refining import lengthen, refine, select
+from lake.refining import leave_reserved, lengthen, refine, select
 from lake.run import Batch, Result
 from lake.spool import SpoolFailed
 from lake.store import LakeError, StoreAway
@@ -50,6 +51,7 @@ class Clean:
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self._parts = Parts(crawler)
+        self._leaves_reserved = policy_of(crawler.settings) == "respect"
         self._worker = ThreadPoolExecutor(1, "clean")
 
     @classmethod
@@ -63,10 +65,14 @@ class Clean:
             return item
         rules, selection = rules_of(item.outlet), self._selection(item.outlet)
         refined = await self._in_thread(refine, item, rules)
+        if self._leaves_reserved:
+            refined = leave_reserved(refined)
         if refined.continues_at and select(refined, replace(selection, min_words=None)) is refined:
             refined = await self._parts.rest_of(
                 refined, lambda so_far, part: self._in_thread(lengthen, so_far, part, rules)
             )
+            if self._leaves_reserved:
+                refined = leave_reserved(refined)
         if refined.first:
             self._ask(refined.first, item.source)
         return select(refined, selection)
@@ -240,7 +246,9 @@ class Land:
         if self._failure:
             self.run.abandon()
         else:
-            self.run.finish(reason, self.accounts.facts(reason))
+            facts = self.accounts.facts(reason)
+            self.accounts.watch(self.run, facts)
+            self.run.finish(reason, facts)
 
 
 def asked_for(item: Refined) -> RawPage | Reject:

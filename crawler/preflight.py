@@ -15,9 +15,11 @@ from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 
 from cleaning import host_of
+from crawler import settings as ours
 from crawler.addon import Pressline
 from crawler.contact import contact_problem, public
 from crawler.resolver import networks
+from crawler.tdm import policy_of
 from lake.store import LakeConfigError, LakeError, open_store
 
 MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request
@@ -71,6 +73,11 @@ def _configured(settings: BaseSettings) -> None:
             raise Refused(
                 f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
             )
+    _numbers(settings)
+    try:
+        policy_of(settings)
+    except UsageError as error:
+        raise Refused(str(error), 2) from error
     try:
         networks(settings.getlist("ALLOWED_NETWORKS"))
     except ValueError as error:
@@ -86,6 +93,19 @@ def _configured(settings: BaseSettings) -> None:
             ipaddress.ip_address(address)
         except ValueError as error:
             raise Refused(f"DNS_OVERRIDES: {host}: {error}", 2) from error
+
+
+def _numbers(settings: BaseSettings) -> None:
+    """What has a number as its default in crawler/settings.py has to be one."""
+    for name, default in vars(ours).items():
+        if name.isupper() and isinstance(default, int | float) and not isinstance(default, bool):
+            value = settings[name]
+            if name == "DEDUPE_WINDOW_DAYS" and value == "all":
+                continue
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise Refused(f"{name}: expected a number, not {value!r}", 2) from None
 
 
 def _state(folder: Path) -> None:

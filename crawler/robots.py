@@ -4,6 +4,7 @@ honoured."""
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MAX_CRAWL_DELAY_S = 60.0
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_AGENT = re.compile(rb"^[ \t]*user-agent[ \t]*:[ \t]*([\w*-]{1,40})", re.I | re.M)
+_MOST_NAMED = 30
 _TOO_MANY = 429  # a server that is asked too often has not said that everything is allowed
 
 
@@ -37,14 +40,27 @@ class Robots(RobotsTxtMiddleware):
         super().__init__(crawler)
         self._closed: dict[str, NotFetched] = {}  # by netloc: why its robots.txt could not be read
         self._kept = Kept(crawler)
+        self._named: dict[str, list[str]] = {}  # by netloc: other robots that its robots.txt speaks to
         self._until: dict[str, datetime] = {}  # by netloc: when what was read is too old
 
     async def process_request(self, request: Request, spider: Any = None) -> None:
         await super().process_request(request)
         if request.meta.get("dont_obey_robotstxt"):
             return
-        if closed := self._closed.get(urlsplit(request.url).netloc):
+        netloc = urlsplit(request.url).netloc
+        if closed := self._closed.get(netloc):
             raise NotFetched(closed.reason, str(closed))
+        if "asked" in request.cb_kwargs:
+            # what is addressed to others is recorded, and nothing more
+            told = self._said_to_others(request.url, netloc)
+            request.meta["robots_evidence"] = request.meta["tdm"] = told
+
+    def _said_to_others(self, url: str, netloc: str) -> list[str]:
+        parser = self._parsers.get(netloc)
+        if parser is None or isinstance(parser, Deferred):
+            return []
+        others = [name for name in self._named.get(netloc, ()) if not parser.allowed(url, name)]
+        return [f"robots.txt forbids it to: {', '.join(others)}"] if others else []
 
     async def robot_parser(self, request: Request) -> RobotParser | None:
         scheme, netloc = urlsplit(request.url)[:2]
@@ -55,7 +71,9 @@ class Robots(RobotsTxtMiddleware):
             self._stats.inc_value("robotstxt/request_count")
             try:
                 answer = await self._kept.answer(f"{scheme}://{netloc}/robots.txt")
-                await self._parse_robots(Response(answer.url, answer.status, body=answer.body), netloc, request)
+                await self._parse_robots(
+                    Response(answer.url, answer.status, body=answer.body), netloc, request
+                )
                 self._until[netloc] = answer.asked_at + LONGEST
             except Exception as error:  # whatever it is: without rules nothing is fetched
                 self._robots_error(error, netloc)
@@ -70,6 +88,9 @@ class Robots(RobotsTxtMiddleware):
             response = response.replace(body=b"")  # RFC 9309, 2.3.1.3: no such file, no rules
         await super()._parse_robots(response, netloc, request)
         parser = self._parsers[netloc]
+        mine = (self._robotstxt_useragent or self._default_useragent).lower()
+        named = (name.decode("latin-1").lower() for name in _AGENT.findall(response.body))
+        self._named[netloc] = [n for n in dict.fromkeys(named) if n not in ("*", mine)][:_MOST_NAMED]
         if parser is not None and not isinstance(parser, Deferred):
             delay_s = parser.crawl_delay(self._robotstxt_useragent or self._default_useragent)
             if delay_s:

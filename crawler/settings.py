@@ -50,6 +50,7 @@ SITEMAP_BYTES = 50 * 2**20  # of one file, after decompression; the protocol's o
 
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "pressline"
+TDM = "respect"  # reservations of text and data mining: respect, tag (fetch, and say so in the row), ignore
 DOWNLOAD_DELAY = 1.0  # an outlet's file may say otherwise
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
@@ -70,6 +71,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.compression.Compression": 590,
     "crawler.manners.Manners": 90,
     "crawler.robots.Robots": 100,
+    "crawler.tdm.Reservations": 110,
 }
 
 # ---------------------------------------------------------------- safety

@@ -224,8 +224,16 @@ class SourceSpider(CandidateSpider):
             self.capped(source, "followed", self.limits.source_entries)
         async for request in self._follow(pages[: self.limits.source_entries], source):
             yield request
-        if not found.children:  # of an index that stays the same the children may change
+        if not any(map(self._is_ours, found.pages)):
+            facts["foreign"] = True
+        elif not found.children:  # of an index that stays the same the children may change
             self._remember(response, source)
+
+    def _is_ours(self, entry: Listed) -> bool:
+        try:
+            return self.outlet.owns(entry.url)
+        except ValueError:
+            return False
 
     def _read(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Listed]]:
         """What stands there, and the pages that may be new: of a sitemap, those of the last SITEMAP_DAYS."""
@@ -253,7 +261,7 @@ class SourceSpider(CandidateSpider):
             self.capped(source, "links", MAX_LINKS)
         entries = list(islice(links_of(response), MAX_LINKS))
         named = response.css("link[rel~=next]::attr(href), a[rel~=next]::attr(href)").getall()
-        further = next_page(response.url, named, links)
+        further = next_page(response.url, named, links, base=response.urljoin(""))
         self.sources[source.url]["pages"] = source.page
         if source.archive:
             self.read[source.url] = Read(entries, next_page=further)

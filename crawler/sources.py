@@ -34,7 +34,7 @@ class Source:
 
     def facts(self) -> dict[str, Any]:
         """The entry in the run record; what is added as it happens: moved_to, pages, children, stopped, capped,
-        damaged, not_fetched, complete, unchanged, not_due, visited (crawler/visited.py)."""
+        damaged, foreign (lists no page of the outlet), not_fetched, complete, unchanged, not_due, visited (crawler/visited.py)."""
         return {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}
 
 

@@ -76,12 +76,12 @@ class Visited:
 
 def restored(facts: dict[str, Any] | None) -> Visited | None:
     """The inverse of facts(); None for what is none, as of another version."""
+    given: dict[str, Any] = dict(facts or {})
     try:
-        given = {
-            k: datetime.fromisoformat(v) if k in _MOMENTS and v else v for k, v in (facts or {}).items()
-        }
+        for name in _MOMENTS:
+            given[name] = datetime.fromisoformat(given[name]) if given[name] else None
         return Visited(**given)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 

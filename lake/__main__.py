@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from lake.store import LakeConfigError, LakeError, open_store
@@ -20,6 +20,8 @@ def main(given: list[str] | None = None) -> int:
     _add_cluster(
         commands.add_parser("cluster", help="group a whole lake into stories, and choose the originals")
     )
+    _add_forget(commands.add_parser("forget", help="take pages or outlets down, for good"))
+    _add_expire(commands.add_parser("expire", help="remove raw pages after so many days"))
     arguments = parser.parse_args(given)
     try:
         code: int = arguments.run(arguments)
@@ -70,6 +72,87 @@ def _days(text: str) -> int | None:
     if not text.isdecimal() or not 0 < int(text) <= 36500:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of days, or all")
     return int(text)
+
+
+# ---------------------------------------------------------------- forget
+
+
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        type=_page,
+        dest="pages",
+        help="of an article; may be repeated",
+    )
+    what.add_argument(
+        "--outlet", action="append", default=[], help="as in the outlet column; may be repeated"
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="kept in the lake")
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
+    parser.set_defaults(run=_forget)
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from lake.takedown import foreseen, forget
+
+    store = open_store(arguments.lake)
+    if arguments.dry_run:
+        receipt = foreseen(store, arguments.pages, arguments.outlet)
+    else:
+        receipt = forget(store, arguments.pages, arguments.outlet, arguments.reason)
+    for part in receipt.parts:
+        print(f"{part.key}: {part.removed} rows out, {part.rows} left, {part.sha256_before} → {part.sha256}")
+    for name in receipt.tombstones:
+        print(f"takedowns/{name}.json")
+    for run_id in receipt.under_way:
+        print(f"run {run_id} has no record yet: what it lands is taken out at its end")
+    removed = sum(part.removed for part in receipt.parts)
+    print(f"{'would take' if arguments.dry_run else 'took'} {removed} rows out of {len(receipt.parts)} parts")
+    return 0
+
+
+def _page(url: str) -> str:
+    from cleaning import page_id
+
+    try:
+        return page_id(url)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{url!r}: {error}") from None
+
+
+# ---------------------------------------------------------------- expire
+
+
+def _add_expire(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    parser.add_argument(
+        "--raw-days",
+        type=_days,
+        default=os.environ.get("RAW_DAYS") or "all",
+        metavar="N",
+        help="raw pages stay so many days after their landing; all: for ever (RAW_DAYS, else all)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
+    parser.set_defaults(run=_expire)
+
+
+def _expire(arguments: argparse.Namespace) -> int:
+    from lake.retention import expire
+
+    if arguments.raw_days is None:
+        print("raw is kept for ever; give --raw-days or set RAW_DAYS")
+        return 0
+    today = datetime.now(UTC).date()
+    done = expire(open_store(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
+    verb = "would remove" if arguments.dry_run else "removed"
+    print(f"{verb} {done.parts} raw parts of {len(done.days)} days")
+    for run_id in sorted(done.kept):
+        print(f"kept those of run {run_id}: it has no record yet")
+    return 0
 
 
 # ---------------------------------------------------------------- warc

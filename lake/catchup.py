@@ -6,11 +6,13 @@ there and landed under the dead run's own name, so that two rescuers can only wr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from typing import Any
 from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake import parts
-from lake.index import Index, discard, open_index
+from lake.checkpoints import restore as restored
+from lake.index import Index, discard, open_index, started_at
 from lake.leases import Held, Leases
 from lake.parts import Part
 from lake.records import TABLES, Table
@@ -26,6 +29,8 @@ from lake.refining import refine
 from lake.run import Batch, Run, is_alive
 from lake.schema import restore
 from lake.store import PartExists, Store
+from lake.takedown import sweep
+from lake.tombstones import tombstones
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +39,8 @@ FOREIGN_RUN_DEAD_AFTER = timedelta(hours=24)
 # a request that was under way at a process's death may reach the store this much later
 _LATEST_ARRIVAL = timedelta(minutes=15)
 _TRIES = 4
+# clocks of two machines may differ by as much, a run's id is as much older than its first record, and no more
+_MARGIN = timedelta(hours=48)
 _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
     "fetched_at", "requested_url",
@@ -43,31 +50,90 @@ _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "ret
 
 
 def catch_up(store: Store, path: Path) -> Index:
-    """The index of a lake, knowing every finished run; rebuilt where it knows runs that the lake does not."""
-    index = open_index(path)
-    known = index.run_ids()  # before the lake is listed: another process may finish a run in between
-    finished = set(_run_ids(store, ".json"))
-    if gone := known - finished:
-        index.close()
-        discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
-        index = open_index(path)
-    for run_id in sorted(finished - index.run_ids()):
-        learn_run(store, index, run_id)
+    """The index of a lake, knowing every finished run; made from a checkpoint where there is none, rebuilt where it
+    knows runs that the lake does not."""
+
+    def fill() -> None:
+        restored(store, path, lambda index: _late(index) <= _runs(store, index.frontier()).finished)
+
+    with _one_at_a_time(path):  # several processes that start at once on a cold machine read one checkpoint
+        index = open_index(path, fill)
+        known = _late(index)  # before the lake is listed: another process may finish a run in between
+        runs = _runs(store, index.frontier())
+        if gone := known - runs.finished:
+            index.close()
+            discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
+            index = open_index(path, fill)
+            runs = _runs(store, index.frontier())
+        index.take_down(tombstones(store))
+        _learn(store, index, runs)
     return index
 
 
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _late(index: Index) -> set[str]:
+    """The runs of the latest days that an index knows: the records of older ones may have been removed."""
+    known = index.run_ids(index.frontier())
+    edge = _before(moment for run_id in known if (moment := _begin(run_id)))
+    return {run_id for run_id in known if run_id > edge}
+
+
 def learn_finished(store: Store, index: Index) -> None:
-    """What other machines have finished since `catch_up`."""
-    for run_id in sorted(set(_run_ids(store, ".json")) - index.run_ids()):
+    """What has been finished since `catch_up`, here or elsewhere."""
+    _learn(store, index, _runs(store, index.frontier()))
+
+
+def _learn(store: Store, index: Index, runs: _Runs) -> None:
+    for run_id in sorted(runs.finished - index.run_ids()):
         learn_run(store, index, run_id)
+    index.advance(runs.frontier(datetime.now(UTC)))
 
 
-def _run_ids(store: Store, ending: str) -> Iterable[str]:
-    keys = (k.removeprefix("runs/") for k in store.keys("runs/"))
-    started = ".started.json"
-    if ending == started:
-        return [k.removesuffix(started) for k in keys if k.endswith(started)]
-    return [k.removesuffix(ending) for k in keys if k.endswith(ending) and not k.endswith(started)]
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """By their ids, which sort by start."""
+
+    started: set[str]
+    finished: set[str]
+
+    def frontier(self, now: datetime) -> str:
+        """What will never be news: neither a run that has not ended, nor one that began within the margin of the
+        latest, whose first record may be on its way or whose clock may be slow."""
+        begins = (moment for run_id in self.started | self.finished if (moment := _begin(run_id)))
+        return min({_before(min(moment, now) for moment in begins), *(self.started - self.finished)})
+
+
+def _before(moments: Iterable[datetime]) -> str:
+    """What sorts before the ids of all runs that began within the margin of the latest, or later."""
+    latest = max(moments, default=None)
+    return f"{latest - _MARGIN:%Y%m%dT%H%M%SZ}" if latest else ""
+
+
+def _begin(run_id: str) -> datetime | None:
+    try:
+        return started_at(run_id)
+    except ValueError:  # a record that somebody put there under a name of its own
+        return None
+
+
+def _runs(store: Store, since: str = "") -> _Runs:
+    """The runs after a frontier, without a listing of those before."""
+    started: set[str] = set()
+    finished: set[str] = set()
+    for key in store.keys("runs/", after=f"runs/{since}"):
+        name = key.removeprefix("runs/")
+        if name.endswith(".started.json"):
+            started.add(name.removesuffix(".started.json"))
+        elif name.endswith(".json"):
+            finished.add(name.removesuffix(".json"))
+    return _Runs(started, finished)
 
 
 def learn_run(store: Store, index: Index, run_id: str) -> None:
@@ -78,7 +144,7 @@ def learn_run(store: Store, index: Index, run_id: str) -> None:
         index.learn_record(record)
 
 
-def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) -> set[Capture]:
+def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) -> set[Capture]:
     """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
     time of the fetch, because what recurs in an outlet is learned in that order. Returns what they were made of."""
     seen: set[Capture] = set()
@@ -90,6 +156,8 @@ def _learn_parts(store: Store, index: Index, keys: Iterable[tuple[Table, str]]) 
         for values in sorted(rows, key=lambda r: (r["fetched_at"], r["id"])):
             index.learn(values)
             seen.add((values["id"], values["fetched_at"]))
+    if any(index.down.covers(values) for rows in flushes.values() for values in rows):
+        sweep(store, index.down, [key for _, key in keys])  # it landed while it was taken down
     return seen
 
 
@@ -120,7 +188,8 @@ def recover(
 ) -> list[Run]:
     """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
     for the time of a rescue."""
-    started, finished = set(_run_ids(store, ".started.json")), set(_run_ids(store, ".json"))
+    runs = _runs(store, index.frontier())
+    started, finished = runs.started, runs.finished
     with index.transaction():  # entries of runs that died before their first record, or lost them on the way
         for run_id in index.pending_runs() - (started - finished):
             if not is_alive(locks, run_id):

@@ -1,6 +1,6 @@
 """Checkpoints: copies of the index in the lake, so that a machine born for one run need not read all of it.
 
-`checkpoints/<time>-<token>/<n>.zst` are pieces of the SQLite file, each a zstd frame of its own; the manifest
+`checkpoints/<time>-<token>-<n>.zst` are pieces of the SQLite file, each a zstd frame of its own; the manifest
 `checkpoints/<time>-<token>.json` is written last and names them with their digests, so that half a checkpoint is none.
 All of them may be deleted at any time: then an older one serves, or the index is rebuilt from the run records.
 """
@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lake.index import FORMAT, ForeignIndex, Index
 from lake.store import LakeError, Store, digest
@@ -40,6 +40,8 @@ _LEVEL = 1  # most of an index are digests, which no level makes smaller
 _SHARE = 50  # of a large index at least so large a part must be new
 _ABANDONED = timedelta(hours=24)  # pieces without a manifest that are older belong to a writer that died
 _TIME = "%Y%m%dT%H%M%SZ"
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def write_if_due(store: Store, path: Path, cadence: Cadence) -> str | None:
     told, and costs the next cold machine some time."""
     try:
         with _alone(path.with_name(f"{path.name}.checkpoint.lock")) as mine:
-            if not mine:
+            if not mine or not path.exists():  # to open it would make an empty one
                 return None
             with closing(Index(path)) as index:
                 articles, runs = len(index.signatures), len(index.run_ids())
@@ -192,7 +194,7 @@ def write(store: Store, path: Path) -> str:
 
             def one(start: int) -> Piece:
                 data = os.pread(handle, PIECE_BYTES, start)
-                packed, key = zstd.compress(data, _LEVEL), f"{name}/{start // PIECE_BYTES:05d}.zst"
+                packed, key = zstd.compress(data, _LEVEL), f"{name}-{start // PIECE_BYTES:05d}.zst"
                 store.put_new(key, packed)
                 return Piece(key, start, len(data), digest(packed))
 
@@ -228,7 +230,7 @@ def _remove_old(store: Store) -> None:
         store.remove(f"{name}.json")
     abandoned = f"checkpoints/{datetime.now(UTC) - _ABANDONED:{_TIME}}"
     for key in keys:
-        name = key.rpartition("/")[0]
+        name = key.rpartition("-")[0]
         if key.endswith(".zst") and (name in names[KEPT:] or (name not in names and name < abandoned)):
             store.remove(key)
 
@@ -236,7 +238,7 @@ def _remove_old(store: Store) -> None:
 # ---------------------------------------------------------------- on this machine
 
 
-def _at_once[T, R](work: Callable[[T], R], given: Iterable[T]) -> Iterator[R]:
+def _at_once(work: Callable[[_T], _R], given: Iterable[_T]) -> Iterator[_R]:
     """A few at a time, in order; the first error ends it."""
     with ThreadPoolExecutor(_AT_ONCE, "checkpoint") as pool:
         try:

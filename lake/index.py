@@ -12,7 +12,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,10 +23,11 @@ from cleaning import Article, is_version, page_id
 from dedupe import INDEX_FORMAT, Document, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema import SCHEMA_VERSION
+from lake.tombstones import Down, down_of, outlet_name, page_name
 
 log = logging.getLogger(__name__)
 
-_FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
+FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
 _PAGE = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
@@ -43,6 +44,7 @@ _TABLES = f"""
         id TEXT NOT NULL, mark TEXT NOT NULL, run_id TEXT, seq INTEGER, PRIMARY KEY (id, mark)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS versions_by_run ON versions (run_id);
     CREATE TABLE IF NOT EXISTS sources (url TEXT PRIMARY KEY, read_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS takedowns (name TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS visited (
         url TEXT PRIMARY KEY, run_at INTEGER NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -89,10 +91,11 @@ class Index:
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
             if found is None:
-                self._db.execute("INSERT INTO meta VALUES ('format', ?)", (_FORMAT,))
-            elif found[0] != _FORMAT:
-                raise ForeignIndex(f"made as {found[0]!r}, this version makes {_FORMAT!r}")
+                self._db.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+            elif found[0] != FORMAT:
+                raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
             self.signatures = Signatures(self._db)
+        self._down = down_of(self.takedowns())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -143,12 +146,64 @@ class Index:
     def is_pending(self, page: str) -> bool:
         return self._db.execute("SELECT 1 FROM pending WHERE id = ?", (page,)).fetchone() is not None
 
-    def run_ids(self) -> set[str]:
-        """The runs whose rows are all here."""
-        return {row[0] for row in self._db.execute("SELECT id FROM runs")}
+    def run_ids(self, after: str = "") -> set[str]:
+        """The runs whose rows are all here, from a run on."""
+        return {row[0] for row in self._db.execute("SELECT id FROM runs WHERE id > ?", (after,))}
 
     def pending_runs(self) -> set[str]:
-        return {row[0] for row in self._db.execute("SELECT DISTINCT run_id FROM pending")}
+        found = self._db.execute(
+            "SELECT run_id FROM pending UNION SELECT run_id FROM versions WHERE run_id IS NOT NULL"
+        )
+        return {row[0] for row in found}
+
+    def frontier(self) -> str:
+        """Up to here every run has ended and is known: only later ones need be looked for."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'frontier'").fetchone()
+        return row[0] if row else ""
+
+    def advance(self, frontier: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES ('frontier', ?) ON CONFLICT (key) DO UPDATE SET"
+            " value = max(value, excluded.value)",
+            (frontier,),
+        )
+
+    def flaw(self) -> str | None:
+        """What SQLite finds wrong with the file; reads all of it."""
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        return None if found == "ok" else str(found)
+
+    # ------------------------------------------------------------ what was taken down
+
+    def takedowns(self) -> frozenset[str]:
+        """The names of the tombstones that are known; lake/takedown.py."""
+        return frozenset(row[0] for row in self._db.execute("SELECT name FROM takedowns"))
+
+    @property
+    def down(self) -> Down:
+        """What is never learned."""
+        return self._down
+
+    def take_down(self, names: Collection[str]) -> None:
+        """The lake's tombstones, all of them: what they name is forgotten, and never learned."""
+        with self.transaction():
+            self._db.execute("DELETE FROM takedowns")
+            self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
+            self._down = down_of(names)
+            pages = [(page,) for page in self._down.pages]
+            for outlet in self._down.outlets:
+                pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
+            for table, column in (("pages", "id"), ("versions", "id"), ("asked", "page"), ("asked", "id")):
+                self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
+            for (page,) in pages:
+                self.signatures.remove(page)
+
+    def is_taken_down(self, outlet: str, *pages: str) -> bool:
+        """By any process of this machine that has looked."""
+        names = [outlet_name(outlet), *(page_name(page) for page in pages)]
+        holes = ", ".join("?" * len(names))
+        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({holes})", names)
+        return found.fetchone() is not None
 
     # ------------------------------------------------------------ a page on its way
 
@@ -276,9 +331,13 @@ class Index:
     # ------------------------------------------------------------ catching up
 
     def learn(self, row: dict[str, Any]) -> None:
-        """Enter a row that was read from the lake, unless a later one of the page is here."""
+        """Enter a row that was read from the lake, unless a later one of the page is here, or it was taken down."""
+        if self._down and self._down.covers(row):
+            return
         old = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
         known = _restored(old) if old else None
+        if known and _place_of(row) == (known.run_id, known.seq, known.fetched_at):
+            return  # landed from here, or known by a checkpoint, before its run had ended
         if known and is_older(row, known):
             self.add_version(row["id"], mark_of(row))
             return
@@ -338,6 +397,10 @@ def is_older(row: dict[str, Any], known: Known) -> bool:
     if "reason" not in row and known.content_hash is None:
         return False
     return (row["fetched_at"], row["run_id"], row["seq"]) < (known.fetched_at, known.run_id, known.seq)
+
+
+def _place_of(row: dict[str, Any]) -> tuple[str, int, datetime]:
+    return row["run_id"], row["seq"], row["fetched_at"]
 
 
 def mark_of(row: dict[str, Any]) -> str:
@@ -456,14 +519,18 @@ def index_path(folder: Path, uri: str) -> Path:
     return folder / f"index-{hashlib.sha256(uri.encode()).hexdigest()[:12]}.sqlite"
 
 
-def open_index(path: Path) -> Index:
-    """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened."""
+def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
+    """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened. fill: may
+    put a file where there is none."""
+    if not path.exists():
+        fill()
     try:
         return Index(path)
     except (sqlite3.DatabaseError, ForeignIndex) as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, disk full: not the file's fault
             raise
         discard(path, str(error))
+        fill()
         return Index(path)
 
 

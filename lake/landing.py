@@ -13,6 +13,7 @@ from typing import Any
 from cleaning import Rules
 from dedupe import WINDOW
 from lake.catchup import catch_up, recover
+from lake.checkpoints import Cadence, write_if_due
 from lake.index import index_path
 from lake.leases import LEASE_S, Held, Leases, folder_id
 from lake.rescue import land_spools
@@ -45,10 +46,16 @@ class Lake:
     """Opening touches nothing; `run` does."""
 
     def __init__(
-        self, uri: str, state: Path, lease_s: float = LEASE_S, window: timedelta | None = WINDOW
+        self,
+        uri: str,
+        state: Path,
+        lease_s: float = LEASE_S,
+        window: timedelta | None = WINDOW,
+        cadence: Cadence | None = None,
     ) -> None:
         """Pages published further apart than the window are no copies of one another; None: all may be."""
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
+        self.cadence = cadence or Cadence()
         self.locks = state / "locks"
         self.index_path = index_path(state, self.store.uri)
 
@@ -76,6 +83,7 @@ class Lake:
             recovered = recover(self.store, index, self.locks, rules_of, borrowed)
             outbox = Outbox(self.store, Spool(spools(self.state, self.store.uri) / run_id))
             run = Run(self.store, index, run_id, outbox=outbox, leases=leases)
+            run.known_takedowns = index.takedowns()
             stack.enter_context(alive(self.locks, run_id))
             run.start(
                 {
@@ -86,6 +94,8 @@ class Lake:
                 }
             )
             yield run, Opening(recovered, unspooled, held)
+        # the leases are given back by now: nobody waits for it
+        write_if_due(self.store, self.index_path, self.cadence)
 
     def _leases(self, run_id: str) -> Leases:
         return Leases(self.store, self.state, run_id, self.lease_s)

@@ -95,8 +95,9 @@ class Leases:
         self._ended.set()
         if self._renewing:
             self._renewing.join()
+        is_away = False
         for name in self.names:
-            self._give_back(name)
+            is_away = not self._given_back(name, is_away)
         self._held.clear()
 
     @property
@@ -176,23 +177,27 @@ class Leases:
 
     def _renew_all(self) -> None:
         while not self._ended.wait(self.ttl_s / _RENEWALS):
-            for name in self.names:
-                with self._guard, suppress(LakeError):  # away: `lost` will tell, before anything lands
-                    if not self._ended.is_set():
-                        self._renew(name)
+            with suppress(LakeError):  # away, for all of them; `lost` will tell, before anything lands
+                for name in self.names:
+                    with self._guard:
+                        if not self._ended.is_set():
+                            self._renew(name)
 
-    def _give_back(self, name: str) -> None:
-        """The last process of the folder says so in the lake; where it cannot, the lease runs out by itself."""
+    def _given_back(self, name: str, is_away: bool) -> bool:
+        """The last process of the folder says so in the lake. False where it cannot: then the lease runs out by itself,
+        and with the store away there is no use in asking for the next one."""
         lease = self._held[name]
         with lease.files:
             try:
                 fcntl.flock(lease.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._renew(name):  # its tag may be that of another process of this folder
+                if not is_away and self._renew(name):  # its tag may be that of another process of this folder
                     self._write(name, replace(lease.holder, released=True), lease.tag)
             except (BlockingIOError, Changed):
                 pass  # others of this folder go on with it; or another machine's by now
             except LakeError as error:
                 log.warning("the lease of %s could not be given back and runs out by itself: %s", name, error)
+                return False
+        return not is_away
 
     # ------------------------------------------------------------ on this machine
 

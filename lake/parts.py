@@ -46,8 +46,13 @@ def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) 
         "pressline.signature_scheme": SCHEME,
     }
     columns = pa.Table.from_pylist(list(rows), schema=schema(table).with_metadata(marks))
+    return written(columns)
+
+
+def written(rows: pa.Table) -> bytes:
+    """One Parquet file, its marks those of the table."""
     sink = io.BytesIO()
-    pq.write_table(columns, sink, compression="zstd", use_dictionary=True, write_page_checksum=True)
+    pq.write_table(rows, sink, compression="zstd", use_dictionary=True, write_page_checksum=True)
     return sink.getvalue()
 
 

@@ -26,6 +26,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "empty": _DAYS,
     "http_error": _DAYS,
     "robots": _DAYS,
+    "tdm_reserved": _DAYS,
     "unreachable": _HOURS,
 }
 _BUSY = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
@@ -46,6 +47,7 @@ class Reject:
     source: str | None  # the feed or section page that named it
     fetched_at: datetime
     retry_at: datetime | None  # not before; None: never
+    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
         source=page.source,
         fetched_at=page.fetched_at,
         retry_at=retry_at(reason, page.fetched_at, page.status),
+        tdm=page.tdm,
     )
 
 

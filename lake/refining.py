@@ -8,8 +8,9 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from cleaning import Article, NoArticle, RawPage, Rules, clean, continues, first_part, join, next_part
+from cleaning.reservations import evidence, is_reserved
 from dedupe import sign
-from lake.records import Refined, reject
+from lake.records import Refined, Reject, reject
 from outlets import Selection
 
 
@@ -22,13 +23,21 @@ def refine(page: RawPage, rules: Rules, parts: Sequence[RawPage] = ()) -> Refine
 
 
 def _refine_first(page: RawPage, rules: Rules) -> Refined:
+    page = replace(page, tdm=evidence(page))
+    if not page.body and is_reserved(page.tdm):  # as `leave_reserved` left it
+        return Refined(page, reject=_reserved(page))
     if not _is_answer(page):
         return Refined(page, reject=reject(page, "http_error", f"answered {page.status}"))
     try:
         if first := first_part(page):
             return Refined(page, reject=reject(page, "part", f"a later page of {first}"), first=first)
         article, following = clean(page, rules), next_part(page)
-        article = replace(article, text_is_partial=following is not None)
+        article = replace(
+            article,
+            text_is_partial=following is not None,
+            tdm=page.tdm,
+            tdm_reserved=is_reserved(page.tdm),
+        )
         return Refined(page, article=article, signature=sign(article.text), continues_at=following)
     except NoArticle as none:
         return Refined(page, reject=reject(page, none.reason, none.detail))
@@ -39,6 +48,7 @@ def _refine_first(page: RawPage, rules: Rules) -> Refined:
 def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
     """The article with one more page. A page without text leaves `continues_at` as it was; one that is no part of
     the article, or repeats it, is its end."""
+    part = replace(part, tdm=evidence(part))
     held = replace(refined, parts=(*refined.parts, part))
     if refined.article is None or not _is_answer(part):
         return held
@@ -55,6 +65,23 @@ def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
 
 def _is_answer(page: RawPage) -> bool:
     return 200 <= page.status < 300
+
+
+# ---------------------------------------------------------------- what publishers reserve
+
+
+def leave_reserved(refined: Refined) -> Refined:
+    """The same, or a reject where a publisher reserves text and data mining: of what should not have been fetched the
+    address, the headers and the evidence stay, and no body."""
+    reserved = next((page for page in refined.pages if is_reserved(page.tdm)), None)
+    if refined.page is None or reserved is None:
+        return refined
+    page = replace(refined.page, body=b"", tdm=reserved.tdm)
+    return Refined(page, reject=_reserved(page))
+
+
+def _reserved(page: RawPage) -> Reject:
+    return reject(page, "tdm_reserved", "; ".join(page.tdm))
 
 
 # ---------------------------------------------------------------- selection after the fetch

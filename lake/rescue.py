@@ -81,7 +81,9 @@ def _land(store: Store, index: Index, spool: Spool, locks: Path, rules_of: Calla
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
-    """Whether nobody finished the run, or landed one of its pages, since."""
+    """Whether nobody finished the run, or landed one of its pages, or took one down, since."""
+    if _is_taken_down(index, spool):
+        return False
     with suppress(KeyError):
         record = f"runs/{spool.run_id}.json"
         return store.get(record) == (spool.get(record) if record in spool.keys else None)
@@ -92,6 +94,13 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
         for key in stories
         for values in parts.read(disk, key, ["id", "content_hash"])
     )
+
+
+def _is_taken_down(index: Index, spool: Spool) -> bool:
+    """Whether any of its pages may not come back."""
+    disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
+    keys = [k for k in spool.keys if not k.startswith("runs/")] if index.down else []
+    return any(index.down.covers(values) for key in keys for values in parts.read(disk, key, columns))
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:

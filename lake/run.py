@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cleaning import CLEANER_VERSION, Article
+from cleaning import CLEANER_VERSION, Article, page_id
 from dedupe import SCHEME, Signature, Verdict
 from lake.index import Index, Known, asked_id, document_of, known_of
 from lake.leases import LeaseLost, Leases
@@ -28,6 +28,8 @@ from lake.records import GONE, Landing, Refined, Reject, Table, retry_at
 from lake.schema import SCHEMA_VERSION, Asked, Signed, row
 from lake.spool import Outbox, SpoolFailed
 from lake.store import LakeError, PartExists, Store
+from lake.takedown import sweep
+from lake.tombstones import down_of, tombstones
 from lake.visits import Policy, Visit
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
@@ -94,15 +96,19 @@ class Run:
         self._spooled: dict[int, list[Part]] = {}  # by flush
         self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self.known_takedowns: frozenset[str] = frozenset()  # when it began; a rescuer's knows of none
         # id asked for → page that answered, and when it still held its article; None: still held none
         self._checked: dict[str, tuple[str, datetime | None]] = {}
         self._buffer = _Buffer()
 
     # ------------------------------------------------------------ one candidate
 
-    def visit(self, asked: str, modified_at: datetime | None, policy: Policy) -> Visit:
+    def visit(self, asked: str, modified_at: datetime | None, policy: Policy, outlet: str = "") -> Visit:
         """Whether to ask for an address, by its id; a few microseconds."""
-        known = self.index.known(self.index.page_of(asked))
+        page = self.index.page_of(asked)
+        if self.index.is_taken_down(outlet, asked, page):
+            return "taken_down"
+        known = self.index.known(page)
         if known and self._is_elsewhere(known):
             return "later"  # not known before it has landed: the other run may die
         return policy.visit(known, modified_at, datetime.now(UTC))
@@ -130,7 +136,20 @@ class Run:
             self._buffer_rows(result, refined)
         return result
 
+    def _taken_down(self, refined: Refined) -> Result | None:
+        """The outcome of a page that may not come back, by whatever way it came; None for all others."""
+        one = refined.page or refined.article or refined.reject
+        assert one, "a refined page is an article or a reject"
+        asked = asked_id(getattr(one, "requested_url", one.url), one.id)
+        firsts = [page_id(refined.first)] if refined.first else []
+        if not self.index.is_taken_down(one.outlet, one.id, asked, *firsts):
+            return None
+        self.counts["taken_down"] += 1
+        return Result("unchanged", one.id, one.url)
+
     def _judged(self, refined: Refined) -> Result:
+        if gone := self._taken_down(refined):
+            return gone
         if refined.reject:
             return self._rejected(refined.reject)
         article, signature = refined.article, refined.signature
@@ -319,6 +338,8 @@ class Run:
                 u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
             }
         self.record = record
+        with suppress(LakeError):  # the store is away: whoever lands the spool looks again
+            self._sweep()
         key, data = f"runs/{self.run_id}.json", _json(record)
         if self.forfeited and not self.outbox.waiting:
             with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
@@ -329,6 +350,15 @@ class Run:
         with self.index.transaction():
             self.index.drop_pending(self.run_id)  # what was left to a new holder
             self.index.learn_record(record)
+
+    def _sweep(self) -> None:
+        """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
+        before they landed."""
+        names = tombstones(self.store)
+        if new := names - self.known_takedowns:
+            waiting = set(self.outbox.waiting)
+            self.index.take_down(names)
+            sweep(self.store, down_of(new), [part.key for part in self.parts if part.key not in waiting])
 
     def abandon(self) -> None:
         """End without a record: the next start finishes the run from its raw parts."""

@@ -108,13 +108,17 @@ class S3Store:
         path = self._path(key)
         return self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         skip = len(self._path(""))
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self._path(prefix)
+            Bucket=self.bucket, Prefix=self._path(prefix), StartAfter=self._path(after) if after else ""
         )
         found = self._ask(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
         yield from sorted(k[skip:] for k in found)
+
+    def remove(self, key: str) -> None:
+        path = self._path(key)
+        self._ask(lambda: self._client.delete_object(Bucket=self.bucket, Key=path))
 
     def probe(self) -> None:
         # some stores make a missing bucket at the first write: a typo would then found a second lake

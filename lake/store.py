@@ -62,8 +62,11 @@ class Store(Protocol):
     def get(self, key: str) -> bytes:
         """Raises KeyError where there is none."""
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Keys that begin with prefix, sorted."""
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Keys that begin with prefix and sort after another, sorted."""
+
+    def remove(self, key: str) -> None:
+        """No error where there is none. Only for what the lake can do without."""
 
     def look(self, key: str) -> Seen:
         """Raises KeyError where there is none."""
@@ -140,11 +143,16 @@ class FolderStore:
         except OSError as error:
             raise _explained(self.root / key, "read", error) from error
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         folder = (self.root / prefix).parent if not prefix.endswith("/") else self.root / prefix
-        found = (p for p in folder.rglob("*") if p.is_file())
-        keys = (p.relative_to(self.root).as_posix() for p in found)
-        yield from sorted(k for k in keys if k.startswith(prefix))
+        found = ((p.relative_to(self.root).as_posix(), p) for p in folder.rglob("*"))
+        yield from sorted(k for k, p in found if k.startswith(prefix) and k > after and p.is_file())
+
+    def remove(self, key: str) -> None:
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise _explained(self.root / key, "removed", error) from error
 
     def look(self, key: str) -> Seen:
         data, path = self.get(key), self.root / key

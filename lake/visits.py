@@ -16,10 +16,11 @@ Visit = Literal[
     "known",  # an article, and no word of a change
     "later",  # due another time: a reject that waits, a change too soon after the last fetch, a page that another
     # run is about to land
+    "taken_down",  # it may not come back, lake/takedown.py
     "never",  # holds no article, and is not worth another try
 ]
 ASKED: tuple[Visit, ...] = ("new", "changed", "again", "afresh")
-SKIPPED: tuple[Visit, ...] = ("known", "later", "never")
+SKIPPED: tuple[Visit, ...] = ("known", "later", "never", "taken_down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +50,5 @@ class Policy:
     def changed_at(self, known: Known) -> datetime:
         """When an article that its source dates anew is looked at."""
         # a source that puts a new date to all its pages every hour is not followed every hour
-        return known.fetched_at + min(self.interval * 2 ** min(known.checks, 16), self.window)
+        wait: timedelta = min(self.interval * 2 ** min(known.checks, 16), self.window)
+        return known.fetched_at + wait

@@ -23,9 +23,12 @@ from warcio.warcwriter import WARCWriter
 
 from lake.reading import rows_of
 from lake.store import Store
+from lake.tombstones import down_of, tombstones
 from lake.warc import REQUESTED
 
-_COLUMNS = ["url", "requested_url", "outlet", "status", "headers", "body", "fetched_at", "landed_at"]
+_COLUMNS = [
+    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "fetched_at", "landed_at",
+]  # fmt: skip
 _AT_ONCE = 16  # pages in memory
 
 
@@ -66,10 +69,11 @@ def export(store: Store, out: Path, choice: Choice, split: int | None = None) ->
 
 
 def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:
+    down = down_of(tombstones(store))  # a takedown may be under way
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
-                if not choice.outlets or row["outlet"] in choice.outlets:
+                if (not choice.outlets or row["outlet"] in choice.outlets) and not down.covers(row):
                     yield row
 
 

@@ -11,6 +11,7 @@ import heapq
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -73,6 +74,7 @@ def _last(uri: str, record: dict[str, Any]) -> dict[str, list[Mark]]:
 
 def _marks(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, Mark]]:
     for key in keys:
-        for row in rows_of(uri, key, ["source", "id", "fetched_at"]):
-            file, _, place = (row["source"] or "").rpartition("#")
-            yield file, (Place.parse(place), row["id"], row["fetched_at"])
+        with suppress(FileNotFoundError):  # expired: its captures are read again, and found unchanged
+            for row in rows_of(uri, key, ["source", "id", "fetched_at"]):
+                file, _, place = (row["source"] or "").rpartition("#")
+                yield file, (Place.parse(place), row["id"], row["fetched_at"])

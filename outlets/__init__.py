@@ -10,6 +10,7 @@ from outlets.reading import read
 from outlets.record import (
     GENERAL_CONCURRENCY,
     GENERAL_DELAY_S,
+    Limits,
     Outlet,
     OutletErrors,
     Selection,
@@ -19,6 +20,7 @@ from outlets.record import (
 __all__ = [
     "GENERAL_CONCURRENCY",
     "GENERAL_DELAY_S",
+    "Limits",
     "Outlet",
     "OutletErrors",
     "Outlets",

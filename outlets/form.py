@@ -157,6 +157,16 @@ FORM: dict[str, dict[str, Check]] = {
         "min_words": _whole(1, 100_000),
     },
     "politeness": {"delay_s": _number(0, 3600), "concurrency": _whole(1, 64)},
+    "monitors": {
+        "min_pages": _whole(1, 100_000),
+        "articles": _number(0, 1),
+        "fields": _number(0, 1),
+        "rejects": _number(0, 1),
+        "clutter": _number(0, 1),
+        "copies": _number(0, 1),
+        "dead_sources": _number(0, 1),
+        "silence_h": _number(1, 876_000),  # a century
+    },
     "clutter": {"cut": _list(_text), "keep": _list(_text), "lines": _list(_regex), "ends": _list(_text)},
 }
 NEEDED = ("name", "home", "domains")

@@ -20,8 +20,8 @@ _LISTS = """
 
 # whatever follows
 _MEDIA = """
-    videos? audios? mediathek mediateca podcasts? gall?er(?:y|ies|ie|ien|ia|ias|i|iler) fotogall?er[a-z]* photo-?gall?er[a-z]*
-    foto-?galeri video-?galeri bildergaleri[a-z]* bilderstrecken? fotostrecken? photos? photoessays? fotos? slideshows?
+    videos? audios? mediathek mediateca mediateka podcasts? gall?er(?:y|ies|ie|ien|ia|ias|i|iler) fotogall?er[a-z]* photo-?gall?er[a-z]*
+    foto-?gall?er(?:y|i|ie|ia) video-?gall?er(?:y|i|ie|ia) bildergaleri[a-z]* bilderstrecken? fotostrecken? photos? photoessays? fotos? slideshows?
     diaporamas? diashow webtv livestream live-tv web-stories webstories
 """
 _ACCOUNTS = """
@@ -43,6 +43,11 @@ _HOUSE = """
     mediadaten publicidad pubblicita faq faqs help hilfe aide ayuda support do-not-sell[a-z-]*
     code-of-(?:conduct|ethics)[a-z-]* accessibility-statement sitemaps? site-map epaper e-paper feeds? rss
 """
+# hosts beside the outlet's own: players, accounts, shops
+_HOSTS = """
+    videos? podcasts? login signin signup accounts? auth sso abos? subscribe subscriptions? shop store jobs stellenmarkt
+    games spiele e-?paper newsletters? help support static cdn
+"""
 
 
 def _segments(words: str) -> str:
@@ -55,6 +60,7 @@ _PATHS = re.compile(
             r"\.(?:jpe?g|png|gif|webp|avif|svg|ico|pdf|xml|xml\.gz|rss|rdf|atom|json|js|css|txt|csv|ics|zip|gz|docx?|xlsx?"
             r"|mp[34]|m4[av]|m3u8|mov|webm|ogg|wav|woff2?)/$",
             rf"/{_segments(_LISTS)}(?:/[^/]+)?/$",
+            r"^/(?:category|tag)/",  # of WordPress, with all levels of a section behind it
             rf"/{_segments(_MEDIA)}/",
             rf"^/(?:[^/]+/){{0,2}}{_segments(_ACCOUNTS)}(?:\.\w+)?/",
             rf"^/(?:[a-z]{{2}}(?:-[a-z]{{2}})?/)?{_segments(_HOUSE)}(?:\.\w+)?/",
@@ -67,6 +73,14 @@ _PATHS = re.compile(
 _QUERIES = re.compile(
     r"(?:^|&)(?:(?:next|redirect\w*|return\w*|continue|url|u|dest\w*|goto|back)=(?:https?(?::|%3a)|/|%2f)|(?:replytocom|share)=)"
 )
+
+
+_HOST = re.compile(rf"^{_segments(_HOSTS)}\.")
+
+
+def no_host_of_articles(host: str) -> bool:
+    """host as host_of() gives it; one that an outlet names among its domains is not to be asked about."""
+    return bool(_HOST.search(host))
 
 
 def never_an_article(path: str, query: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cleaning import Rules, check_rules
 from outlets.form import FORM, NEEDED
-from outlets.record import GENERAL_CONCURRENCY, GENERAL_DELAY_S, Outlet, OutletErrors, Selection
+from outlets.record import GENERAL_CONCURRENCY, GENERAL_DELAY_S, Limits, Outlet, OutletErrors, Selection
 
 _TAKEN = ("all", "urls", "warc")  # names of other spiders
 
@@ -109,6 +109,7 @@ def _outlet(key: str, data: dict[str, Any]) -> Outlet:
         concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),
         rules=_rules(data.get("clutter", {}), data.get("timezone"), data.get("language")),
         selection=_selection(data.get("select", {})),
+        limits=Limits(**data.get("monitors", {})),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from cleaning import Rules, canonical, host_of
-from outlets.general import never_an_article
+from outlets.general import never_an_article, no_host_of_articles
 
 GENERAL_DELAY_S = 1.0  # one request a second and one at a time, unless the outlet says otherwise
 GENERAL_CONCURRENCY = 1
@@ -22,6 +22,22 @@ class Selection:
     sections: tuple[str, ...] = ()  # segments of the address's path, as "politics"
     max_age_days: float | None = None  # from publication to now
     min_words: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a run is told not to be as the outlet's earlier ones; crawler/monitors.py."""
+
+    min_pages: int = 5  # fewer, of a run, tell nothing
+    articles: float = 0.5  # of the usual share of pages that are articles; 0: never told
+    fields: float = 0.5  # of the usual share of articles that have a field; 0: never told
+    rejects: float = 0.4  # the usual share of one reason may grow by so much; 1: never told
+    clutter: float = 0.3  # the same of the text
+    copies: float = 0.5  # the same of the articles
+    # a larger share of the sources may not be dead three times in a row; 1: never told
+    dead_sources: float = 0.5
+    # hours without an article; None: three times the longest so far, and at least 48
+    silence_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,7 @@ class Outlet:
     concurrency: int = GENERAL_CONCURRENCY
     rules: Rules = field(default_factory=Rules)
     selection: Selection = Selection()
+    limits: Limits = Limits()
 
     def owns(self, url: str) -> bool:
         """True for an address on one of the outlet's domains or a subdomain of one."""
@@ -67,6 +84,8 @@ class Outlet:
         except ValueError:
             return False
         if self.general and never_an_article(parts.path, parts.query):
+            return False
+        if self.general and (host := host_of(url)) not in self.domains and no_host_of_articles(host):
             return False
         paths = (parts.path, parts.path.rstrip("/") + "/")
         places = tuple(f"{path}?{parts.query}" for path in paths) if parts.query else paths

@@ -98,7 +98,7 @@ def _slug(path: str) -> str:
     """A headline: four words or more, or three long ones; in a section, where the example lies in one."""
     before = "^/[^?]+" if path.count("/") > 1 else _BEFORE
     ending = re.search(r"\.\w+$", path)
-    words = r"(?:(?:[^/?-]+-+){3}|(?=[^/?]{24})(?:[^/?-]+-+){2})[^/?]+"
+    words = r"(?:(?:[^/?-]+-+){3}|(?=[^/?]{18})(?![^/?]*-(?:and|und|och)-)(?:[^/?-]+-+){2})[^/?]+"
     return rf"{before}/{words}{_plain(ending[0]) if ending else ''}$"
 
 

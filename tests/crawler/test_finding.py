@@ -107,9 +107,23 @@ def test_nothing_is_looked_for_where_a_named_source_answers(found):
     assert asked == ["/robots.txt", "/feed"]
 
 
+@pytest.mark.parametrize("left_behind", ["", "<item><link>https://elsewhere.example/news/a</link></item>"])
+def test_a_feed_without_any_page_of_the_outlet_is_no_answer(found, left_behind):
+    feed = f"<rss version='2.0'><channel><title>x</title>{left_behind}</channel></rss>"
+    done, asked = found(
+        {"/old": feed, "/": HOME.format(DECLARED.format("/feed")), "/feed": RSS.format("/news/a")},
+        feeds=["/old"],
+    )
+    assert done.code == 0, done.log
+    assert asked == ["/robots.txt", "/old", "/", "/feed", "/news/a"]
+    assert done.sources["/old"]["foreign"]
+
+
 @pytest.mark.parametrize(
     ("html", "feeds"),
     [
+        ("<link rel='Alternate' type='application/rss+xml' href='/a'>", ["/a"]),
+        ("<base href='/sub/'><link rel='alternate' type='application/rss+xml' href='a'>", ["/sub/a"]),
         ("<link rel='alternate' type='application/atom+xml' href='/a'>", ["/a"]),
         ("<link rel='alternate' type='application/rss+xml; charset=utf-8' href='/a'>", ["/a"]),
         ("<link rel='alternate' type='application/rdf+xml' href='/a'>", ["/a"]),

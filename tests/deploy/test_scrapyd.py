@@ -116,6 +116,6 @@ def test_an_egg_is_deployed_scheduled_and_its_rows_land(scrapyd, tmp_path):
         assert "1 new → 1 articles" in log
         fetched = len(asked)
         log = scrapyd.finished(scrapyd.schedule("all", only="mine", setting=settings))
-        assert "1 known → nothing new" in log
+        assert "→ nothing new →" in log
         assert "/a-story-of-today" not in asked[fetched:]
     assert len([k for k in open_store(str(tmp_path / "lake")).keys("runs/") if "started" not in k]) == 2

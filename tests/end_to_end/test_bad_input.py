@@ -84,8 +84,16 @@ def test_urls_without_a_file(scrapy):
     assert "scrapy crawl urls -a file=" in done.stderr
 
 
-@pytest.mark.parametrize("setting", ["ALLOWED_NETWORKS=300.1.2.3/8", 'DNS_OVERRIDES={"a.test": "b"}'])
-def test_a_network_that_is_none(scrapy, setting):
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ALLOWED_NETWORKS=300.1.2.3/8",
+        'DNS_OVERRIDES={"a.test": "b"}',
+        "FLUSH_ROWS=many",
+        "DEDUPE_WINDOW_DAYS=month",
+    ],
+)
+def test_a_setting_that_says_nothing(scrapy, setting):
     assert_told(scrapy("crawl", "budapestpost", "-s", setting), 2, setting.partition("=")[0])
 
 

@@ -216,6 +216,21 @@ def test_a_store_that_is_away_tells_nothing_of_leases(bucket, object_store, tmp_
     assert issubclass(StoreAway, LakeError)
 
 
+def test_a_store_that_is_away_at_the_end_is_asked_once(tmp_path, monkeypatch):
+    """Each request has its own retries and timeouts: a crawl of many outlets would not end for an hour."""
+    asked = []
+
+    def away(*given):
+        asked.append(given)
+        raise StoreAway("away")
+
+    with Leases(open_store(str(tmp_path / "lake")), tmp_path / "one", "run") as one:
+        for n in range(20):
+            one.take(f"outlet{n}")
+        monkeypatch.setattr(one.store, "swap", away)
+    assert len(asked) == 1
+
+
 def test_a_stopped_process_loses_its_lease_and_learns_it(other_process, machine, uri, short_s):
     os.kill(other_process.pid, signal.SIGSTOP)
     time.sleep(short_s + 1.1)

@@ -1,0 +1,153 @@
+"""Monitors: what is told, and above all what is not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from crawler.monitors import complaints, remembered
+from outlets import Limits
+from tests.crawler.outlet_crawl import crawl
+from tests.crawler.site import site
+from tests.lake.stories import text_of
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def run(**facts):
+    """A usual run of an outlet, but for what is given."""
+    full = {
+        "articles": 10, "copies": 1, "rejects": 1, "rejects/gallery": 1, "sources": 4, "dead_sources": 0, "answered": 4,
+        "listed": 40, "with/title": 11, "with/date": 11, "with/authors": 9, "with/language": 11,
+        "chars/kept": 9000, "chars/removed": 1000,
+    }  # fmt: skip
+    return {**full, **{k.replace("__", "/"): v for k, v in facts.items()}}
+
+
+HISTORY = [run() for _ in range(8)]
+NOTHING_NEW = {"sources": 4, "dead_sources": 0, "answered": 0, "listed": 0}
+
+
+def told(facts, history=HISTORY, limits=Limits()):  # noqa: B008  # frozen
+    return list(complaints(facts, history, limits, NOW))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (run(articles=1, copies=0, rejects=11, rejects__gallery=0, rejects__too_short=11),
+         ["1 of 12 pages are articles, before 92%", "11 of 12 pages are rejects for too_short, before 0%"]),
+        (run(with__date=2), ["2 of 11 articles have date, before 100%"]),
+        (run(with__authors=0), ["0 of 11 articles have authors, before 82%"]),
+        (run(chars__removed=9000), ["50% of the text is clutter, before 10%"]),
+        (run(articles=3, copies=8), ["73% of the articles are copies, before 9%"]),
+        ({**NOTHING_NEW, "answered": 4}, ["its sources answer, and list no page any more"]),
+    ],
+)  # fmt: skip
+def test_a_run_unlike_the_earlier_ones_is_told(facts, words):
+    assert told(facts) == words
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        run(),
+        NOTHING_NEW,
+        run(articles=1, copies=0, rejects=2, rejects__gallery=2),  # too few pages to tell anything
+        run(articles=0, copies=0, unchanged=12),  # -a fresh=1
+        run(rejects=40, rejects__gallery=0, rejects__not_selected=40),  # chosen by the outlet's file
+        run(dead_sources=3),  # one bad answer
+        run(articles=400, copies=40, with__title=440, with__date=440, with__authors=360, with__language=440),
+    ],
+)
+def test_a_run_like_the_others_is_not(facts):
+    assert told(facts) == []
+
+
+def test_a_new_outlet_is_told_only_if_nothing_becomes_an_article():
+    nothing = {**NOTHING_NEW, "rejects": 9, "rejects/listing": 9, "answered": 1, "listed": 9}
+    assert told(nothing, []) == ["none of 9 pages is an article; are [articles] allow and deny right?"]
+    assert told({**nothing, "articles": 1}, []) == []
+    assert told({**nothing, "rejects/listing": 0, "rejects/tdm_reserved": 9}, []) == []
+    assert told(NOTHING_NEW, []) == []
+
+
+def test_sources_that_died_are_told_after_three_runs_and_those_always_dead_never():
+    dead = run(dead_sources=3)
+    assert told(dead, [dead, *HISTORY]) == []
+    assert told(dead, [dead, dead, *HISTORY]) == ["3 of 4 sources are dead, for the third time"]
+    assert told(dead, [dead] * 10) == []
+
+
+def after(*gaps_h):
+    """What is remembered after landings so far apart, the last just now."""
+    moment, held = NOW - timedelta(hours=sum(gaps_h)), None
+    held = remembered(run(), held, moment)
+    for gap_h in gaps_h:
+        moment += timedelta(hours=gap_h)
+        held = remembered(run(), held, moment)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("gaps_h", "silent_h", "is_told"),
+    [
+        ((1, 2, 1, 9, 1), 47, False),
+        ((1, 2, 1, 9, 1), 49, True),
+        ((24, 72, 24, 24, 24), 100, False),  # it rests at weekends
+        ((24, 72, 24, 24, 24), 240, True),
+        ((1, 1), 1000, False),  # too young to have a rhythm
+    ],
+)
+def test_silence_is_measured_by_the_outlets_own_rhythm(gaps_h, silent_h, is_told):
+    now = NOW + timedelta(hours=silent_h)
+    facts = {**NOTHING_NEW, **remembered(NOTHING_NEW, after(*gaps_h), now)}
+    assert bool(list(complaints(facts, [NOTHING_NEW] * 8, Limits(), now))) is is_told
+
+
+def test_limits_are_the_outlets_own():
+    facts = run(with__authors=0)
+    assert told(facts, limits=Limits(fields=0)) == []
+    assert told(run(articles=8, rejects=3), limits=Limits(articles=0.9))
+    quiet = {**NOTHING_NEW, **after(1)}
+    assert list(complaints(quiet, [], Limits(silence_h=3), NOW + timedelta(hours=4)))
+
+
+# ---------------------------------------------------------------- real crawls
+
+
+def story(number):
+    """A story of its own: the words of the sample, each with a number."""
+    words = " ".join(text_of("library")).split()
+    body = " ".join(f"{word}{number if i % 3 == 0 else ''}" for i, word in enumerate(words))
+    return f"<html><body><article><h1>Story {number}</h1><p>{body}</p></article></body></html>"
+
+
+def front(*numbers):
+    return "".join(f'<a href="/news/{n}">Story number {n} of the day</a>' for n in numbers)
+
+
+def test_an_outlet_that_dries_up_ends_with_exit_4(tmp_path):
+    pages, first = {}, [0]
+
+    def answer(path):
+        if path == "/":
+            return front(*pages)
+        number = path.removeprefix("/news/")
+        return pages.get(int(number)) if number.isdecimal() else None
+
+    with site(answer) as (home, _):
+        tables = {"sources": {"sections": [f"{home}/"]}}
+        for _ in range(3):
+            pages.clear()
+            pages.update({n: story(n) for n in range(first[0], first[0] + 8)})
+            first[0] += 8
+            done = crawl(tmp_path, home, tables=tables)
+            assert (done.code, done.record["monitors"]) == (0, []), done.log
+            assert done.record["outlets"]["mine"]["with/title"] == 8
+        assert crawl(tmp_path, home, tables=tables).code == 0  # nothing new
+        pages.clear()
+        pages.update(dict.fromkeys(range(100, 108), "<html><body><p>Log in to read.</p></body></html>"))
+        done = crawl(tmp_path, home, tables=tables)
+    assert done.code == 4, done.log
+    assert done.record["monitors"][0] == "mine: 0 of 8 pages are articles, before 100%"
+    assert "CHANGED: mine: 0 of 8 pages are articles" in done.log
