@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from lake.index import Index
 from lake.landing import Lake
 from lake.refining import refine
 from lake.schema import Asked, Signed, row
+from lake.store import Store
 
 RUN_ROWS = 500
 OUTLETS = 200
@@ -165,15 +166,13 @@ def start(uri: str, state: Path) -> None:
     spent = {"checkpoint": 0.0}
     restore = checkpoints.restore
 
-    def timed(*given: Any) -> bool:
+    def timed(store: Store, path: Path, belongs: Callable[[Index], bool]) -> bool:
         at = time.monotonic()
-        done = restore(*given)
+        done = restore(store, path, belongs)
         spent["checkpoint"] = time.monotonic() - at
         return done
 
-    import lake.catchup as catchup
-
-    catchup.restored = timed
+    checkpoints.restore = timed
     with lake.run("bench", lambda outlet: Rules(), {}) as (run, _):
         opened = time.monotonic() - began
         run.index.signatures.judge(Document("x", "outlet0", datetime.now(UTC)), signature())

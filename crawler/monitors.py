@@ -131,7 +131,8 @@ def _of_rows(facts: Facts, before: Facts, limits: Limits) -> Iterator[str]:
 
 
 def _sum(facts: Facts, names: Iterable[str]) -> int:
-    return sum(int(facts.get(name, 0)) for name in names)
+    counts: list[int] = [facts.get(name, 0) for name in names]
+    return sum(counts)
 
 
 def _good(facts: Facts) -> int:
@@ -141,7 +142,8 @@ def _good(facts: Facts) -> int:
 def _judged(facts: Facts) -> int:
     """Pages that were to be articles."""
     rejects = facts.get("rejects", 0) - sum(facts.get(f"rejects/{reason}", 0) for reason in _NOT_JUDGED)
-    return _good(facts) + max(0, rejects)
+    judged: int = _good(facts) + max(0, rejects)
+    return judged
 
 
 def _dead(facts: Facts) -> float:

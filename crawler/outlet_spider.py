@@ -2,7 +2,8 @@
 
 1. What the outlet file names: feeds, news sitemaps, section pages; sitemaps where it names no news sitemap.
 2. Its sitemaps, where no news sitemap answered.
-3. Where nothing answered, or only lists without a page of the outlet: its sitemaps, then what can be found (crawler/finding.py).
+3. Where nothing answered, or only lists without a page of the outlet: its sitemaps, then what can be found
+   (crawler/finding.py).
 4. With -a since: the archive (crawler/archive.py).
 
 Each step begins when nothing of the one before is under way.

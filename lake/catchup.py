@@ -19,8 +19,7 @@ from typing import Any
 
 from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
-from lake import parts
-from lake.checkpoints import restore as restored
+from lake import checkpoints, parts
 from lake.index import Index, discard, open_index, started_at
 from lake.leases import Held, Leases
 from lake.parts import Part
@@ -54,7 +53,9 @@ def catch_up(store: Store, path: Path) -> Index:
     knows runs that the lake does not."""
 
     def fill() -> None:
-        restored(store, path, lambda index: _late(index) <= _runs(store, index.frontier()).finished)
+        checkpoints.restore(
+            store, path, lambda index: _late(index) <= _runs(store, index.frontier()).finished
+        )
 
     with _one_at_a_time(path):  # several processes that start at once on a cold machine read one checkpoint
         index = open_index(path, fill)
