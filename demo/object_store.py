@@ -140,7 +140,7 @@ def _command(folder: Path, port: int, config: Path) -> list[str]:
     return [
         weed, "-logtostderr", "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-master.port={port + 1}", f"-master.port.grpc={port + 2}", f"-volume.port={port + 3}",
-        f"-volume.port.grpc={port + 4}", "-volume.max=0", "-master.electionTimeout=1s", "-volume.preStopSeconds=1",
+        f"-volume.port.grpc={port + 4}", "-volume.max=10000", "-master.electionTimeout=1s", "-volume.preStopSeconds=1",
         "-master.volumeSizeLimitMB=256", "-filer", f"-filer.port={port + 5}", f"-filer.port.grpc={port + 6}",
         "-s3", f"-s3.port={port}", f"-s3.port.grpc={port + 7}", "-s3.port.iceberg=0", "-s3.port.lance=0",
         f"-s3.config={config}",

@@ -27,7 +27,7 @@ from lake.tombstones import down_of, tombstones
 from lake.warc import REQUESTED
 
 _COLUMNS = [
-    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "fetched_at", "landed_at",
+    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
 ]  # fmt: skip
 _AT_ONCE = 16  # pages in memory
 
@@ -73,7 +73,9 @@ def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
-                if (not choice.outlets or row["outlet"] in choice.outlets) and not down.covers(row):
+                left = row["tdm"] is not None and not row["body"]  # reserved by its publisher: no body was kept
+                wanted = not choice.outlets or row["outlet"] in choice.outlets
+                if wanted and not left and not down.covers(row):
                     yield row
 
 

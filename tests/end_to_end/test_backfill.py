@@ -78,12 +78,12 @@ def test_a_backfill_again_asks_neither_for_pages_nor_for_months_that_are_done(un
     _, asked = archive
     asked.clear()
     backfill(unbroken)
-    assert asked == ["/robots.txt", "/sitemap.xml"]
+    assert asked == ["/sitemap.xml"]  # robots.txt is kept for a day
     for file in unbroken.state.glob("index-*"):
         file.unlink()
     asked.clear()
     backfill(unbroken)
-    assert asked == ["/robots.txt", "/sitemap.xml"]
+    assert asked == ["/sitemap.xml"]  # robots.txt is kept for a day
 
 
 def test_a_backfill_that_is_killed_again_and_again_becomes_whole(unbroken, archive, tmp_path):
