@@ -19,9 +19,10 @@ def site(answer: Callable[[str], Answer | str | bytes | None]) -> Iterator[tuple
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            asked.append(self.path)  # before the answer, which may take its time
             given = answer(self.path)
-            if given is not None or self.path != "/.well-known/tdmrep.json":  # few sites have one
-                asked.append(self.path)
+            if given is None and self.path == "/.well-known/tdmrep.json":  # few sites have one
+                asked.remove(self.path)
             status, text, headers = (
                 (404, "", {})
                 if given is None
