@@ -73,7 +73,7 @@ def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
-                left = row["tdm"] is not None and not row["body"]  # reserved by its publisher: no body was kept
+                left = row["tdm"] is not None and not row["body"]  # reserved: no body was kept
                 wanted = not choice.outlets or row["outlet"] in choice.outlets
                 if wanted and not left and not down.covers(row):
                     yield row
