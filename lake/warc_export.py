@@ -21,6 +21,7 @@ from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from cleaning.reservations import is_reserved
 from lake.reading import rows_of
 from lake.store import Store
 from lake.tombstones import down_of, tombstones
@@ -73,7 +74,7 @@ def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
-                left = row["tdm"] is not None and not row["body"]  # reserved: no body was kept
+                left = not row["body"] and is_reserved(tuple(row["tdm"] or ()))  # no body was kept
                 wanted = not choice.outlets or row["outlet"] in choice.outlets
                 if wanted and not left and not down.covers(row):
                     yield row
