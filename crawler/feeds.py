@@ -15,6 +15,7 @@ from crawler.listing import Listed, NotAList, newest
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 4 * 2**20
+_RDF = ("rss090", "rss10")  # an item is named by its address, in rdf:about, even where it has no link
 
 
 class NotAFeed(NotAList):
@@ -37,7 +38,8 @@ def entries(body: bytes, url: str) -> list[Listed]:
 def _entry(found: Any, url: str, kind: str) -> Listed | None:
     """None for an entry without a link, or with one that is no address."""
     try:
-        address = urljoin(url, found.link.strip()) if found.get("link") else None
+        link = found.get("link") or (found.get("id") if kind in _RDF else None)
+        address = urljoin(url, link.strip()) if link else None
     except ValueError:
         return None
     if not address:

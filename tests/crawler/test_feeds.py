@@ -71,6 +71,12 @@ def test_rss_1_0_is_read_with_its_dublin_core_dates_and_language():
     ]
 
 
+def test_an_item_of_rss_1_0_without_a_link_is_named_by_its_about():
+    body = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">
+    <item rdf:about="https://example.org/a"><title>Story</title></item></rdf:RDF>"""
+    assert [entry.url for entry in entries(body, HOME)] == ["https://example.org/a"]
+
+
 def test_atom_tells_when_an_entry_appeared_and_when_it_changed():
     body = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title><entry><title>t</title><link href="/a"/>
     <published>2026-03-01T10:00:00Z</published><updated>2026-03-02T10:00:00Z</updated></entry>
