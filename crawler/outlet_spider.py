@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from crawler import finding
 from crawler.archive import Archive
 from crawler.listing import batched
-from crawler.selection import BadArgument, order_of, selection_of, window_of
+from crawler.selection import SELECTING, BadArgument, order_of, selection_of, window_of
 from crawler.source_spider import BATCH, MAX_LINKS, SLICE_S, SourceSpider
 from crawler.sources import LISTS, Kind, KnownBy, Limits, Source, hosts_of, links_of, sources_of
 from outlets import on_day
@@ -40,6 +40,8 @@ _STILL_FRESH = timedelta(days=7)  # an archive that reaches into these days read
 
 class OutletSpider(SourceSpider):
     """Classes for every outlet file are made in crawler/spiders/made.py."""
+
+    arguments = ("fresh", "since", "until", "order", *SELECTING)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

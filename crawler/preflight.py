@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -39,6 +40,7 @@ def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
     spider = _spider(settings, args)
     _configured(settings)
+    _known(arguments, spider)
     try:
         hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
     except UsageError as error:
@@ -65,6 +67,17 @@ def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
         hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
         raise Refused(f"no outlet or spider is called {args[0]!r}; {hint}", 2)
     return loader.load(args[0])
+
+
+def _known(arguments: dict[str, Any], spider: type[Spider]) -> None:
+    """A misspelt argument would be passed over, and the crawl be another than was meant. Names that begin with an
+    underscore are those of whoever started the crawl, as scrapyd's _job."""
+    known: Sequence[str] | None = getattr(spider, "arguments", None)
+    for name in arguments:
+        if known is not None and name not in known and not name.startswith("_"):
+            guess = get_close_matches(name, known, 1)
+            hint = f"did you mean {guess[0]!r}?" if guess else f"known are {', '.join(sorted(known))}"
+            raise Refused(f"-a {name}: {spider.name} has no such argument; {hint}", 2)
 
 
 def _configured(settings: BaseSettings) -> None:

@@ -140,4 +140,5 @@ def _whole(name: str, value: Any) -> int:
 
 
 _READ = {"languages": _languages, "sections": _words, "max_age_days": _number, "min_words": _whole}
+SELECTING = tuple(_READ)  # the arguments of `selection_of`
 _EXAMPLES = {"languages": "de,en", "sections": "politics,world", "max_age_days": "7", "min_words": "100"}

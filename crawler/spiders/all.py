@@ -12,6 +12,7 @@ from scrapy.settings import BaseSettings
 
 from crawler.members import Members, chosen, spiders_of
 from crawler.outlet_files import paces
+from crawler.outlet_spider import OutletSpider
 from lake.landing import Claim
 
 
@@ -21,6 +22,7 @@ class All(Spider):
     shard: `i/n`, from 0/n; an outlet stays in its shard whatever other outlets there are. only: keys, by commas."""
 
     name = "all"
+    arguments = ("shard", "only", *OutletSpider.arguments)
     members: Members
 
     def __init__(self, *args: Any, shard: str = "", only: str = "", **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from scrapy.settings import BaseSettings
 from cleaning import canonical, host_of
 from crawler.candidates import CandidateSpider
 from crawler.outlet_files import known_outlets, paces
-from crawler.selection import BadArgument, selection_of
+from crawler.selection import SELECTING, BadArgument, selection_of
 from lake.landing import Claim
 from outlets import Selection
 
@@ -22,6 +22,7 @@ class Urls(CandidateSpider):
     domain; an unknown domain gets the general rules."""
 
     name = "urls"
+    arguments = ("file", "fresh", *SELECTING)
 
     def __init__(self, *args: Any, file: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,7 +15,7 @@ from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from cleaning import RawPage
 from crawler.replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
-from crawler.selection import BadArgument
+from crawler.selection import SELECTING, BadArgument
 from lake.store import LakeError, open_store
 from lake.warc_files import find
 from lake.warc_progress import WINDOW, Progress, progress
@@ -23,16 +23,13 @@ from lake.warc_stream import Unpackable
 
 _IN_FLIGHT = 32  # pages in the pipeline at once, each of DOWNLOAD_MAXSIZE at most
 _TOLD = 20  # broken records of one file that are told one by one
-_ARGUMENTS = (
-    "files", "parallel", "fresh", "outlets", "since", "until", "all", "languages", "sections", "max_age_days",
-    "min_words",
-)  # fmt: skip
 
 
 class Warc(Spider):
     """Every HTML page that an archive holds goes down the pipeline as if it had just been fetched."""
 
     name = "warc"
+    arguments = ("files", "parallel", "fresh", "outlets", "since", "until", "all", *SELECTING)
 
     def __init__(self, *args: Any, **given: str) -> None:
         super().__init__(*args, **{k: v for k, v in given.items() if k not in ("since", "until", "all")})
@@ -181,8 +178,6 @@ def _checked(given: Mapping[str, str]) -> tuple[Wanted, int]:
     """What is wanted, and how many files are read at once. Raises UsageError."""
     parallel = given.get("parallel", "2")
     try:
-        if unknown := set(given) - set(_ARGUMENTS):
-            raise BadArgument(f"{min(unknown)}: unknown argument; known are {', '.join(_ARGUMENTS)}")
         if not given.get("files"):
             raise BadArgument(
                 "files: expected paths, folders, patterns, s3://… or @list.txt, with commas between them"

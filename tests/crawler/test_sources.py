@@ -202,12 +202,19 @@ def test_what_is_not_selected_is_not_fetched_and_counted_by_reason(crawled):
         ("languages=german", "expected ISO 639-1 codes"),
         ("max_age_days=old", "expected a number of days"),
         ("min_words=-3", "expected a whole number"),
+        ("sinse=2019-01-01", "no such argument; did you mean 'since'?"),
     ],
 )
 def test_an_argument_that_cannot_be_used_ends_with_2(tmp_path, argument, told):
     done = crawl(tmp_path, "http://127.0.0.1:9", "-a", argument)
     assert done.code == 2
     assert told in done.log
+
+
+def test_an_argument_of_the_scheduler_is_let_be(tmp_path):
+    done = crawl(tmp_path, "http://127.0.0.1:9", "-a", "_job=26d1b1a6d6f111e0be5c001e648c57f8")
+    assert "no such argument" not in done.log
+    assert done.code == 1  # nobody listens there
 
 
 # ---------------------------------------------------------------- archives

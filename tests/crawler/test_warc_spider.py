@@ -190,7 +190,6 @@ def test_what_cannot_be_read_at_all_fails_the_run_after_the_rest_has_landed(tmp_
     [
         ({"files": "x", "outlets": "nobody"}, "no outlet is called 'nobody'"),
         ({"files": "x", "parallel": "0"}, "whole number from 1 to 64"),
-        ({"files": "x", "file": "y"}, "file: unknown argument"),
         ({}, "files: expected paths"),
     ],
 )
