@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from typing import TypedDict
 
 import outlets
@@ -75,6 +76,12 @@ class Document(TypedDict):
 def dedupe(documents: list[Document]) -> dict[str, str]:
     """Cluster id by document id: identical, copy, truncated and update share one; containment alone does not."""
     return cluster((_document(d), d["text"]) for d in documents)
+
+
+def datasketch(documents: list[Document]) -> dict[str, str]:
+    """The usual: word 3-shingles, 128 permutations, threshold .7, verified. Wants $SHARED/measure/dedupe in the path."""
+    found: dict[str, str] = import_module("methods").minhash_lsh(0.7, "w3", 128, verify="jac")(documents)
+    return found
 
 
 def _document(document: Document) -> records.Document:

@@ -91,6 +91,11 @@ class Generator:
                 copy_of=copy_of,
             )
 
+    def text(self, number: int) -> str:
+        """A text of its own for each number, without those before it."""
+        self._chance = random.Random(f"{SEED}:{number}")
+        return " ".join(self._fresh(int(self._chance.lognormvariate(0, WORDS_SIGMA) * WORDS_MEDIAN) + 20))
+
     def _fresh(self, length: int) -> list[str]:
         """Sentences, partly rewritten: each new word is one that follows the word before it somewhere."""
         chance, words = self._chance, list[str]()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cleaning import Header, RawPage, Rules, page_id
-from dedupe import Document, Signature, Verdict
+from cleaning import Rules, page_id
+from dedupe import Document, Signature
 from dedupe.keys import place_of
+from dedupe.packing import coarse, pack
 from dedupe.sketch import WHOLE
 from demo.object_store import ObjectStore
 from lake import checkpoints, parts
@@ -37,8 +39,7 @@ from lake.catchup import catch_up
 from lake.checkpoints import Cadence
 from lake.index import Index
 from lake.landing import Lake
-from lake.refining import refine
-from lake.schema import Asked, Signed, row
+from lake.schema import schema
 from lake.store import Store
 
 RUN_ROWS = 500
@@ -74,21 +75,12 @@ def _page(number: int) -> str:
 
 
 def _template() -> dict[str, Any]:
-    """A whole row, of which each article changes what is its own."""
-    text = "".join(
-        f"<p>The council of Lindow voted for bridge number {n} on Monday night.</p>" for n in range(9)
-    )
-    body = (
-        f'<html lang="en"><head><title>A bridge</title></head><body><article>{text}</article></body></html>'
-    )
-    url = "https://outlet0.example/0"
-    page = RawPage(
-        page_id(url), url, url, "outlet0", 200, (Header("content-type", "text/html"),), body.encode(),
-        datetime.now(UTC),
-    )  # fmt: skip
-    article = refine(page, Rules()).article
-    assert article
-    return row(article, Verdict(article.id, article.id), Asked(url), Signed(b""))
+    """A whole row with nothing in it, of which each article fills in what is its own."""
+    nothing = {"string": "", "bool": False, "int64": 0, "double": 0.0}
+    return {
+        column.name: None if column.nullable else nothing.get(str(column.type), [])
+        for column in schema("articles")
+    }
 
 
 def land(lake: Lake, first: int, count: int, began: datetime) -> None:
@@ -111,33 +103,39 @@ def land(lake: Lake, first: int, count: int, began: datetime) -> None:
     lake.store.put_new(f"runs/{run_id}.json", json.dumps({"run_id": run_id, "parts": named}).encode())
 
 
-def fill(index: Index, first: int, count: int) -> None:
-    """So many articles straight into the tables, in the order of their keys."""
+def fill(index: Index, count: int) -> None:
+    """So many articles straight into the tables, the large one in the order of its keys."""
     began = datetime(2026, 1, 1, tzinfo=UTC)
     moment = int(began.timestamp() * 1e6)
-    numbers = range(first, first + count)
+    drawn = [
+        pack(coarse(signature())) for _ in range(min(count, 10_000))
+    ]  # further apart than a compressor looks back
     db = index._db
     db.execute("PRAGMA synchronous = OFF")
+    db.execute("PRAGMA cache_size = -1048576")
     with index.transaction():
-        pages = sorted((_page(n), f"outlet{n % OUTLETS}") for n in numbers)
+        pages = sorted((_page(n), f"outlet{n % OUTLETS}") for n in range(count))
         _into(db, "pages", (
-            (p, o, f"20260101T000000Z-bench-{first:08x}", 0, p, p, None, None, moment, moment, moment, 0, 0, None)
+            (p, o, "20260101T000000Z-bench-00000000", 0, p, p, None, None, moment, moment, moment, 0, 0, None)
             for p, o in pages
         ))  # fmt: skip
+        digests = _CHANCE.integers(0, 2**62, count).tolist()
         _into(db, "dedupe_documents", (
-            (n + 1, _page(n), f"outlet{n % OUTLETS}", moment, _page(n), int(_CHANCE.integers(0, 2**62)),
-             signature().to_bytes())
-            for n in numbers
+            (n + 1, _page(n), f"outlet{n % OUTLETS}", moment, _page(n), digests[n], drawn[n % len(drawn)])
+            for n in range(count)
         ))  # fmt: skip
-        keys = np.sort(_CHANCE.integers(-(2**31), 2**31, count * KEYS, dtype=np.int64))
-        seqs = _CHANCE.integers(first + 1, first + count + 1, count * KEYS)
-        place = place_of(moment, 0)
-        _into(
-            db,
-            "dedupe_keys",
-            zip(keys.tolist(), (place | seqs).tolist(), strict=True),
-            "INSERT OR IGNORE INTO",
+        db.executemany(
+            "INSERT INTO dedupe_outlets (outlet, added, boilerplate) VALUES (?, ?, x'')",
+            [(outlet, count // OUTLETS) for outlet in sorted({o for _, o in pages})],
         )
+        keys = np.sort(_CHANCE.integers(-(2**31), 2**31, count * KEYS, dtype=np.int64))
+        place = place_of(moment, 0)
+        for first in range(0, len(keys), 1_000_000):
+            some = keys[first : first + 1_000_000]
+            places = place | _CHANCE.integers(1, count + 1, len(some))
+            _into(
+                db, "dedupe_keys", zip(some.tolist(), places.tolist(), strict=True), "INSERT OR IGNORE INTO"
+            )
 
 
 def _into(db: Any, table: str, rows: Iterable[tuple[Any, ...]], verb: str = "INSERT INTO") -> None:
@@ -154,7 +152,7 @@ def _into(db: Any, table: str, rows: Iterable[tuple[Any, ...]], verb: str = "INS
 def start(uri: str, state: Path) -> None:
     """In a process of its own: prints what a run's start took."""
     began = time.monotonic()
-    lake = Lake(uri, state, cadence=Cadence(10**9, 10**9))
+    lake = Lake(uri, state, cadence=Cadence(10**9, runs=10**9))
     asked: Counter[str] = Counter()
     received = [0]
 
@@ -179,11 +177,13 @@ def start(uri: str, state: Path) -> None:
         whole = time.monotonic() - began
         known = len(run.index.signatures)
         run.finish("finished", {})
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     told = ", ".join(f"{n} {name}" for name, n in asked.most_common())
     print(
         f"  {whole:.1f} s until the first verdict, {known} articles known: checkpoint {spent['checkpoint']:.1f} s, "
         f"the rest of the start {opened - spent['checkpoint']:.1f} s, first verdict {whole - opened:.1f} s\n"
-        f"  {received[0] / 1e6:.0f} MB received; {told}"
+        f"  {time.process_time():.1f} s of CPU with the imports and the run's end, {memory:.0f} MB of memory, "
+        f"{received[0] / 1e6:.0f} MB received; {told}"
     )
 
 
@@ -197,13 +197,12 @@ def main(count: int, bulk: bool) -> None:
         os.environ.update(server.environ)
         uri, home = server.bucket("cold") + "/lake", Path(folder)
         warm, cadence = Lake(uri, home / "warm"), Cadence()
-        after = min(max(cadence.articles, count // 50), count // 2) - 1
+        after = min(int(cadence.most(count)), count // 2) - 1
         before, now = count - after, datetime.now(UTC) - timedelta(hours=1)
         at = time.monotonic()
         if bulk:
             index = catch_up(warm.store, warm.index_path)
-            for first in range(0, before, 250_000):
-                fill(index, first, min(250_000, before - first))
+            fill(index, before)
             index.close()
         else:
             runs = range(0, before, RUN_ROWS)

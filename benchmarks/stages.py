@@ -1,99 +1,170 @@
-"""CPU of cleaning, stage by stage, beside trafilatura with metadata on the same pages in the same run.
+"""The CPU of a page, stage by stage, from its bytes to its rows; beside trafilatura with metadata in the same run.
 
-usage: python benchmarks/stages.py PAGES… — folders searched for *.html and *.html.gz. Prints milliseconds a page.
+    python benchmarks/stages.py PAGES… [--functions N]
+
+PAGES: folders searched for *.html and *.html.gz. Prints milliseconds a page; with --functions the N functions of ours
+that take most, by cProfile. The stages of cleaning are those that it tells itself (cleaning/trace.py).
 """
 
 from __future__ import annotations
 
+import argparse
+import cProfile
 import gzip
-import importlib
+import pstats
+import sqlite3
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import trafilatura
 
-from benchmarks.adapters import meta
+from cleaning import Article, Header, NoArticle, RawPage, clean, page_id
+from cleaning.parts import first_part, next_part
+from cleaning.trace import Trace
+from dedupe import Document, Index, sign
+from lake.parts import encode
+from lake.records import Landing
+from lake.refining import told
+from lake.schema import Asked, Signed, row
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# where the name is looked up, not where it is defined
-STAGES = (
-    "document.read", "cleaner.authors_of", "cleaner.images_of", "metadata.published", "metadata.title_of",
-    "cleaner.standfirst", "signals.notices", "loose_text.wrap", "cleaner._facts", "cleaner.measure", "cleaner.prune",
-    "cleaner.extract", "cleaner.restore", "cleaner.leaf_texts", "ending.cut_ends", "ending.cut_disclosures",
-    "ending.cut_masthead", "ending.cut_lists", "ending.cut_biography", "lines.cut_lines", "lines.cut_repeated",
-    "ending.cut_keywords", "rescue.better", "refusal.check", "cleaner.language_of",
-)  # fmt: skip
 _ROUNDS = 3
 
 
+class CpuTrace(Trace):
+    """Of this process, where a busy machine would lengthen every stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = time.process_time()
+
+    def mark(self, stage: str) -> None:
+        now = time.process_time()
+        self.stages.append((stage, now - self._since))
+        self._since = now
+
+
+class Stages:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self.cleaned = 0.0
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._index = Index(connection)
+        self._tables: dict[str, list[dict[str, Any]]] = {"raw": [], "articles": []}
+
+    def page(self, page: RawPage) -> None:
+        with self._stage("reservations"):
+            page = told(page)
+        began, trace, article = time.process_time(), CpuTrace(), None
+        try:
+            article = clean(page, trace=trace)
+        except NoArticle:
+            trace.mark("until it is refused")
+        trace.mark("the article's record")
+        for name, seconds in trace.stages:
+            self.spent[f"  {name}"] += seconds
+        self.cleaned += time.process_time() - began
+        with self._stage("parts of an article"):
+            first_part(page)
+            next_part(page)
+        self._row("raw", row(page))
+        if article:
+            self._article(article)
+
+    def _article(self, article: Article) -> None:
+        with self._stage("signature"):
+            signature = sign(article.text)
+        document = Document(article.id, article.outlet, article.published_at or article.fetched_at)
+        with self._stage("verdict"):
+            verdict = self._index.judge(document, signature)
+            self._index.add(document, signature, verdict.story_id)
+        self._row("articles", row(article, verdict, Asked(article.url), Signed(signature.to_bytes())))
+
+    def _row(self, table: str, values: dict[str, Any]) -> None:
+        self._tables[table].append(values | row(Landing("run", 0, datetime.now(UTC))))
+
+    def flush(self) -> None:
+        for table, rows in self._tables.items():
+            with self._stage(f"Parquet, {table}"):
+                encode(table, rows, "run", 0)  # type: ignore[arg-type]
+            rows.clear()
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self.spent[name] += time.process_time() - began
+
+
 def main() -> None:
-    pages = [
-        text
-        for folder in sys.argv[1:]
-        for path in sorted(Path(folder).rglob("*.html*"))
-        if (text := _read(path))
-    ]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--functions", type=int, default=0)
+    given = parser.parse_args()
+    pages = [_page(path) for folder in given.folders for path in sorted(folder.rglob("*.html*"))]
     if not pages:
         raise SystemExit("no pages: name folders that hold *.html or *.html.gz")
-    ours, theirs = _of(pages, _clean), _of(pages, _trafilatura)  # a first round: imports, models
-    for _ in range(_ROUNDS):
-        ours, theirs = min(ours, _of(pages, _clean)), min(theirs, _of(pages, _trafilatura))
+    _stages(pages)  # imports, models
+    best = min((_stages(pages) for _ in range(_ROUNDS)), key=lambda stages: sum(stages.spent.values()))
+    theirs = min(_cpu(pages, _trafilatura) for _ in range(_ROUNDS))
+    each = 1000 / len(pages)
     print(f"{len(pages)} pages; ms of CPU a page, best of {_ROUNDS} rounds")
-    print(f"cleaning with metadata     {ours:7.2f}")
-    print(f"trafilatura with metadata  {theirs:7.2f}   ratio {ours / theirs:.2f}")
-    spent = _watch()
-    whole = _of(pages, _clean)
-    for name, seconds in sorted(spent.items(), key=lambda pair: -pair[1]):
-        print(f"  {name:26} {1000 * seconds / len(pages):7.2f}")
-    print(f"  {'the rest':26} {whole - 1000 * sum(spent.values()) / len(pages):7.2f}")
+    print(f"all stages                 {sum(best.spent.values()) * each:7.2f}")
+    print(f"cleaning with metadata     {best.cleaned * each:7.2f}")
+    for name, seconds in sorted(best.spent.items(), key=lambda pair: -pair[1]):
+        print(f"  {name:38} {seconds * each:7.2f}")
+    print(f"trafilatura with metadata  {theirs * each:7.2f}   ratio of cleaning {best.cleaned / theirs:.2f}")
+    if given.functions:
+        _functions(pages, given.functions)
 
 
-def _read(path: Path) -> str:
-    data = path.read_bytes()
-    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", "replace")
-
-
-def _of(pages: list[str], call: Callable[[str], object]) -> float:
-    began = time.process_time()
-    for page in pages:
-        call(page)
-    return 1000 * (time.process_time() - began) / len(pages)
-
-
-def _clean(html: str) -> object:
-    return meta(html, "https://gazette.example/story")
-
-
-def _trafilatura(html: str) -> object:
-    return trafilatura.bare_extraction(
-        html, url="https://gazette.example/story", include_comments=False, with_metadata=True
+def _page(path: Path) -> RawPage:
+    data, url = path.read_bytes(), f"https://gazette.example/{path.name}"
+    return RawPage(
+        id=page_id(url),
+        url=url,
+        requested_url=url,
+        outlet="gazette",
+        status=200,
+        headers=(Header("content-type", "text/html"),),
+        body=gzip.decompress(data) if path.suffix == ".gz" else data,
+        fetched_at=datetime.now(UTC),
     )
 
 
-def _watch() -> dict[str, float]:
-    """Seconds by stage, filled while cleaning runs."""
-    spent: dict[str, float] = defaultdict(float)
-    for stage in STAGES:
-        module_name, _, name = stage.partition(".")
-        module = importlib.import_module(f"cleaning.{module_name}")
-        setattr(module, name, _timed(getattr(module, name), stage, spent))
-    return spent
+def _stages(pages: list[RawPage]) -> Stages:
+    stages = Stages()
+    for page in pages:
+        stages.page(page)
+    stages.flush()
+    return stages
 
 
-def _timed(function: Callable[..., object], stage: str, spent: dict[str, float]) -> Callable[..., object]:
-    def timed(*args: object, **named: object) -> object:
-        began = time.process_time()
-        try:
-            return function(*args, **named)
-        finally:
-            spent[stage] += time.process_time() - began
+def _cpu(pages: list[RawPage], call: Callable[[RawPage], object]) -> float:
+    began = time.process_time()
+    for page in pages:
+        call(page)
+    return time.process_time() - began
 
-    return timed
+
+def _trafilatura(page: RawPage) -> object:
+    return trafilatura.bare_extraction(page.body, url=page.url, include_comments=False, with_metadata=True)
+
+
+def _functions(pages: list[RawPage], most: int) -> None:
+    profile = cProfile.Profile()
+    profile.runcall(_stages, pages)
+    found = pstats.Stats(profile).strip_dirs()
+    found.sort_stats("cumulative").print_stats(most)
 
 
 if __name__ == "__main__":

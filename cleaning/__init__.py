@@ -2,10 +2,13 @@
 
 from cleaning.address import canonical, host_of, page_id
 from cleaning.cleaner import clean
+from cleaning.extraction import load
 from cleaning.joining import join
+from cleaning.learned import Learned, is_topical, line_key, may_be_boilerplate, without_learned, without_texts
 from cleaning.parts import continues, first_part, next_part
 from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
 from cleaning.selectors import check_rules, may_take_for_ever
+from cleaning.trace import Trace
 from cleaning.versions import is_version
 
 __all__ = [
@@ -13,19 +16,27 @@ __all__ = [
     "Article",
     "Header",
     "Image",
+    "Learned",
     "NoArticle",
     "RawPage",
     "Removed",
     "Rules",
+    "Trace",
     "canonical",
     "check_rules",
     "clean",
     "continues",
     "first_part",
     "host_of",
+    "is_topical",
     "is_version",
     "join",
+    "line_key",
+    "load",
+    "may_be_boilerplate",
     "may_take_for_ever",
     "next_part",
     "page_id",
+    "without_learned",
+    "without_texts",
 ]

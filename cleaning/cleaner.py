@@ -8,19 +8,34 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning import document, ending, lines, linked_data, loose_text, metadata, refusal, rescue, signals
+from cleaning import (
+    document,
+    ending,
+    lines,
+    linked_data,
+    loose_text,
+    metadata,
+    paywall,
+    refusal,
+    rescue,
+    signals,
+)
 from cleaning.authors import authors_of
-from cleaning.characters import fold, tidy, word_count
+from cleaning.characters import fold, rough_words, tidy, word_count
 from cleaning.confidence import paragraphs_of, signs_of, text_confidence
+from cleaning.credits import credit_of, credit_stated
 from cleaning.extraction import extract
+from cleaning.genre import genre_of
 from cleaning.images import captions_of, images_of
 from cleaning.language import language_of
-from cleaning.measures import leaf_texts, measure, shown_text, texts_above_headline
+from cleaning.left_out import left_out
+from cleaning.measures import above_headline, block_texts, measure, shown_text
 from cleaning.prune import prune
-from cleaning.records import Article, NoArticle, RawPage, Rules
+from cleaning.records import Article, NoArticle, RawPage, Rules, shortened
 from cleaning.restore import restore
 from cleaning.selectors import compiled
 from cleaning.standfirst import standfirst
+from cleaning.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,15 +50,18 @@ if TYPE_CHECKING:
 
 _GENERAL = Rules()
 _NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
+_WALL_NEAR = 15  # texts behind the story among which a wall stands
+_LABELS = 3  # texts right above the headline; further up stands the menu
+_REAL = 20  # folded characters; a shorter line may stand anywhere
 _HASH_RULES = "1"  # raised when the same title and text get another hash
 
 
-def clean(page: RawPage, rules: Rules = _GENERAL) -> Article:
+def clean(page: RawPage, rules: Rules = _GENERAL, trace: Trace | None = None) -> Article:
     """The article in a page. Raises NoArticle, and nothing else, whatever the bytes are; ValueError for rules
-    in which check_rules finds a mistake."""
+    in which check_rules finds a mistake. trace: filled with how it came about."""
     outlet = compiled(rules)
     try:
-        return _clean(page, rules, outlet)
+        return _clean(page, rules, outlet, trace or Trace())
     except NoArticle:
         raise
     except Exception as error:  # the promise to every caller: one bad page never costs another
@@ -62,11 +80,14 @@ class _Parts:
     article: Node
     title: str
     summary: str | None
+    closed: bool | None  # what the page declares of a paywall
+    players: int
 
 
-def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
-    parts = _read(page)
-    notices = signals.notices(parts.tree)
+def _clean(page: RawPage, rules: Rules, outlet: Compiled, trace: Trace) -> Article:
+    parts = _read(page, outlet)
+    trace.head, trace.stated, trace.title = parts.head, parts.article, parts.title
+    trace.mark("parse, headline, standfirst")
     authors = authors_of(parts.tree, parts.head, parts.article)
     images = images_of(parts.tree, parts.head, parts.article, page.url)
     when = (page.url, page.fetched_at, rules.timezone)
@@ -74,23 +95,47 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
     modified = metadata.modified(parts.head, parts.article, when)
     canonical = metadata.canonical_url(parts.tree, parts.head, page.url)
     facts = _facts(page.url, parts, authors, outlet)
-    players = sum(1 for _ in parts.tree.iter("video", "iframe", "audio"))
+    closed_away = paywall.is_closed_away(parts.tree, parts.article)
+    trace.mark("signals, metadata")
     # read by now; every later step is faster without them
     etree.strip_elements(parts.tree, *_NO_STORY, with_tail=False)
     loose_text.wrap(parts.tree)
     sizes = measure(parts.tree)
-    evidence = _evidence(page, parts, sizes[parts.tree], players)
     paragraphs = paragraphs_of(parts.tree, sizes)
-    removed = prune(parts.tree, sizes, outlet)
-    blocks = leaf_texts(parts.tree)
-    story = rescue.better(_story(parts.tree, page, facts), parts.markup, parts.article, facts)
+    blocks, outside = block_texts(parts.tree)
+    notices = signals.notices(outside)
+    evidence = _evidence(page, parts, sizes[parts.tree], blocks)
+    trace.blocks = blocks
+    trace.mark("measures")
+    pruned = prune(parts.tree, sizes, outlet)
+    trace.mark("cuts on the tree")
+    first = _story(parts.tree, page, facts)
+    story = rescue.better(first, parts.markup, parts.article, facts)
+    removed = [*(pruned if story is first else _without_story(pruned, story)), *story.removed]
+    trace.mark("extraction, cuts on lines, rescue")
     text = "\n".join(line.text for line in story.lines)
+    trace.lines, trace.removed = text.splitlines(), removed
+    behind = ending.behind(story, blocks)
+    below = "\n".join(behind[:_WALL_NEAR])
     if not story.tags:
-        story.tags += ending.keywords_behind(story, blocks)
-    refusal.check(evidence(text))
+        story.tags += ending.keywords_in(behind)
+    refusal.check(evidence(text, below))
+    walled = paywall.is_seen(
+        rough_words(text),
+        parts.article,
+        closed=parts.closed,
+        closed_away=closed_away,
+        behind="\n".join([*text.splitlines()[-2:], below]),
+    )
+    trace.mark("refusal")
+    section = metadata.section_of(parts.head, parts.article)
+    genre = genre_of(page.url, parts.title, section, parts.article, facts.labels)
     language, confidence = language_of(text, rules.language)
     told = bool(parts.article) or (parts.head.first("og:type") or "").lower() == "article"
     signs = signs_of(story.lines, paragraphs, sizes[parts.tree], told=told, signed=bool(authors))
+    trace.removed = [*removed, *left_out(blocks, trace.lines, removed, [parts.title, parts.summary or ""])]
+    trace.signs = signs
+    trace.mark("language, confidence, what was left out")
     return Article(
         id=page.id,
         url=page.url,
@@ -108,20 +153,26 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled) -> Article:
         modified_precision=modified.precision,
         modified_source=modified.source,
         modified_raw=modified.raw,
-        section=metadata.section_of(parts.head, parts.article),
-        tags=_merged(metadata.tags_of(parts.head, parts.article), [*_listed(removed), *story.tags]),
+        section=section,
+        tags=_merged(metadata.tags_of(parts.head, parts.article), [*_listed(pruned), *story.tags]),
         images=images,
         language=language,
         language_confidence=confidence,
         text_confidence=text_confidence(signs),
-        rights=notices.rights,
-        ai_disclosure=story.disclosure or notices.disclosure,
-        syndication_credit=signals.credit(story.lines, [*story.removed, *removed], notices, facts.sites),
-        paywall=signals.paywall(parts.nodes),
+        rights=notices.rights or signals.rights_stated(parts.head, parts.article),
+        ai_disclosure=story.disclosure or notices.disclosure or signals.disclosure_stated(parts.article),
+        syndication_credit=credit_of(story.lines, [*story.removed, *pruned], notices.rights, facts.sites)
+        or credit_stated(parts.head, parts.article, authors, page.url, facts.sites),
+        paywall=parts.closed,
+        paywall_seen=walled,
+        sponsored=genre.sponsored,
+        live_blog=genre.live_blog,
+        opinion=genre.opinion,
         word_count=word_count(text),
-        removed=(*removed, *story.removed),
+        removed=shortened(trace.removed),
         fetched_at=page.fetched_at,
         content_hash=content_hash(parts.title, text),
+        text_is_partial=walled,
     )
 
 
@@ -130,14 +181,14 @@ def content_hash(title: str, text: str) -> str:
     return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
 
 
-def _read(page: RawPage) -> _Parts:
+def _read(page: RawPage, outlet: Compiled) -> _Parts:
     markup, tree = (read := document.read(page)).markup, read.tree
     alive = list(tree.iter())
     nodes = linked_data.nodes(tree)
     article: Node = next(iter(linked_data.articles(nodes)), {})
     head = metadata.head_of(tree)
     title = metadata.title_of(tree, head, article)
-    summary = standfirst(tree, metadata.descriptions(head, article))
+    summary = standfirst(tree, metadata.descriptions(head, article), outlet.cut(tree))
     return _Parts(
         markup,
         tree,
@@ -147,14 +198,18 @@ def _read(page: RawPage) -> _Parts:
         article,
         title,
         summary if summary and fold(summary) != fold(title) else None,
+        paywall.declared(nodes, head),
+        sum(1 for _ in tree.iter("video", "iframe", "audio")),
     )
 
 
 def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
     titles = metadata.titles(parts.tree, parts.head, parts.article, parts.title)
+    above = above_headline(parts.tree, titles)
     return lines.Facts(
         titles=titles,
-        above=frozenset(fold(text) for text in texts_above_headline(parts.tree, titles)),
+        above=frozenset(fold(text) for _, text in above),
+        labels=tuple(text for block, text in above[-_LABELS:] if not _is_in_menu(block)),
         standfirst=fold(parts.summary or "\0"),
         captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
         authors=authors,
@@ -162,6 +217,10 @@ def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compi
         sites=metadata.site_names(parts.head, page_url),
         outlet=outlet,
     )
+
+
+def _is_in_menu(block: HtmlElement) -> bool:
+    return block.tag == "li" or any(outer.tag in ("li", "nav", "footer") for outer in block.iterancestors())
 
 
 def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
@@ -179,26 +238,39 @@ def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
     return story
 
 
-def _evidence(page: RawPage, parts: _Parts, size: Size, players: int) -> Callable[[str], refusal.Evidence]:
-    """What refusal wants to know, as far as it stands in what is cut later; to be called with the text."""
+def _evidence(
+    page: RawPage, parts: _Parts, size: Size, blocks: list[str]
+) -> Callable[[str, str], refusal.Evidence]:
+    """What refusal wants to know, as far as it stands in what is cut later; to be called with the text and what stands behind it."""
     captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]
+    og_type = (parts.head.first("og:type") or "").lower()
+    listed = refusal.may_be_front(page.url, parts.nodes, og_type)
+    anchors = [key for a in parts.tree.iter("a") if len(key := fold(shown_text(a))) > _REAL] if listed else []
 
-    def evidence(text: str) -> refusal.Evidence:
+    def evidence(text: str, behind: str) -> refusal.Evidence:
         return refusal.Evidence(
             url=page.url,
             title=parts.title,
             text=text,
-            shown=_shown(parts.markup) if word_count(text) < refusal.STORY_WORDS else text,
-            og_type=(parts.head.first("og:type") or "").lower(),
+            behind=behind,
+            blocks=blocks,
+            og_type=og_type,
             nodes=parts.nodes,
             links=size.links,
             linked=size.linked / max(1, size.text),
-            paywall=signals.paywall(parts.nodes),
+            anchors=frozenset(anchors),
+            paywall=parts.closed,
             captions=sum(captions) if len(captions) >= 4 else 0,
-            players=players,
+            players=parts.players,
         )
 
     return evidence
+
+
+def _without_story(cuts: list[Removed], story: lines.Story) -> list[Removed]:
+    """Cuts that a rescue did not take back."""
+    keys = [key for line in story.lines if len(key := fold(line.text)) > _REAL]
+    return [one for one in cuts if not any(key in (whole := fold(one.text)) or whole in key for key in keys)]
 
 
 def _listed(removed: list[Removed]) -> list[str]:
@@ -206,13 +278,6 @@ def _listed(removed: list[Removed]) -> list[str]:
     return [
         tag for cut in removed if cut.kind == "tags" and "," in cut.text for tag in lines.tags_of(cut.text)
     ]
-
-
-def _shown(markup: str) -> str:
-    """All that the page shows; parsed anew, for much of the tree is cut by now."""
-    tree = document.parse(markup)
-    body = tree.find("body")
-    return shown_text(body if body is not None else tree)
 
 
 def _merged(known: tuple[str, ...], found: list[str]) -> tuple[str, ...]:

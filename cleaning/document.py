@@ -11,11 +11,10 @@ import codecs
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lxml import etree
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
-from trafilatura.utils import detect_encoding
+from lxml.html import HtmlElement
 
 from cleaning.characters import visible
 from cleaning.records import NoArticle
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 _MAX_BYTES = 5 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
 _MAX_DEPTH = 120
 _MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square
+_IS_DEEP = etree.XPath("boolean(/*" + "/*" * _MAX_DEPTH + "/*)")
+_COUNT = etree.XPath("count(//*)")
+_ALL_ALIKE = etree.ElementDefaultClassLookup(element=HtmlElement)
 _HEAD_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
@@ -84,6 +86,8 @@ def decode(body: bytes, declared: str | None = None) -> str:
     text = body.decode("utf-8", "replace")
     if text.count("\ufffd") <= len(text) // 2000 + 1:
         return text
+    from trafilatura.utils import detect_encoding  # as in extraction.py
+
     for name in [*stated, *detect_encoding(body[:50_000])]:
         try:
             return body.decode(name)
@@ -96,19 +100,29 @@ def decode(body: bytes, declared: str | None = None) -> str:
 
 def parse(markup: str) -> HtmlElement:
     """The root of the tree; raises NoArticle("empty") where there is no element."""
-    parser = HTMLParser(
-        encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
-    )
     text = _without_unseen_references(markup)
     try:
-        tree = document_fromstring(_utf8(text), parser=parser)
+        tree = _parsed(text)
         if not any(str(text).strip() for text in tree.itertext()) and _STAIRS.search(text):
             # libxml2 drops what lies deeper than 2048 elements
-            tree = document_fromstring(_utf8(_STAIRS.sub(" ", text)), parser=parser)
+            tree = _parsed(_STAIRS.sub(" ", text))
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
     etree.strip_elements(tree, *_NO_TEXT, with_tail=False)  # half of the elements of some pages
     _flatten(tree)
+    return tree
+
+
+def _parsed(text: str) -> HtmlElement:
+    """Raises ParserError, XMLSyntaxError."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
+    )
+    # lxml.html's own lookup asks Python for the class of each element, at each visit; forms and inputs are none to us
+    parser.set_element_class_lookup(_ALL_ALIKE)
+    tree = cast("HtmlElement | None", etree.fromstring(_utf8(text), parser))
+    if tree is None:
+        raise etree.ParserError("the document is empty")
     return tree
 
 
@@ -148,6 +162,8 @@ def _named(text: bytes) -> str | None:
 
 def _flatten(tree: HtmlElement) -> None:
     """Elements below _MAX_DEPTH become siblings; text and order stay. What lies beyond _MAX_ELEMENTS is dropped."""
+    if not _IS_DEEP(tree) and cast("float", _COUNT(tree)) <= _MAX_ELEMENTS:
+        return
     depth: dict[HtmlElement, int] = {}
     deep: list[HtmlElement] = []
     late: list[HtmlElement] = []

@@ -173,12 +173,17 @@ def trim(story: Story) -> None:
     _take(story, range(end, len(story.lines)), ("residue", "place.last"))
 
 
-def keywords_behind(story: Story, blocks: list[str]) -> list[str]:
-    """The keywords right behind the story's last line, where extraction did not show them. blocks: the page's texts."""
+def keywords_in(blocks: list[str]) -> list[str]:
+    """The keywords among the texts right behind the story, where extraction did not show them."""
+    return next((tags_of(text) for text in blocks[:_NEAR] if is_keywords(text)), [])
+
+
+def behind(story: Story, blocks: list[str]) -> list[str]:
+    """What the page shows behind the story's last line; all of it where that line is not found. blocks: the page's
+    texts in order."""
     last = fold(story.lines[-1].text) if story.lines else None
-    place = next((n for n in range(len(blocks) - 1, -1, -1) if fold(blocks[n]) == last), None)
-    near = blocks[place + 1 : place + 1 + _NEAR] if place is not None else []
-    return next((tags_of(text) for text in near if is_keywords(text)), [])
+    place = next((n for n in range(len(blocks) - 1, -1, -1) if fold(blocks[n]) == last), -1)
+    return blocks[place + 1 :]
 
 
 def is_keywords(text: str) -> bool:

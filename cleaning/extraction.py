@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import trafilatura
 from lxml import etree
 
 from cleaning.characters import tidy
@@ -39,6 +38,11 @@ class Line:
     kind: Kind = "p"
 
 
+def load() -> None:
+    """Load now what the first page would load: for a process that does nothing but clean."""
+    import trafilatura  # noqa: F401
+
+
 def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
     """The lines of the story, in order; [] where trafilatura finds none. The tree is left as it is.
 
@@ -55,6 +59,8 @@ def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
 
 
 def _extracted(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
+    import trafilatura  # not where nothing is cleaned: a crawl leaves that to its workers
+
     found = trafilatura.bare_extraction(tree, url=url, include_comments=False, with_metadata=False, fast=fast)
     body = getattr(found, "body", None)
     return [] if body is None else _bounded(lines_of(body))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cleaning.characters import fold, word_count
 from cleaning.cleaner import content_hash
 from cleaning.page_words import is_page_label
-from cleaning.records import Removed
+from cleaning.records import cut, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ def join(article: Article, part: Article) -> Article | None:
         fold(line) for line in (*article.text.splitlines(), article.title, article.summary or "", part.title)
     }
     # cut as a standfirst, but here it opens a page in the middle of the story
-    lead = [cut for cut in part.removed if cut.kind == "standfirst" and fold(cut.text) not in known]
-    lines = [*(cut.text for cut in lead), *part.text.splitlines()]
+    lead = [one for one in part.removed if one.kind == "standfirst" and fold(one.text) not in known]
+    lines = [*(one.text for one in lead), *part.text.splitlines()]
     kept, repeated = _fresh(lines, lambda line: fold(line) in known)
     labels = [line for line in (*article.text.splitlines(), *kept) if is_page_label(line)]
     fresh = [line for line in kept if not is_page_label(line)]
@@ -40,11 +40,13 @@ def join(article: Article, part: Article) -> Article | None:
         text=text,
         word_count=word_count(text),
         images=_united(article.images, part.images),
-        removed=(
-            *article.removed,
-            *(cut for cut in part.removed if cut not in lead),
-            *(Removed("repeated", "part.repeated", line) for line in repeated),
-            *(Removed("pagination", "part.label", line) for line in labels),
+        removed=shortened(
+            (
+                *article.removed,
+                *(one for one in part.removed if one not in lead),
+                *(cut("repeated", "part.repeated", "line", line) for line in repeated),
+                *(cut("pagination", "part.label", "line", line) for line in labels),
+            )
         ),
         content_hash=content_hash(article.title, text),
         parts=article.parts + 1,

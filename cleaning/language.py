@@ -9,7 +9,7 @@ from langdetect.lang_detect_exception import LangDetectException
 
 from cleaning.characters import word_count
 
-_PREFIX = 1000  # as right as the whole text on 257 articles, at 2.5 times the speed
+_PREFIX = 600  # as right as 1,000 characters on 222 articles, in three quarters of the time
 _FEWEST_WORDS = 20  # fewer are guessed wrong too often
 _SEED = 20_22
 _TRIALS = 1  # of langdetect's 7: the same answer on 570 articles, at three quarters of the time

@@ -12,7 +12,7 @@ from cleaning import phrases
 from cleaning.characters import fold, is_sentence, one_quote, rough_words, word_count
 from cleaning.date_words import day_in
 from cleaning.extraction import Line
-from cleaning.records import Removed
+from cleaning.records import Removed, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,6 +47,7 @@ class Facts:
     titles: frozenset[str]
     standfirst: str
     above: frozenset[str]  # what stands before the headline
+    labels: tuple[str, ...]  # right above it, as written
     captions: frozenset[str]
     authors: tuple[str, ...]  # as written
     keywords: frozenset[str]
@@ -64,7 +65,7 @@ class Story:
     disclosure: str | None = None
 
     def cut(self, kind: str, rule: str, lines: list[Line]) -> None:
-        self.removed += [Removed(kind, rule, line.text) for line in lines]
+        self.removed += [cut(kind, rule, "line", line.text) for line in lines]
 
 
 Verdict = tuple[str, str] | None  # (kind, rule), None to keep
@@ -90,9 +91,12 @@ def cut_repeated(story: Story) -> None:
     A line that holds several others is a summary of them: nothing is cut for its sake.
     """
     keys = [fold(line.text) for line in story.lines]
+    whole = "\n".join(
+        keys
+    )  # asked first: a report of thousands of lines would be compared with itself, line by line
     holders: dict[int, list[int]] = defaultdict(list)
     for place, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
-        if _may_be_pulled(line, key):
+        if _may_be_pulled(line, key) and whole.count(key) > 1:
             holder = next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
             if holder is not None:
                 holders[holder].append(place)

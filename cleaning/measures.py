@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MOST_ABOVE = 60  # blocks before the headline that are looked at
 _HOLDERS = ("p", "div", "li", "section", "h1")
 _SILENT = frozenset({"script", "style", "noscript", "template", "head", "svg"})
+_PICTURES = frozenset({"figure", "figcaption", "button"})
 INLINE = frozenset(
     [
         "a",
@@ -60,21 +61,29 @@ def measure(tree: HtmlElement) -> dict[HtmlElement, Size]:
     """Sizes of every element that shows text, in one pass from the leaves up."""
     sizes: dict[HtmlElement, Size] = {}
     for element in reversed(list(tree.iter(etree.Element))):
-        if element.tag in _SILENT:
-            continue
-        size = Size(text=len((element.text or "").strip()))
-        for child in element:
-            size.text += len((child.tail or "").strip())
-            if (inner := sizes.get(child)) is not None:
-                size.text += inner.text
-                size.linked += inner.linked
-                size.prose += inner.prose
-                size.links += inner.links
-        if element.tag == "a" and not (element.get("href") or "#").startswith(("#", "javascript:")):
+        tag, text, tail = element.tag, element.text, element.tail
+        size = sizes.pop(element, None) or Size()
+        if text:
+            size.text += len(text.strip())
+        if tag == "a" and not (element.get("href") or "#").startswith(("#", "javascript:")):
             size.linked, size.links = size.text, 1
-        elif element.tag == "p":
+        elif tag == "p":
             size.prose = size.text - size.linked
-        sizes[element] = size
+        silent = tag in _SILENT
+        if not silent:
+            sizes[element] = size
+        outer = element.getparent()
+        if outer is None or element is tree:
+            continue
+        if (whole := sizes.get(outer)) is None:
+            whole = sizes[outer] = Size()
+        if tail:
+            whole.text += len(tail.strip())
+        if not silent:
+            whole.text += size.text
+            whole.linked += size.linked
+            whole.prose += size.prose
+            whole.links += size.links
     return sizes
 
 
@@ -115,21 +124,39 @@ def following(element: HtmlElement, *tags: str) -> Iterator[HtmlElement]:
         here = here.getparent()
 
 
-def leaf_texts(tree: HtmlElement) -> list[str]:
-    """The shown texts of the blocks that hold no block, in order."""
-    blocks = tree.iter("p", "div", "span", "li", "section")
-    return [
-        shown_text(b) for b in blocks if all(c.tag in INLINE or c.tag == "br" for c in b.iterdescendants())
-    ]
+def block_texts(tree: HtmlElement) -> tuple[list[str], list[str]]:
+    """All that is shown, in order, parted where a block begins or ends and at line ends; and what stands outside
+    pictures and buttons, by whole blocks."""
+    blocks: list[str] = []
+    outside: list[str] = []
+    pieces: list[str] = []
+    block: list[str] = []
+    inside = 0  # open pictures and buttons
+    body = tree.find("body")
+    for event, element in etree.iterwalk(tree if body is None else body, events=("start", "end")):
+        if pieces and element.tag not in INLINE:
+            if text := tidy("".join(pieces)):
+                blocks.append(text)
+                if not inside:
+                    block.append(text)
+            pieces.clear()
+        if block and element.tag not in INLINE and element.tag != "br":
+            outside.append(" ".join(block))
+            block.clear()
+        if element.tag in _PICTURES:
+            inside += 1 if event == "start" else -1
+        if piece := element.text if event == "start" else element.tail:
+            pieces.append(piece)
+    return blocks, outside
 
 
-def texts_above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[str]:
-    """The shown texts of the small blocks before the first <h1> that says the title; none where no <h1> does."""
-    above: list[str] = []
+def above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[tuple[HtmlElement, str]]:
+    """The small blocks before the first <h1> that says the title, with what they show; none where no <h1> does."""
+    above: list[tuple[HtmlElement, str]] = []
     for block in tree.iter("p", "div", "span", "li", "h1"):
         if block.tag == "h1" and fold(shown_text(block)) in titles:
             return above
         small = len(above) < _MOST_ABOVE and next(block.iterdescendants(*_HOLDERS), None) is None
         if small and (text := shown_text(block)):
-            above.append(text)
+            above.append((block, text))
     return []

@@ -19,7 +19,7 @@ _LONGEST_WHOLE = 120  # characters
 _WORD = re.compile(r"\w+")
 _NO_WORD_START = re.compile(r"\W{0,3}")
 _MODES = ("whole", "opens", "holds", "from", "named")
-_NO_LANGUAGE = ("markup.toml", "walls.toml", "months.toml")  # read by names, refusal_words, date_words
+_LANGUAGES = re.compile(r"(?:[a-z]{2}|other)\.toml$")  # the other files have readers of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def _tables() -> dict[str, dict[str, tuple[str, str]]]:
     """mode -> phrase -> (kind, rule); the first language to name a phrase owns it."""
     tables: dict[str, dict[str, tuple[str, str]]] = {mode: {} for mode in _MODES}
     for path in sorted(files("cleaning").joinpath("vocabulary").iterdir(), key=lambda p: p.name):
-        if not path.name.endswith(".toml") or path.name in _NO_LANGUAGE:
+        if not _LANGUAGES.match(path.name):
             continue
         language = path.name.removesuffix(".toml")
         for kind, modes in tomllib.loads(path.read_text("utf-8")).items():

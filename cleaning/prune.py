@@ -14,7 +14,7 @@ from lxml import etree
 from cleaning import names, phrases
 from cleaning.characters import is_sentence, word_count
 from cleaning.measures import Size, shown_text, unlinked_text
-from cleaning.records import Removed
+from cleaning.records import Removed, cut
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _MAX_SHARE = 0.25  # of the paragraph text, for general rules
 _MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
-_MAX_RECORD = 2000  # characters of one cut's text that are kept
 _BOXES = frozenset(
     [
         "div",
@@ -253,4 +252,4 @@ def _cut(element: HtmlElement, kind: str, rule: str) -> list[Removed]:
         return []
     text = shown_text(element)
     element.drop_tree()
-    return [Removed(kind, rule, text[:_MAX_RECORD])] if text else []
+    return [cut(kind, rule, "tree", text)] if text else []

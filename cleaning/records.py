@@ -6,11 +6,12 @@ them), so a new column is one field here and one golden line there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-CLEANER_VERSION = "1"  # raised whenever the same page may give another row
+CLEANER_VERSION = "2"  # raised whenever the same page may give another row
 
 Precision = Literal["second", "minute", "day"]
 
@@ -26,6 +27,7 @@ Reason = Literal[
     "consent_wall",  # asks for cookies instead of showing the story
     "bot_wall",  # asks whether we are human
     "broken",  # the page made the cleaning fail; its bytes are kept in raw
+    "quarantined",  # cleaning it crashed, hung or took too much memory; its bytes are kept in raw
     "http_error",  # answered with a status that is no success
     "unreachable",  # no answer: timeout, reset, no such name
     "robots",  # robots.txt asks us not to fetch it
@@ -84,13 +86,34 @@ class Image:
     credit: str | None = None
 
 
+Stage = Literal[
+    "tree",  # an element, before extraction
+    "extraction",  # what extraction did not take for the story
+    "line",  # a line of what it took
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """One cut: nothing vanishes silently."""
+    """One cut: nothing vanishes silently. `cut` makes one."""
 
     kind: str  # related, newsletter, ai-disclaimer, bio, caption, byline, tags, rights, share, …
     rule: str  # the rule's id, as docs/cleaning.md lists it
-    text: str
+    stage: Stage
+    text: str  # its first MAX_CUT characters; "" in a row whose run keeps no texts of cuts
+    chars: int  # of the whole text
+
+
+MAX_CUT = 2000  # characters of one cut's text that are kept
+
+
+def cut(kind: str, rule: str, stage: Stage, text: str) -> Removed:
+    """With its whole text, as steps of cleaning want it; `shortened` for the row."""
+    return Removed(kind, rule, stage, text, len(text))
+
+
+def shortened(cuts: Iterable[Removed]) -> tuple[Removed, ...]:
+    return tuple(one if one.chars <= MAX_CUT else replace(one, text=one.text[:MAX_CUT]) for one in cuts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +146,20 @@ class Article:
     ai_disclosure: str | None
     syndication_credit: str | None
     paywall: bool | None  # what the page declares; None where it declares nothing
+    paywall_seen: bool  # a wall was found where the text ends: text_is_partial
+    sponsored: bool  # an advertiser paid for it, as the page says
+    live_blog: bool  # a running report, which goes on after it was fetched
+    opinion: bool  # a comment, column or leader, as the page says
     word_count: int  # words of text (characters in scripts without spaces)
     removed: tuple[Removed, ...]
     fetched_at: datetime
     content_hash: str  # of title and text: tells a revision from no change
     cleaner_version: str = field(default=CLEANER_VERSION)
     parts: int = 1  # pages that the text was read from
-    text_is_partial: bool = False  # the article goes on at a page that could not be had
+    text_is_partial: bool = False  # the article goes on behind a wall, or at a page that could not be had
     tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.reservations
     tdm_reserved: bool = False  # whether that is a reservation of text and data mining
+    boilerplate_version: str | None = None  # of what was learned of the outlet; None where nothing was
 
 
 class NoArticle(Exception):

@@ -21,6 +21,12 @@ def _walls() -> tuple[tuple[Reason, re.Pattern[str], re.Pattern[str]], ...]:
     return tuple((cast("Reason", kind), _any(t["title"]), _any(t["text"])) for kind, t in tables.items())
 
 
+def says(reason: Reason, text: str) -> bool:
+    """The text holds a wall's words."""
+    text = phrase(text)
+    return any(texts.search(text) for kind, _, texts in _walls() if kind == reason)
+
+
 def wall(title: str, text: str) -> Reason | None:
     """What a page with this title and this little text is; None where nothing says so."""
     title, text = phrase(title), phrase(text)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AGENT = "pressline"  # a reservation that names it is meant for us
 _FORBIDDING = frozenset({"noai", "noimageai"})
 _RECORDED = _FORBIDDING | {"noindex", "noarchive"}
-_WORTH_PARSING = re.compile(r"tdm-reservation|noai|noimageai|noindex|noarchive", re.I)
+_WORTH_PARSING = ("tdm-reservation", *sorted(_RECORDED))
 _NAMED = re.compile(r"\s*([a-z0-9_-]+)\s*:(.*)", re.I | re.S)
 _NO_NAMES = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 _PROTOCOL = re.compile(r"^(tdmrep\.json|header tdm-reservation|meta tdm-reservation)\b.*?: ([01])\b")
@@ -61,7 +61,8 @@ def _in_headers(page: RawPage) -> Iterator[str]:
 
 def _in_page(page: RawPage) -> Iterator[str]:
     markup = decode(page.body)
-    if not _WORTH_PARSING.search(markup):  # few pages say any of it
+    lower = markup.lower()
+    if not any(word in lower for word in _WORTH_PARSING):  # few pages say any of it
         return
     try:
         tree = parse(markup)

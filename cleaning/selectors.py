@@ -78,16 +78,15 @@ def _pattern_problem(text: str) -> str | None:
         return f"{text!r} is no regular expression: {error}"
     if pattern.search(""):
         return f"{text!r} would match every line"
-    return f"{text!r} {FOR_EVER}" if may_take_for_ever(text) else None
+    return f"{text!r} {FOR_EVER}" if may_take_for_ever(pattern) else None
 
 
-def may_take_for_ever(pattern: str) -> bool:
+def may_take_for_ever(pattern: re.Pattern[str]) -> bool:
     """A repeat inside a repeat, as (a+)+, doubles the time with every letter of a line that does not match. Tried
-    out, because the harmless (-\\w+)+ looks the same. The pattern has to be a sound one."""
-    compiled = re.compile(pattern, re.I)
-    start = re.sub(r"\\(.)", r"\1", _LITERAL_START.match(pattern)[1])  # type: ignore[index]  # matches always
+    out, because the harmless (-\\w+)+ looks the same."""
+    start = re.sub(r"\\(.)", r"\1", _LITERAL_START.match(pattern.pattern)[1])  # type: ignore[index]  # matches always
     return any(
-        _is_slow(compiled, f"{start}{unit * length}\0") for length in (8, 12, 16, 20, 22) for unit in _UNITS
+        _is_slow(pattern, f"{start}{unit * length}\0") for length in (8, 12, 16, 20, 22) for unit in _UNITS
     )
 
 

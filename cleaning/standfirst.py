@@ -29,8 +29,11 @@ _NEAR = 8  # blocks after a first paragraph, of which two are long
 _SAME = 60  # folded characters: two texts that share as many from the start are one text, cut short
 
 
-def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
-    """The first block that is called a standfirst, or shows one of the descriptions apart from the story."""
+def standfirst(
+    tree: HtmlElement, descriptions: Iterable[str], furniture: Iterable[HtmlElement] = ()
+) -> str | None:
+    """The first block that is called a standfirst, or shows one of the descriptions apart from the story; none in
+    what an outlet's file calls furniture."""
     keys = [
         key
         for text in descriptions
@@ -38,7 +41,7 @@ def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
     ]
     named: str | None = None
     paragraphs = 0
-    for element in _candidates(tree):
+    for element in _candidates(tree, frozenset(furniture)):
         text = shown_text(element)
         if paragraphs == _FEW_PARAGRAPHS:
             break
@@ -54,7 +57,7 @@ def standfirst(tree: HtmlElement, descriptions: Iterable[str]) -> str | None:
     return named
 
 
-def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
+def _candidates(tree: HtmlElement, furniture: frozenset[HtmlElement]) -> Iterator[HtmlElement]:
     """Leaf blocks after the headline; all of them where no headline is marked up."""
     headline = next(tree.iter("h1"), None)
     started = headline is None
@@ -65,7 +68,7 @@ def _candidates(tree: HtmlElement) -> Iterator[HtmlElement]:
             started
             and element.tag != "h1"
             and not any(child.tag in _NESTED for child in element.iterdescendants())
-        ) and not any(outer.tag in _APART for outer in element.iterancestors()):
+        ) and not any(outer.tag in _APART or outer in furniture for outer in element.iterancestors()):
             yield element
 
 

@@ -195,7 +195,9 @@ class Accounts:
         elif result.values:
             outlet.update(f"with/{name}" for column, name in FIELDS.items() if result.values[column])
             outlet["chars/kept"] += len(result.values["text"])
-            outlet["chars/removed"] += sum(len(cut["text"]) for cut in result.values["removed"])
+            outlet["chars/removed"] += sum(
+                cut["chars"] for cut in result.values["removed"] if cut["stage"] != "extraction"
+            )
         if result.gone:
             self.stats.inc_value("gone")
         self.stats.inc_value(f"outcome/{result.outcome}")
@@ -298,6 +300,9 @@ class Accounts:
         candidates = self.stats.get_value("candidates", 0)
         if candidates and self.stats.get_value("unreachable", 0) == candidates:
             yield "no candidate answered"
+        outcomes = sum(self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES)
+        if outcomes and self.stats.get_value("outcome/rejects/quarantined", 0) == outcomes:
+            yield "every page was quarantined"
         if errors := self.stats.get_value("lost/item_errors", 0):
             yield f"{errors} pages failed in the pipeline"
         if errors := self.stats.get_value("spider_errors", 0):

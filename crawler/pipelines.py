@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from typing import Any
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DropItem
+from scrapy.settings import BaseSettings
 
 from cleaning import RawPage, Rules
 from crawler.accounts import Accounts
@@ -26,13 +26,15 @@ from crawler.outlet_files import known_outlets
 from crawler.parts import Parts
 from crawler.selection import selection_of
 from crawler.tdm import policy_of
+from lake.checkpoints import Cadence
 from lake.landing import Lake
 from lake.leases import Held, LeaseLost
 from lake.records import Refined, Reject
-from lake.refining import leave_reserved, lengthen, refine, select
+from lake.refining import leave_reserved, select
 from lake.run import Batch, Result
 from lake.spool import SpoolFailed
 from lake.store import LakeError, StoreAway
+from lake.workers import Limits, Workers, WorkersFailed
 from outlets import Selection
 
 log = logging.getLogger(__name__)
@@ -44,15 +46,27 @@ def rules_of(outlet: str) -> Rules:
     return found.rules if found else Rules()
 
 
+def limits_of(settings: BaseSettings) -> Limits:
+    return Limits(
+        workers=settings.getint("CLEAN_WORKERS"),
+        deadline_s=settings.getfloat("CLEAN_DEADLINE_S"),
+        memory=settings.getint("CLEAN_BYTES"),
+        pages=settings.getint("CLEAN_WORKER_PAGES"),
+    )
+
+
 class Clean:
-    """RawPage → Refined, in a thread: the event loop keeps serving the network meanwhile. An article in parts is
-    fetched to its end, and what the run's selection does not want becomes a reject."""
+    """RawPage → Refined, in worker processes: the event loop keeps serving the network meanwhile, and Scrapy, which
+    waits for items, fetches no faster than they clean. An article in parts is fetched to its end, and what the run's
+    selection does not want becomes a reject."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self._parts = Parts(crawler)
         self._leaves_reserved = policy_of(crawler.settings) == "respect"
-        self._worker = ThreadPoolExecutor(1, "clean")
+        self._workers = Workers(limits_of(crawler.settings))
+        self._stopped = False
+        self._room = asyncio.Semaphore(self._workers.room)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Clean:
@@ -64,12 +78,19 @@ class Clean:
         if not isinstance(item, RawPage):
             return item
         rules, selection = rules_of(item.outlet), self._selection(item.outlet)
-        refined = await self._in_thread(refine, item, rules)
+        try:
+            async with self._room:
+                refined = await self._answer(self._workers.refine(item, rules))
+        except (
+            WorkersFailed
+        ) as error:  # an item error, so the page is told as lost; and so would be all others
+            self._stop(error)
+            raise
         if self._leaves_reserved:
             refined = leave_reserved(refined)
         if refined.continues_at and select(refined, replace(selection, min_words=None)) is refined:
             refined = await self._parts.rest_of(
-                refined, lambda so_far, part: self._in_thread(lengthen, so_far, part, rules)
+                refined, lambda so_far, part: self._answer(self._workers.lengthen(so_far, part, rules))
             )
             if self._leaves_reserved:
                 refined = leave_reserved(refined)
@@ -77,8 +98,15 @@ class Clean:
             self._ask(refined.first, item.source)
         return select(refined, selection)
 
-    async def _in_thread(self, work: Callable[..., Refined], *given: Any) -> Refined:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *given)
+    async def _answer(self, future: Future[Refined]) -> Refined:
+        return await asyncio.wrap_future(future)
+
+    def _stop(self, error: WorkersFailed) -> None:
+        engine = self.crawler.engine
+        if engine and engine.running and not self._stopped:
+            self._stopped = True
+            log.error("nothing more is fetched: %s", error)
+            asyncio.get_running_loop().create_task(engine.close_spider_async(reason="workers_failed"))
 
     def _selection(self, outlet: str) -> Selection:
         """The outlet's own, but for what -a gave; Scrapy makes a spider's arguments its attributes."""
@@ -93,8 +121,11 @@ class Clean:
             if candidate and self.crawler.engine and (request := candidate(first, source)):
                 self.crawler.engine.crawl(request)
 
-    def close_spider(self) -> None:
-        self._worker.shutdown()
+    async def close_spider(self) -> None:
+        await asyncio.to_thread(self._workers.close)
+        assert self.crawler.stats
+        for what, count in self._workers.counts.items():
+            self.crawler.stats.set_value(f"workers/{what}", count)
 
 
 class Land:
@@ -109,6 +140,13 @@ class Land:
             Path(settings["STATE_DIR"]),
             settings.getfloat("LEASE_S"),
             None if days == "all" else timedelta(days=float(days)),
+            Cadence(
+                settings.getint("CHECKPOINT_ARTICLES"),
+                settings.getint("CHECKPOINT_RUNS"),
+                settings.getfloat("CHECKPOINT_SHARE"),
+            ),
+            limits=limits_of(settings),
+            removed_texts=settings.getbool("REMOVED_TEXTS"),
         )
         self.spool_bytes = settings.getint("SPOOL_BYTES")
         self.limits = (

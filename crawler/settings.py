@@ -4,6 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from scrapy.settings.default_settings import EXTENSIONS_BASE as _SCRAPYS_EXTENSIONS
+
 _ROOT = Path(__file__).resolve().parent.parent
 _HOME = _ROOT if (_ROOT / "scrapy.cfg").is_file() else Path.cwd()  # an egg has no folder of its own
 
@@ -24,12 +26,20 @@ CONTACT = os.environ.get("CONTACT") or None  # who answers for the crawl: an e-m
 ALLOWED_NETWORKS: list[str] = []  # private networks that may be crawled, as 127.0.0.0/8; none by default
 DNS_OVERRIDES: dict[str, str] = {}  # host: address, as in /etc/hosts
 MAX_PARTS = 20  # pages of one article; 1: no second page is asked for
+CLEAN_WORKERS = os.environ.get("CLEAN_WORKERS") or -1  # processes; -1: one a core; 0: a thread
+CLEAN_DEADLINE_S = 60.0  # a page that takes longer is quarantined,
+CLEAN_BYTES = 2**30  # and one that makes its worker so big
+CLEAN_WORKER_PAGES = 2000  # then a worker is replaced
+REMOVED_TEXTS = True  # False: of what cleaning cuts, rows keep kind, rule and length
 FLUSH_ROWS = 1000  # land a part set at so many candidates,
 FLUSH_BYTES = 64 * 2**20  # or so many bytes of pages,
 FLUSH_AGE_S = 300.0  # or when the oldest has waited so long
 SPOOL_BYTES = 2**30  # of what may wait on disk while the store is away; then nothing more is fetched
 DEDUPE_WINDOW_DAYS = 30  # pages published further apart are no copies of one another; "all": no limit
 LEASE_S = 120.0  # after so long without a sign of life another machine may crawl an outlet
+CHECKPOINT_ARTICLES = 1500  # a checkpoint of the index is written when the newest one lacks so many articles,
+CHECKPOINT_SHARE = 0.01  # and at least such a part of them,
+CHECKPOINT_RUNS = 50  # or so many runs
 HOOK = os.environ.get("HOOK") or None  # a command that gets the record of a failed run on its standard input
 HOOK_ALWAYS = False  # of every run
 HOOK_TIMEOUT_S = 30.0
@@ -57,10 +67,15 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 1.0
 AUTOTHROTTLE_MAX_DELAY = 60.0
+# without the remote control: an HTTP server, which Scrapy would load with all of aiohttp even where it is off
+EXTENSIONS_BASE = {
+    name: order for name, order in _SCRAPYS_EXTENSIONS.items() if name.split(".")[-1] != "RemoteControl"
+}
 EXTENSIONS = {
     "scrapy.extensions.throttle.AutoThrottle": None,
     "crawler.throttle.Throttle": 0,
     "crawler.yielding.Yielding": 0,
+    "crawler.lag.Lag": 0,
 }
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
@@ -84,7 +99,6 @@ DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_VERIFY_CERTIFICATES = True
 REDIRECT_MAX_TIMES = 5
 TELNETCONSOLE_ENABLED = False
-REMOTE_CONTROL_ENABLED = False
 HTTPPROXY_ENABLED = False  # a proxy resolves by itself and would lead into private networks
 METAREFRESH_MAXDELAY = 5  # seconds; a page that reloads itself after a minute is the page, not a redirect
 URLLENGTH_LIMIT = 2083

@@ -3,7 +3,7 @@
 `sign` in any process, `Index.judge` and `Index.add` inside the caller's transaction, `cluster` for a batch.
 """
 
-from dedupe.clusters import Clustered, cluster, cluster_signed
+from dedupe.clusters import Clustered, Counts, cluster, cluster_signed
 from dedupe.index import WINDOW, Index
 from dedupe.originals import Member, original
 from dedupe.passages import Passage, shared_passages
@@ -16,6 +16,7 @@ __all__ = [
     "SCHEME",
     "WINDOW",
     "Clustered",
+    "Counts",
     "Document",
     "Index",
     "Link",

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dedupe.packing import body_of, unpack
 from dedupe.relation import is_version, page_of
-from dedupe.signature import Signature
 from dedupe.sketch import distinct_of
 
 if TYPE_CHECKING:
     import sqlite3
 
     from numpy.typing import NDArray
+
+    from dedupe.signature import Signature
 
 RECURRING_STORIES = 4
 WINDOW_ROWS = 128  # the outlet's latest rows that are looked at
@@ -29,54 +31,94 @@ NOTHING: NDArray[np.uint32] = np.empty(0, np.uint32)
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_outlets (
     outlet TEXT PRIMARY KEY,
-    added INTEGER NOT NULL,   -- rows ever added, removed ones too
+    added INTEGER NOT NULL, -- rows ever added, removed ones too
+    due INTEGER, -- the row up to which it is to be learned anew; NULL: it has been
     boilerplate BLOB NOT NULL -- little-endian uint32, ascending
 ) WITHOUT ROWID;
 """
 
 
 class Boilerplate:
-    """Reads and learns in the caller's transaction."""
+    """Reads and writes in the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._learned: dict[
+            str, tuple[int, str, NDArray[np.uint32]]
+        ] = {}  # by outlet: what was due, and found
+
+    def removing(self, outlet: str) -> None:
+        """To be called before a row is removed: what is due is learned from what was there."""
+        self.of(outlet)
+        self._write(outlet)
 
     def of(self, outlet: str) -> NDArray[np.uint32]:
         return self.of_all({outlet})[outlet]
 
     def of_all(self, outlets: set[str]) -> dict[str, NDArray[np.uint32]]:
         rows = self._connection.execute(
-            f"SELECT outlet, boilerplate FROM dedupe_outlets WHERE outlet IN ({','.join('?' * len(outlets))})",
+            "SELECT outlet, due, boilerplate FROM dedupe_outlets"
+            f" WHERE outlet IN ({','.join('?' * len(outlets))})",
             tuple(outlets),
-        )
-        return dict.fromkeys(outlets, NOTHING) | {outlet: np.frombuffer(data, "<u4") for outlet, data in rows}
+        ).fetchall()
+        return dict.fromkeys(outlets, NOTHING) | {
+            outlet: np.frombuffer(data, "<u4") if due is None else self._due(outlet, due)
+            for outlet, due, data in rows
+        }
 
-    def count(self, outlet: str) -> None:
+    def _due(self, outlet: str, due: int) -> NDArray[np.uint32]:
+        """Learned when it is wanted: an outlet of which many rows are entered and none is judged costs nothing."""
+        known = self._learned.get(outlet)
+        (id,) = self._connection.execute("SELECT id FROM dedupe_documents WHERE seq = ?", (due,)).fetchone()
+        if known is None or known[:2] != (
+            due,
+            id,
+        ):  # the id: after a rollback another row may take the number
+            known = self._learned[outlet] = due, id, self._learn(outlet, due)
+        return known[2]
+
+    def count(self, outlet: str, seq: int) -> None:
         """To be called after each row added for the outlet."""
+        self._write(outlet)
         (added,) = self._connection.execute(
-            "INSERT INTO dedupe_outlets VALUES (?, 1, x'')"
+            "INSERT INTO dedupe_outlets VALUES (?, 1, NULL, x'')"
             " ON CONFLICT (outlet) DO UPDATE SET added = added + 1 RETURNING added",
             (outlet,),
         ).fetchone()
         if added >= RECURRING_STORIES and (added <= LEARN_ALWAYS or added % LEARN_EVERY == 0):
-            self._learn(outlet)
+            self._connection.execute("UPDATE dedupe_outlets SET due = ? WHERE outlet = ?", (seq, outlet))
 
-    def _learn(self, outlet: str) -> None:
+    def _write(self, outlet: str) -> None:
+        """What was learned since, for all processes; unless more is due by now."""
+        if known := self._learned.pop(outlet, None):
+            due, id, learned = known
+            self._connection.execute(
+                "UPDATE dedupe_outlets SET boilerplate = ?, due = NULL WHERE outlet = ? AND due = ?"
+                " AND EXISTS (SELECT 1 FROM dedupe_documents WHERE seq = due AND id = ?)",
+                (learned.astype("<u4").tobytes(), outlet, due, id),
+            )
+
+    def _learn(self, outlet: str, last: int) -> NDArray[np.uint32]:
         rows = self._connection.execute(
-            "SELECT story_id, signature FROM dedupe_documents WHERE outlet = ? ORDER BY seq DESC LIMIT ?",
-            (outlet, WINDOW_ROWS),
+            "SELECT story_id, signature FROM dedupe_documents WHERE outlet = ? AND seq <= ?"
+            " ORDER BY seq DESC LIMIT ?",
+            (outlet, last, WINDOW_ROWS),
         )
-        stories: dict[str, list[Signature]] = {}
-        for story_id, data in rows.fetchall():
-            signature = Signature.from_bytes(data)
-            pages = stories.setdefault(story_id, [])
-            if not pages or (len(pages) < RECURRING_STORIES and _is_new(outlet, signature, pages)):
-                pages.append(signature)
-        learned = recurring([page.body_sketch().hashes for pages in stories.values() for page in pages])
-        self._connection.execute(
-            "UPDATE dedupe_outlets SET boilerplate = ? WHERE outlet = ?",
-            (learned.astype("<u4").tobytes(), outlet),
-        )
+        stories: dict[str, list[bytes]] = {}
+        for story_id, data in rows:
+            stories.setdefault(story_id, []).append(data)
+        return recurring([body for pages in stories.values() for body in _bodies(outlet, pages)])
+
+
+def _bodies(outlet: str, packed: list[bytes]) -> list[NDArray[np.uint32]]:
+    """Of one story's pages those that are no versions of one another."""
+    if len(packed) == 1:
+        return [body_of(packed[0])]
+    pages: list[Signature] = []
+    for signature in map(unpack, packed):
+        if len(pages) < RECURRING_STORIES and _is_new(outlet, signature, pages):
+            pages.append(signature)
+    return [page.body_sketch().hashes for page in pages]
 
 
 def _is_new(outlet: str, signature: Signature, pages: list[Signature]) -> bool:

@@ -1,36 +1,37 @@
-"""A whole batch at once: the same verdicts, joined."""
+"""A whole batch at once, by the same rules. Each stage reads the one before it and could run on many machines: pages
+and keys by row, the join by key, verification by pair, groups by component.
+
+1. Stage: rows in the order of publication (staging.py).
+2. Equal texts: one text, of which the earliest are compared with others (equals.py).
+3. Keys, without what recurs in the outlet (pages.py), and rows that share them (joining.py).
+4. Verify each pair by its signatures (verifying.py, relation.py); round-ups are told by all that a row was
+   compared with.
+5. Connected components, and in each the groups that enough links support (groups.py).
+"""
 
 from __future__ import annotations
 
-import sqlite3
+from array import array
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from dedupe.groups import Groups, Tie, join_supported
-from dedupe.index import WINDOW, Index, microseconds
-from dedupe.records import Document
-from dedupe.relation import MERGING
-from dedupe.signature import Signature, sign
+import numpy as np
+
+from dedupe.equals import between_equals, equal_texts, standing_for
+from dedupe.groups import CLOSE_CONTAINMENT, CLOSE_JACCARD, Groups, Tie, components, join_supported
+from dedupe.index import WINDOW
+from dedupe.joining import entries, join
+from dedupe.pages import Pages
+from dedupe.records import Document, Link
+from dedupe.signature import sign
+from dedupe.staging import Staged, staged
+from dedupe.verifying import Links, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import timedelta
 
-    from dedupe.records import Link
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-STAGED = """
-CREATE TABLE staged (
-    id TEXT PRIMARY KEY,
-    outlet TEXT NOT NULL,
-    moment INTEGER NOT NULL, -- as dedupe_documents.published
-    signature BLOB NOT NULL
-);
-CREATE INDEX staged_in_time ON staged (moment, id);
-"""
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,16 @@ class Clustered:
     link: Link | None  # the surest relation to another of the cluster, if there is one
 
 
+@dataclass(slots=True)
+class Counts:
+    """What a batch took."""
+
+    rows: int = 0
+    sought: int = 0  # rows compared with others: all but equal texts and those too short to tell
+    pairs: int = 0  # verified
+    crowded: int = 0  # keys of more rows than one row meets
+
+
 def cluster(documents: Iterable[tuple[Document, str]], window: timedelta | None = WINDOW) -> dict[str, str]:
     """Document id to the id of its cluster, the least in it; of an id seen twice the last text counts."""
     signed = ((document, sign(text).to_bytes()) for document, text in documents)
@@ -49,79 +60,69 @@ def cluster(documents: Iterable[tuple[Document, str]], window: timedelta | None 
 
 
 def cluster_signed(
-    signed: Iterable[tuple[Document, bytes]], window: timedelta | None = WINDOW
+    signed: Iterable[tuple[Document, bytes]], window: timedelta | None = WINDOW, counts: Counts | None = None
 ) -> Iterator[Clustered]:
-    """The same from signatures (Signature.to_bytes), in the order of ids; raises SchemeMismatch.
-
-    1. Stage each signature as it comes, in a temporary file, so that memory holds ids and links only; then take all
-       in the order of publication, so that the order of the input does not matter.
-    2. Judge and add one after the other, as a crawl does.
-    3. Judge once more: by now the boilerplate of every outlet is known and every text has met every other.
-    4. Texts of the same words are one; join the rest along the links, the surest first.
-    """
-    with TemporaryDirectory(prefix="cluster-") as folder:
-        connection = sqlite3.connect(Path(folder) / "batch.sqlite", isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(STAGED)
-        connection.execute("BEGIN")
-        connection.executemany(
-            "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?)",
-            ((d.id, d.outlet, microseconds(d.moment), data) for d, data in signed),
-        )
-        links = _links(connection, window)
-        ids = [id for (id,) in connection.execute("SELECT id FROM staged ORDER BY id")]
-        connection.close()
-    yield from _joined(ids, links)
+    """The same from signatures (Signature.to_bytes), in the order of ids; raises SchemeMismatch. Memory holds ids,
+    keys and links; signatures lie in a temporary file."""
+    counts = counts or Counts()
+    with staged(signed, window) as batch:
+        text_of = equal_texts(batch)
+        sought = standing_for(batch, text_of)
+        pages = Pages(batch)
+        pairs, counts.crowded = _candidates(batch, pages, sought)
+        links = verified(pages, pairs)
+        counts.rows, counts.sought, counts.pairs = len(batch), len(sought), len(pairs)
+    yield from _joined(batch, text_of, links)
 
 
-def _joined(ids: list[str], links: list[tuple[str, Link]]) -> Iterator[Clustered]:
-    equal = Groups(ids)
-    for id, link in links:
-        if link.relation == "identical":
-            equal.join(id, link.id)
-    text_of = equal.names()
-    joined = Groups(set(text_of.values()))
-    join_supported(joined, _ties(text_of, links))
-    name_of = joined.names()
-    surest: dict[str, Link] = {}
-    for id, link in links:
-        if name_of[text_of[id]] == name_of[text_of[link.id]]:
-            surest.setdefault(id, link)
-    for id in ids:
-        yield Clustered(id, name_of[text_of[id]], surest.get(id))
+def _candidates(batch: Staged, pages: Pages, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    filed = array("Q")
+    for row in rows.tolist():
+        filed.frombytes(entries(pages.keys(row), row).tobytes())
+    joined = join(np.frombuffer(filed, np.uint64), len(batch), batch.may_match)
+    return joined.pairs, joined.crowded
 
 
-def _links(connection: sqlite3.Connection, window: timedelta | None) -> list[tuple[str, Link]]:
-    """Each document's merging links, best first."""
-    index = Index(connection, window)
-    for document, signature in _in_time(connection):
-        index.add(document, signature, index.judge(document, signature).story_id)
-    return [
-        (document.id, link)
-        for document, signature in _in_time(connection)
-        for link in index.judge(document, signature).links
-        if link.relation in MERGING
-    ]
+def _joined(batch: Staged, text_of: NDArray[np.int64], links: Links) -> Iterator[Clustered]:
+    group_of = _groups(batch, text_of[links.rows], text_of[links.others], links)[text_of]
+    inside = links.taken(group_of[links.rows] == group_of[links.others])
+    found = inside.with_more(between_equals(batch, text_of))
+    surest = found.surest(len(batch))
+    name_of: dict[int, str] = {}
+    for row in sorted(range(len(batch)), key=batch.ids.__getitem__):
+        name = name_of.setdefault(int(group_of[row]), batch.ids[row])
+        at = surest[row]
+        yield Clustered(batch.ids[row], name, found.link(at, batch.ids, name) if at >= 0 else None)
 
 
-def _in_time(connection: sqlite3.Connection) -> Iterator[tuple[Document, Signature]]:
-    for id, outlet, moment, data in connection.execute(
-        "SELECT id, outlet, moment, signature FROM staged ORDER BY moment, id"
-    ):
-        yield Document(id, outlet, seen_at=_time(moment)), Signature.from_bytes(data)
+def _groups(
+    batch: Staged, texts: NDArray[np.int64], others: NDArray[np.int64], links: Links
+) -> NDArray[np.int64]:
+    """Each row's group, named by one of its rows. Close links join by themselves: their components are groups. What
+    else is linked is looked at one component after the other, and nothing of it outside."""
+    close = (links.jaccard >= CLOSE_JACCARD) | (links.containment >= CLOSE_CONTAINMENT)
+    group_of = components(len(batch), texts[close], others[close])
+    loose = np.flatnonzero(group_of[texts] != group_of[others])
+    label = components(len(batch), group_of[texts[loose]], group_of[others[loose]])[group_of]
+    rows = np.unique(texts)  # each link is there in both directions
+    rows = rows[np.isin(label[rows], label[texts[loose]])]
+    for members, ties in zip(_split(rows, label[rows]), _split(loose, label[texts[loose]]), strict=True):
+        row_of = {batch.ids[row]: row for row in members.tolist()}
+        groups = Groups(row_of)
+        for id, row in row_of.items():
+            groups.join(id, batch.ids[group_of[row]])
+        join_supported(groups, (_tie(batch.ids, texts, others, links, at) for at in ties.tolist()))
+        for id, name in groups.names().items():
+            group_of[row_of[id]] = row_of[name]
+    return group_of
 
 
-def _time(moment: int) -> datetime | None:
-    """None for what is no time of a calendar: UNDATED."""
-    try:
-        return _EPOCH + timedelta(microseconds=moment)
-    except OverflowError:
-        return None
+def _split(values: NDArray[np.int64], labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The values of each label, in the order of labels."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(values[order], np.flatnonzero(np.diff(labels[order])) + 1) if len(values) else []
 
 
-def _ties(text_of: dict[str, str], links: list[tuple[str, Link]]) -> Iterable[Tie]:
-    for id, link in links:
-        first, second = sorted((text_of[id], text_of[link.id]))
-        if first != second:
-            yield Tie(first, second, link.similarity, link.containment)
+def _tie(ids: list[str], texts: NDArray[np.int64], others: NDArray[np.int64], links: Links, at: int) -> Tie:
+    first, second = sorted((ids[texts[at]], ids[others[at]]))
+    return Tie(first, second, float(links.jaccard[at]), float(links.containment[at]))

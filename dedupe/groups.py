@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
 
 CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # such a link joins two groups by itself
 SUPPORT = 0.34  # any other must not stand alone: share of the pairs between two groups that are linked
@@ -23,8 +27,9 @@ class Tie:
     containment: float
 
     @property
-    def rank(self) -> tuple[float, str, str]:
-        return -(self.jaccard + self.containment), self.first, self.second
+    def rank(self) -> tuple[bool, float, str, str]:
+        close = is_close(self.jaccard, self.containment)
+        return not close, -(self.jaccard + self.containment), self.first, self.second
 
 
 def is_close(jaccard: float, containment: float) -> bool:
@@ -62,8 +67,22 @@ class Groups:
         return name_of
 
 
+def components(count: int, some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Connected components of rows 0 to count: each row's least row that can be reached."""
+    label = np.arange(count)
+    while True:
+        before = label.copy()
+        least = np.minimum(label[some], label[others])
+        for ends in (some, others):
+            np.minimum.at(label, label[ends], least)
+            np.minimum.at(label, ends, least)
+        label = label[label]
+        if np.array_equal(label, before):
+            return label
+
+
 def join_supported(groups: Groups, ties: Iterable[Tie]) -> None:
-    """Average linkage for all but close links.
+    """Close links first, then average linkage for all others, the surest first.
 
     A chain of half-alike texts would otherwise join stories whose ends share nothing: an agency's second and
     fifth version, two reports with one common source.

@@ -8,10 +8,10 @@ process that opens the index reads the latest SLICES rows and knows what is wait
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dedupe.signature import Signature, is_band
+from dedupe.packing import unpack
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,6 +23,7 @@ DOUBTFUL, SOUND = (
     4,
 )  # so many rows at most that share less than two bands or four postings: chance hits, mostly
 SLICES = 1 << 14  # of the key space; a sweep writes a text's worth of keys on neighbouring pages
+HELD = 128  # sweeps that are written together while a cache catches up
 SEQ = 2**32 - 1  # the part of a place that names the row
 UNDATED = 2**63 - 1  # microseconds: sorts after every date, and lets the index serve the order
 _DAY = 86_400_000_000  # microseconds
@@ -43,13 +44,15 @@ class Keys:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """The rows tell again what waits."""
         self._last: tuple[int, str, int] | None = (
             None  # seq, id and digest of the latest row that was followed
         )
-        self._waiting: dict[int, list[int]] = {}  # key to places
+        self._waiting: dict[int, int | list[int]] = {}  # key to its place or places
+        self._held: list[_Sweep] | None = None  # swept and not yet written; None: written at once
         self._slices: dict[int, list[int]] = {}  # slice to waiting keys
 
     @property
@@ -61,14 +64,13 @@ class Keys:
         """The rows that share a band or two postings, those with most in common first; places from first to last,
         and places without a day."""
         self.follow()
-        shared: Counter[int] = Counter()
-        for key, place in self._connection.execute(
-            f"SELECT key, place FROM dedupe_keys WHERE key IN ({marks(keys)})", tuple(keys)
-        ):
-            shared[place] += 1 + is_band(key)
+        shared: dict[int, int] = {}  # a band counts two, a posting one
+        known = shared.get
+        for key, place in self._connection.execute(*_filed(keys)):
+            shared[place] = known(place, 0) + 1 + (key & 1)
         for key in keys:
-            for place in self._waiting.get(key, ()):
-                shared[place] += 1 + is_band(key)
+            for place in _places(self._waiting.get(key)):
+                shared[place] = known(place, 0) + 1 + (key & 1)
         found = sorted(
             (-count, place & SEQ)
             for place, count in shared.items()
@@ -79,13 +81,13 @@ class Keys:
     def follow(self) -> None:
         """Take in the rows that this and other processes have added since, and what they swept."""
         if self._last and not self._stands():
-            self._forget()
+            self.forget()
         since = self._last[0] if self._last else self._newest() - SLICES
         for seq, id, digest, published, data in self._connection.execute(
             "SELECT seq, id, digest, published, signature FROM dedupe_documents WHERE seq > ? ORDER BY seq",
             (since,),
         ):
-            self._wait(Signature.from_bytes(data).index_keys(), place_of(published, seq))
+            self._wait(unpack(data).index_keys(), place_of(published, seq))
             self._swept(seq)
             self._last = seq, id, digest
 
@@ -96,12 +98,39 @@ class Keys:
         Places outside the window may give way to new ones."""
         refused = self._wait(keys, place)
         self._last = row
-        refused += self._write(self._swept(row[0]), window)
-        if refused:
-            self._connection.execute("UPDATE dedupe_refused SET keys = keys + ?", (refused,))
+        swept = _Sweep(self._swept(row[0]), window)
+        if self._held is None:
+            refused += self._write([swept])
+        else:
+            self._held.append(swept)
+            if len(self._held) >= min(HELD, SLICES):  # no slice twice: the second would not see the first
+                self.write_held()
+        self._refuse(refused)
+
+    def hold(self) -> None:
+        """From now on some sweeps are written together: for while nothing is sought."""
+        self._held = []
+
+    def write_held(self) -> None:
+        held, self._held = self._held or [], []
+        self._refuse(self._write(held))
+
+    def settle(self) -> None:
+        """Write what is held, and at once from now on."""
+        self.write_held()
+        self._held = None
+
+    def _refuse(self, keys: int) -> None:
+        if keys:
+            self._connection.execute("UPDATE dedupe_refused SET keys = keys + ?", (keys,))
 
     def remove(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Keys with their places. What still waits is left: it leads to a row that is no more."""
+        if self._held:
+            self.write_held()
+        self._delete(pairs)
+
+    def _delete(self, pairs: Iterable[tuple[int, int]]) -> None:
         self._connection.executemany("DELETE FROM dedupe_keys WHERE key = ? AND place = ?", pairs)
 
     def _stands(self) -> bool:
@@ -119,49 +148,70 @@ class Keys:
     def _wait(self, keys: Iterable[int], place: int) -> int:
         """How many buckets were full."""
         refused = 0
-        for key in keys:
-            places = self._waiting.get(key)
-            if places is None:
-                self._waiting[key] = [place]
-                self._slices.setdefault(_slice_of(key), []).append(key)
-                continue
-            places.append(place)
-            if len(places) > BUCKET_ROWS:
-                del places[0]
-                refused += 1
+        waiting, slices = self._waiting, self._slices
+        for key in dict.fromkeys(keys):  # each once
+            places = waiting.setdefault(key, place)
+            if places is place:
+                slices.setdefault((key + (1 << 31)) * SLICES >> 32, []).append(key)
+            elif isinstance(places, list):
+                places.append(place)
+                if len(places) > BUCKET_ROWS:
+                    del places[0]
+                    refused += 1
+            else:
+                waiting[key] = [places, place]
         return refused
 
     def _swept(self, seq: int) -> dict[int, list[int]]:
         """What waits no more once this row has been added, by key."""
-        return {key: self._waiting.pop(key) for key in sorted(self._slices.pop(seq % SLICES, ()))}
+        return {
+            key: list(_places(self._waiting.pop(key))) for key in sorted(self._slices.pop(seq % SLICES, ()))
+        }
 
-    def _write(self, buckets: dict[int, list[int]], window: tuple[int, int]) -> int:
+    def _write(self, sweeps: list[_Sweep]) -> int:
         """How many keys full buckets refused. A full bucket gives up its rows outside the window, and else takes no
         more: it would cost every later document and find nothing."""
-        if not buckets:
+        keys = [key for sweep in sweeps for key in sweep.buckets]
+        if not keys:
             return 0
         there: dict[int, list[int]] = {}
-        for key, place in self._connection.execute(
-            f"SELECT key, place FROM dedupe_keys WHERE key IN ({marks(buckets)})", tuple(buckets)
-        ):
+        for key, place in self._connection.execute(*_filed(keys)):
             there.setdefault(key, []).append(place)
         refused = 0
-        for key, places in buckets.items():
-            excess = len(there.get(key, ())) + len(places) - BUCKET_ROWS
-            if excess > 0:
-                old = [p for p in there.get(key, ()) if p > SEQ and not window[0] <= p <= window[1]]
-                self.remove([(key, place) for place in old[:excess]])
+        for sweep in sweeps:
+            for key, places in sweep.buckets.items():
+                found = there.get(key)
+                if len(places) + (len(found) if found else 0) <= BUCKET_ROWS:
+                    continue
+                found = found or []
+                excess = len(found) + len(places) - BUCKET_ROWS
+                first, last = sweep.window
+                old = [p for p in found if p > SEQ and not first <= p <= last]
+                self._delete([(key, place) for place in old[:excess]])
                 refused += excess
                 del places[len(places) - max(0, excess - len(old)) :]
         self._connection.executemany(
             "INSERT OR IGNORE INTO dedupe_keys VALUES (?, ?)",
-            [(key, place) for key, places in buckets.items() for place in places],
+            [(key, place) for sweep in sweeps for key, places in sweep.buckets.items() for place in places],
         )
         return refused
 
 
-def _slice_of(key: int) -> int:
-    return (key + (1 << 31)) * SLICES >> 32
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    buckets: dict[int, list[int]]  # ascending keys to places
+    window: tuple[int, int]  # places
+
+
+def _places(waiting: int | list[int] | None) -> Sequence[int]:
+    return () if waiting is None else (waiting,) if isinstance(waiting, int) else waiting
+
+
+def _filed(keys: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """A query for the rows of some keys. The last is named as often as makes their number a multiple of 16: few
+    different statements, which SQLite need not parse anew."""
+    padded = [*keys, *[keys[-1]] * (-len(keys) % 16)] if keys else []
+    return f"SELECT key, place FROM dedupe_keys WHERE key IN ({marks(padded)})", padded
 
 
 def place_of(published: int, seq: int) -> int:

@@ -54,13 +54,10 @@ def original(members: Sequence[Member]) -> tuple[str, Reason]:
 def _credited(members: Sequence[Member]) -> str | None:
     """The page named by most; not one that itself names another, unless they name one another."""
     votes = Counter(id for member in members for id in member.credits - {member.id})
-    sources = {id: count for id, count in votes.items() if not _names_another(members, id)} or votes
+    copies = {member.id for member in members if member.credits - {member.id}}
+    sources = {id: count for id, count in votes.items() if id not in copies} or votes
     ids = {member.id for member in members} & sources.keys()
     return min(ids, key=lambda id: (-sources[id], id), default=None)
-
-
-def _names_another(members: Sequence[Member], id: str) -> bool:
-    return any(member.id == id and member.credits - {id} for member in members)
 
 
 def _earliest(members: Sequence[Member]) -> list[Member]:

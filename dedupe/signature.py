@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from datasketch import MinHash
 
 from dedupe.scheme import (
     BANDS,
@@ -192,6 +191,10 @@ def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
 @lru_cache(maxsize=1)
 def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Drawn once a process: factors and summands."""
+    from datasketch import (
+        MinHash,
+    )  # brings scipy: half a second of CPU that a run without a new page is spared
+
     factors, summands = MinHash(num_perm=BANDS * ROWS, seed=SEED, scheme="affine32").permutations
     return factors, summands
 
@@ -201,8 +204,10 @@ def _minima(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     factors, summands = _permutations()
     least = np.full(len(factors), 0xFFFFFFFF, np.uint32)
     for start in range(0, len(hashes), BATCH):
-        values = _finalized(hashes[start : start + BATCH]).reshape(-1, 1)
-        least = np.minimum(least, (values * factors + summands).min(axis=0))
+        values = _finalized(hashes[start : start + BATCH])
+        permuted = values * factors[:, np.newaxis]  # a permutation in each row: its minimum lies side by side
+        permuted += summands[:, np.newaxis]
+        np.minimum(least, permuted.min(axis=1), out=least)
     return least
 
 

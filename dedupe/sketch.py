@@ -31,7 +31,7 @@ class Sketch:
     def below(self, limit: int) -> NDArray[np.uint32]:
         if limit >= self.limit:
             return self.hashes
-        return self.hashes[: np.searchsorted(self.hashes, np.uint32(limit))]
+        return self.hashes[: self.hashes.searchsorted(np.uint32(limit))]
 
     def without(self, others: NDArray[np.uint32]) -> Sketch:
         """`others` ascending."""
@@ -81,9 +81,7 @@ def distinct_of(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def is_in(hashes: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which of `hashes` occur in `others` (ascending, not empty); faster than numpy.isin here."""
-    place = np.searchsorted(others, hashes)
-    place[place == len(others)] = 0
-    found: NDArray[np.bool_] = others[place] == hashes
+    found: NDArray[np.bool_] = others.take(others.searchsorted(hashes), mode="clip") == hashes
     return found
 
 

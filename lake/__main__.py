@@ -20,8 +20,12 @@ def main(given: list[str] | None = None) -> int:
     _add_cluster(
         commands.add_parser("cluster", help="group a whole lake into stories, and choose the originals")
     )
+    _add_boilerplate(
+        commands.add_parser("boilerplate", help="learn which lines recur in an outlet's stories, to be cut")
+    )
     _add_forget(commands.add_parser("forget", help="take pages or outlets down, for good"))
     _add_expire(commands.add_parser("expire", help="remove raw pages after so many days"))
+    _add_verify(commands.add_parser("verify", help="read the whole lake, and tell whether it is sound"))
     arguments = parser.parse_args(given)
     try:
         code: int = arguments.run(arguments)
@@ -61,8 +65,11 @@ def _cluster(arguments: argparse.Namespace) -> int:
     window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
     done = cluster_lake(open_store(arguments.lake), window)
     print(
-        f"{done.key}: {done.pages} pages, {done.stories} stories, {done.merged} story ids merged into others"
+        f"{done.key}: {done.pages} pages, {done.stories} stories, {done.merged} story ids merged into others\n"
+        f"{done.counts.pairs} pairs compared; {done.counts.crowded} keys shared by more pages than one is compared with"
     )
+    if done.unfinished:
+        print(f"{done.unfinished} runs left out that have not ended", file=sys.stderr)
     return 0
 
 
@@ -71,6 +78,46 @@ def _days(text: str) -> int | None:
         return None
     if not text.isdecimal() or not 0 < int(text) <= 36500:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of days, or all")
+    return int(text)
+
+
+# ---------------------------------------------------------------- boilerplate
+
+
+def _add_boilerplate(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    parser.add_argument(
+        "--stories", type=_count, default=8, metavar="N", help="that have the line, at least (8)"
+    )
+    parser.add_argument(
+        "--days", type=_count, default=3, metavar="N", help="on which they were published, at least (3)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="tell what would be learned")
+    parser.set_defaults(run=_boilerplate)
+
+
+def _boilerplate(arguments: argparse.Namespace) -> int:
+    from lake.boilerplate import learn
+
+    found, is_new = learn(
+        open_store(arguments.lake), arguments.stories, arguments.days, dry_run=arguments.dry_run
+    )
+    for outlet, lines in (found.outlets or {}).items():
+        print(f"{outlet}: {len(lines)} lines")
+        for line in lines:
+            print(f"  seen in {line.stories} stories on {line.days} days: {_printable(line.text)}")
+    told = "written" if is_new else "not written" if arguments.dry_run else "nothing new"
+    print(f"boilerplate/{found.version}.json: {told}" if found.version else f"no boilerplate: {told}")
+    return 0
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in text[:200])
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 2")
     return int(text)
 
 
@@ -153,6 +200,32 @@ def _expire(arguments: argparse.Namespace) -> int:
     for run_id in sorted(done.kept):
         print(f"kept those of run {run_id}: it has no record yet")
     return 0
+
+
+# ---------------------------------------------------------------- verify
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_lake(parser)
+    parser.set_defaults(run=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from lake.verify import verify
+
+    report = verify(open_store(arguments.lake))
+    print(f"{'table':<10}{'parts':>9}{'rows':>12}{'MB':>11}{'not listed':>12}")
+    for table, found in report.tables.items():
+        megabytes = f"{found.bytes / 1e6:.1f}"
+        print(f"{table:<10}{found.parts:>9}{found.rows:>12}{megabytes:>11}{found.unlisted:>12}")
+    print(
+        f"{report.runs} runs, {report.under_way} more without a record; {report.expired} raw parts expired; "
+        f"{report.taken_down} references to pages that were taken down"
+    )
+    for fault in report.faults:
+        print(fault, file=sys.stderr)
+    print(f"{len(report.faults)} faults" if report.faults else "sound")
+    return 1 if report.faults else 0
 
 
 # ---------------------------------------------------------------- warc

@@ -14,22 +14,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake import checkpoints, parts
+from lake.ahead import ahead
 from lake.index import Index, discard, open_index, started_at
 from lake.leases import Held, Leases
 from lake.parts import Part
 from lake.records import TABLES, Table
-from lake.refining import refine
 from lake.run import Batch, Run, is_alive
 from lake.schema import restore
 from lake.store import PartExists, Store
-from lake.takedown import sweep
 from lake.tombstones import tombstones
+from lake.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +55,12 @@ def catch_up(store: Store, path: Path) -> Index:
     knows runs that the lake does not."""
 
     def fill() -> None:
-        checkpoints.restore(
-            store, path, lambda index: _late(index) <= _runs(store, index.frontier()).finished
-        )
+        checkpoints.restore(store, path, lambda index: not _compared(store, index)[1])
 
     with _one_at_a_time(path):  # several processes that start at once on a cold machine read one checkpoint
         index = open_index(path, fill)
-        known = _late(index)  # before the lake is listed: another process may finish a run in between
-        runs = _runs(store, index.frontier())
-        if gone := known - runs.finished:
+        runs, gone = _compared(store, index)
+        if gone:
             index.close()
             discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
             index = open_index(path, fill)
@@ -79,9 +78,20 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         yield
 
 
-def _late(index: Index) -> set[str]:
+def _compared(store: Store, index: Index) -> tuple[_Runs, set[str]]:
+    """The lake's runs after the index's frontier, and those that the index knows and the lake does not.
+
+    In this order, for other processes of the machine finish runs and move the frontier meanwhile: what the index knew
+    before the lake was listed stands in a listing from where the frontier was."""
+    frontier = index.frontier()
+    known = _late(index, frontier)
+    runs = _runs(store, frontier)
+    return runs, known - runs.finished
+
+
+def _late(index: Index, frontier: str) -> set[str]:
     """The runs of the latest days that an index knows: the records of older ones may have been removed."""
-    known = index.run_ids(index.frontier())
+    known = index.run_ids(frontier)
     edge = _before(moment for run_id in known if (moment := _begin(run_id)))
     return {run_id for run_id in known if run_id > edge}
 
@@ -92,8 +102,9 @@ def learn_finished(store: Store, index: Index) -> None:
 
 
 def _learn(store: Store, index: Index, runs: _Runs) -> None:
-    for run_id in sorted(runs.finished - index.run_ids()):
-        learn_run(store, index, run_id)
+    news = sorted(runs.finished - index.run_ids())
+    for record in ahead(lambda run_id: store.get(f"runs/{run_id}.json"), news):
+        _learn_run(store, index, json.loads(record))
     index.advance(runs.frontier(datetime.now(UTC)))
 
 
@@ -138,10 +149,14 @@ def _runs(store: Store, since: str = "") -> _Runs:
 
 
 def learn_run(store: Store, index: Index, run_id: str) -> None:
-    record = json.loads(store.get(f"runs/{run_id}.json"))
+    _learn_run(store, index, json.loads(store.get(f"runs/{run_id}.json")))
+
+
+def _learn_run(store: Store, index: Index, record: dict[str, Any]) -> None:
     with index.transaction():
-        index.drop_pending(run_id)
-        _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+        index.drop_pending(record["run_id"])
+        with index.signatures.catching_up():
+            _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
         index.learn_record(record)
 
 
@@ -149,15 +164,17 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
     """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
     time of the fetch, because what recurs in an outlet is learned in that order. Returns what they were made of."""
     seen: set[Capture] = set()
-    flushes: dict[int, list[dict[str, Any]]] = {}
-    for table, key in keys:
-        if table != "raw":
-            flushes.setdefault(_seq(key), []).extend(_rows_to_learn(store, table, key))
-    for _, rows in sorted(flushes.items()):
-        for values in sorted(rows, key=lambda r: (r["fetched_at"], r["id"])):
+    taken_down = False
+    wanted = sorted((one for one in keys if one[0] != "raw"), key=lambda one: _seq(one[1]))
+    read = ahead(lambda one: (_seq(one[1]), _rows_to_learn(store, *one)), wanted)
+    for _, flush in groupby(read, key=itemgetter(0)):
+        for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn(values)
             seen.add((values["id"], values["fetched_at"]))
-    if any(index.down.covers(values) for rows in flushes.values() for values in rows):
+            taken_down = taken_down or index.down.covers(values)
+    if taken_down:
+        from lake.takedown import sweep  # as in lake/run.py
+
         sweep(store, index.down, [key for _, key in keys])  # it landed while it was taken down
     return seen
 
@@ -185,10 +202,16 @@ def _seq(key: str) -> int:
 
 
 def recover(
-    store: Store, index: Index, locks: Path, rules_of: Callable[[str], Rules], leases: Callable[[], Leases]
+    store: Store,
+    index: Index,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    leases: Callable[[], Leases],
+    workers: Workers,
+    spooled_by: str | None = None,
 ) -> list[Run]:
     """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
-    for the time of a rescue."""
+    for the time of a rescue; spooled_by: only those that judged this run's spool anew."""
     runs = _runs(store, index.frontier())
     started, finished = runs.started, runs.finished
     with index.transaction():  # entries of runs that died before their first record, or lost them on the way
@@ -197,11 +220,27 @@ def recover(
                 index.drop_pending(run_id)
     recovered = []
     for run_id in sorted(started - finished):
+        if spooled_by and _facts(store, run_id).get("spooled_by") != spooled_by:
+            continue
         with leases() as borrowed:
             if _is_dead(store, locks, run_id, borrowed):
                 learn_finished(store, index)
-                recovered.append(_finish(store, index, run_id, rules_of))
+                recovered.append(_finish(store, index, run_id, rules_of, workers))
     return [run for run in recovered if run]
+
+
+def _facts(store: Store, run_id: str) -> dict[str, Any]:
+    """What a run told of itself when it began."""
+    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+    return facts
+
+
+def keeps_texts(store: Store, run_id: str) -> bool:
+    """Whether a run's rows keep the texts of what cleaning cut."""
+    try:
+        return bool(_facts(store, run_id).get("removed_texts", True))
+    except KeyError:  # a lake that lost its record
+        return True
 
 
 def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
@@ -210,7 +249,7 @@ def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
     living = is_alive(locks, run_id)
     if living:
         return False
-    facts = json.loads(store.get(f"runs/{run_id}.started.json"))
+    facts = _facts(store, run_id)
     here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
     silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
     names = facts.get("leases", [])
@@ -222,7 +261,9 @@ def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
     return living is False or here or silent or bool(names)
 
 
-def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run | None:
+def _finish(
+    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+) -> Run | None:
     """None where it has ended after all, or another process finished it first."""
     for _ in range(_TRIES):
         with suppress(KeyError):
@@ -230,7 +271,7 @@ def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], R
             learn_run(store, index, run_id)
             return None
         try:
-            return _try_to_finish(store, index, run_id, rules_of)
+            return _try_to_finish(store, index, run_id, rules_of, workers)
         except PartExists:  # the dead run's last request arrived late, or another process is at the same work
             with index.transaction():
                 index.drop_pending(run_id)
@@ -238,22 +279,24 @@ def _finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], R
     return None
 
 
-def _try_to_finish(store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules]) -> Run:
+def _try_to_finish(
+    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+) -> Run:
     """Bring the flush that was under way to its end, and write the run's record."""
     keys = _parts_of(store, run_id)
     with index.transaction():
         index.drop_pending(run_id)
         done = _learn_parts(store, index, keys)
     last = max((_seq(k) for _, k in keys), default=-1)
-    run = Run(store, index, run_id, first_seq=max(last, 0))
+    run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_texts(store, run_id))
     run.parts = [parts.describe(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
     for rows in (parts.read(store, key) for table, key in keys if table == "raw"):
-        for first, *later in by_article(rows):
-            landed_at = first["landed_at"]  # of the last flush, in the end
-            if (first["id"], first["fetched_at"]) not in done:
-                page: RawPage = restore(RawPage, first)
-                run.add(refine(page, rules_of(page.outlet), [restore(RawPage, values) for values in later]))
+        articles = by_article(rows)
+        landed_at = articles[-1][0]["landed_at"] if articles else landed_at  # of the last flush, in the end
+        left = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in done]
+        for refined in workers.refine_all(articles_of(left, rules_of)):
+            run.add(refined)
     batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
     there = {table for table, key in keys if _seq(key) == last}
     run.parts += _occupy(store, run_id, last, there, batch)
@@ -273,6 +316,15 @@ def by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         else:
             found.append([values])
     return found
+
+
+def articles_of(
+    articles: Iterable[list[dict[str, Any]]], rules_of: Callable[[str], Rules]
+) -> Iterator[tuple[RawPage, Rules, list[RawPage]]]:
+    """What Workers.refine_all wants, of rows as `by_article` has them."""
+    for rows in articles:
+        page, *later = (restore(RawPage, values) for values in rows)
+        yield page, rules_of(page.outlet), later
 
 
 def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batch) -> list[Part]:
@@ -295,8 +347,7 @@ def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batc
 
 def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:
     """The parts of a run without a record: by prefix, for each day since it began."""
-    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
-    day, today = datetime.fromisoformat(facts["started_at"]).date(), datetime.now(UTC).date()
+    day, today = datetime.fromisoformat(_facts(store, run_id)["started_at"]).date(), datetime.now(UTC).date()
     found: list[tuple[Table, str]] = []
     while day <= today:
         for table in TABLES:

@@ -15,16 +15,18 @@ import secrets
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from dedupe import SchemeMismatch
+from lake.ahead import ahead
 from lake.index import FORMAT, ForeignIndex, Index
 from lake.store import LakeError, Store, digest
+from lake.tombstones import tombstones
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -35,25 +37,27 @@ log = logging.getLogger(__name__)
 
 KEPT = 2  # the second, because the newest may turn out to be damaged
 PIECE_BYTES = 2**25  # before compression; a request that fails costs one
-_AT_ONCE = 4  # pieces in memory and on the way
 _LEVEL = 1  # most of an index are digests, which no level makes smaller
-_SHARE = 50  # of a large index at least so large a part must be new
 _ABANDONED = timedelta(hours=24)  # pieces without a manifest that are older belong to a writer that died
 _TIME = "%Y%m%dT%H%M%SZ"
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """A checkpoint is due when the newest one lacks so much; more than 2 % of a large index."""
+    """A checkpoint is due when the newest one lacks so much. What it lacks is learned from the lake at each cold start,
+    row by row; writing one reads and sends the whole index."""
 
-    articles: int = 5_000  # copies among them
+    articles: int = 1_500  # copies among them
     runs: int = 50
+    share: float = 0.01  # of a large index at least such a part of its articles
 
     def is_due(self, articles: int, runs: int, newest: dict[str, Any] | None) -> bool:
         there, then = (newest["articles"], newest["runs"]) if newest else (0, 0)
-        return articles - there >= max(self.articles, there // _SHARE) or runs - then >= self.runs
+        return articles - there >= self.most(there) or runs - then >= self.runs
+
+    def most(self, there: int) -> float:
+        """Articles that are not in a checkpoint of so many."""
+        return max(self.articles, there * self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Piece:
 
 class Unusable(Exception):
     """A checkpoint that is damaged, incomplete, or of something else."""
+
+
+class OtherVersion(Unusable):
+    """Sound, perhaps; the version that made it could tell."""
 
 
 # ---------------------------------------------------------------- reading
@@ -115,7 +123,7 @@ def _manifest(store: Store, name: str) -> dict[str, Any]:
     except (ValueError, TypeError, LookupError) as error:
         raise Unusable(f"no manifest of a checkpoint: {error!r}") from error
     if found != FORMAT:
-        raise Unusable(f"made as {found!r}, this version makes {FORMAT!r}")
+        raise OtherVersion(f"made as {found!r}, this version makes {FORMAT!r}")
     return {**manifest, "pieces": pieces}
 
 
@@ -125,12 +133,12 @@ def _fetch(store: Store, manifest: dict[str, Any], copy: Path) -> None:
         handle = file.fileno()
 
         def one(piece: Piece) -> None:
-            data = store.get(piece.key)
-            if digest(data) != piece.sha256:
-                raise Unusable(f"{piece.key}: another digest than its manifest says")
-            os.pwrite(handle, zstd.decompress(data), piece.start)
+            try:
+                os.pwrite(handle, zstd.decompress(_piece(store, piece)), piece.start)
+            except zstd.ZstdError as error:
+                raise Unusable(f"{piece.key}: {error}") from error
 
-        for _ in _at_once(one, manifest["pieces"]):
+        for _ in ahead(one, manifest["pieces"]):
             pass
         if os.fstat(handle).st_size != manifest["bytes"]:
             raise Unusable("not as long as its manifest says")
@@ -143,8 +151,31 @@ def _verify(copy: Path, belongs: Callable[[Index], bool]) -> None:
         with closing(Index(copy)) as index:
             if not belongs(index):
                 raise Unusable("it knows runs that the lake does not")
-    except (sqlite3.DatabaseError, ForeignIndex) as error:
+    except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
         raise Unusable(str(error)) from error
+
+
+def faults(store: Store) -> Iterator[str]:
+    """What is wrong with the checkpoints that there are, in words; reads all of them."""
+    for name in _manifests(store):
+        try:
+            manifest = _manifest(store, name)
+            for _ in ahead(lambda piece: _piece(store, piece), manifest["pieces"]):
+                pass
+        except OtherVersion:
+            continue
+        except Unusable as error:
+            yield f"{name}: {error}; it is passed over, and may be deleted"
+
+
+def _piece(store: Store, piece: Piece) -> bytes:
+    try:
+        data = store.get(piece.key)
+    except KeyError:
+        raise Unusable(f"{piece.key} is missing") from None
+    if digest(data) != piece.sha256:
+        raise Unusable(f"{piece.key}: another digest than its manifest says")
+    return data
 
 
 # ---------------------------------------------------------------- writing
@@ -164,7 +195,7 @@ def write_if_due(store: Store, path: Path, cadence: Cadence) -> str | None:
             name = write(store, path)
             _remove_old(store)
             return name
-    except (LakeError, OSError, sqlite3.Error, ForeignIndex, Unusable) as error:
+    except (LakeError, OSError, sqlite3.Error, ForeignIndex, SchemeMismatch, Unusable) as error:
         log.warning("no checkpoint of the index was written: %s", error)
         return None
 
@@ -187,7 +218,7 @@ def write(store: Store, path: Path) -> str:
     name = f"checkpoints/{datetime.now(UTC):{_TIME}}-{secrets.token_hex(4)}"
     copy = path.with_name(f"{path.name}.snapshot")
     try:
-        facts = _snapshot(path, copy)
+        facts, down = _snapshot(path, copy)
         size = copy.stat().st_size
         with copy.open("rb") as file:
             handle = file.fileno()
@@ -198,17 +229,22 @@ def write(store: Store, path: Path) -> str:
                 store.put_new(key, packed)
                 return Piece(key, start, len(data), digest(packed))
 
-            pieces = [asdict(piece) for piece in _at_once(one, range(0, size, PIECE_BYTES))]
+            pieces = [asdict(piece) for piece in ahead(one, range(0, size, PIECE_BYTES))]
     finally:
         _unlink(copy)
+    # a takedown from now on finds the pieces and removes them; one before, the next run knows of
+    if tombstones(store) - down:
+        for piece in pieces:
+            store.remove(piece["key"])
+        raise Unusable("it still knows what was taken down meanwhile")
     manifest = {"format": FORMAT, **facts, "bytes": size, "pieces": pieces}
     store.put_new(f"{name}.json", json.dumps(manifest, indent=1).encode())
     log.info("checkpoint %s.json written: %d articles, %.0f MB", name, facts["articles"], size / 1e6)
     return f"{name}.json"
 
 
-def _snapshot(path: Path, copy: Path) -> dict[str, Any]:
-    """A copy of what has landed, without what is pending, and sound; what it holds."""
+def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
+    """A copy of what has landed, without what is pending, and sound; what it holds, and the takedowns it knows of."""
     _unlink(copy)
     with closing(sqlite3.connect(path, timeout=60)) as live, closing(sqlite3.connect(copy)) as target:
         live.backup(target)  # in one read transaction: writers neither wait nor show
@@ -219,7 +255,8 @@ def _snapshot(path: Path, copy: Path) -> dict[str, Any]:
         if flaw := index.flaw():
             raise Unusable(f"the index {path} is damaged: {flaw}; delete it, and it is rebuilt")
         runs = index.run_ids()
-        return {"articles": len(index.signatures), "runs": len(runs), "last_run": max(runs, default="")}
+        facts = {"articles": len(index.signatures), "runs": len(runs), "last_run": max(runs, default="")}
+        return facts, index.takedowns()
 
 
 def _remove_old(store: Store) -> None:
@@ -238,15 +275,6 @@ def _remove_old(store: Store) -> None:
 # ---------------------------------------------------------------- on this machine
 
 
-def _at_once(work: Callable[[_T], _R], given: Iterable[_T]) -> Iterator[_R]:
-    """A few at a time, in order; the first error ends it."""
-    with ThreadPoolExecutor(_AT_ONCE, "checkpoint") as pool:
-        try:
-            yield from pool.map(work, given)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 @contextmanager
 def _alone(lock: Path) -> Iterator[bool]:
     """Whether no other process of this machine is at it."""
@@ -260,6 +288,6 @@ def _alone(lock: Path) -> Iterator[bool]:
 
 
 def _unlink(path: Path) -> None:
-    """A database with its journals."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    """A database with its journals, and the mark that it was found damaged (lake/index.py)."""
+    for suffix in ("", "-wal", "-shm", "-journal", ".damaged"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

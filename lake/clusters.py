@@ -2,7 +2,8 @@
 
 The live tables hold what was known at landing; this holds what is known now. The result is one Parquet file,
 clusters/<when>.parquet, with a row for each page of articles, copies and revisions, in its latest version. Nothing
-else in the lake changes.
+else in the lake changes. Runs that have not ended are left out, and so is what was taken down: of a run under way, or
+one that died, a copy may be there and its original on the way; the next start of a crawl finishes it.
 """
 
 from __future__ import annotations
@@ -13,20 +14,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from sys import intern
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cleaning import page_id
-from dedupe import Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
+from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
 from lake import parts
 from lake.records import STORY_TABLES
 from lake.schema import columns_of, row
 from lake.store import Store
+from lake.tombstones import down_of, tombstones
 
 _FACTS = [
     "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
-    "syndication_credit", "word_count",
+    "syndication_credit", "word_count", "url", "requested_url",
 ]  # fmt: skip
 _AT_ONCE = 10_000  # rows of the result
 _CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chance
@@ -56,6 +59,8 @@ class Done:
     pages: int
     stories: int
     merged: int  # live stories that are no more
+    unfinished: int  # runs left out
+    counts: Counts
 
 
 @dataclass(slots=True)
@@ -65,8 +70,10 @@ class _Page:
     id: str
     outlet: str
     story_id: str
-    landed: tuple[str, int]  # run and seq of its latest row
-    first_landed: tuple[str, int]
+    latest: tuple[
+        datetime, str, int
+    ]  # fetch, run and seq of its latest row: a replay lands older fetches later
+    first_landed: tuple[str, int]  # run and seq
     published_at: datetime | None
     seen_at: datetime  # the first time
     canonical_url: str | None
@@ -80,11 +87,12 @@ class _Page:
 
 def cluster_lake(store: Store, window: timedelta | None) -> Done:
     """Group, choose, write; memory holds a few hundred bytes for each page, a temporary file the signatures."""
-    keys = [key for table in STORY_TABLES for key in store.keys(f"{table}/")]
+    keys, unfinished = _ended(store)
     pages = _pages(store, keys)
+    counts = Counts()
     stories: dict[str, list[str]] = {}
     links = {}
-    for found in cluster_signed(_signed(store, keys, pages), window):
+    for found in cluster_signed(_signed(store, keys, pages), window, counts):
         stories.setdefault(found.cluster, []).append(found.id)
         links[found.id] = found.link
     rows = (
@@ -92,33 +100,58 @@ def cluster_lake(store: Store, window: timedelta | None) -> Done:
         for ids in stories.values()
         for members in [[pages[id] for id in ids]]
         for story_id in [_story_id(members, pages)]
-        for chosen in [original([_member(page, members) for page in members])]
+        for chosen in [original(_members(members))]
         for page in members
     )
     key = f"clusters/{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.parquet"
     kept, data = _encoded(rows)
     store.put_new(key, data)
     live = {page.story_id for page in pages.values()}
-    return Done(key, len(pages), len(stories), len(live - kept))
+    return Done(key, len(pages), len(stories), len(live - kept), unfinished, counts)
+
+
+def _ended(store: Store) -> tuple[list[str], int]:
+    """The parts to read, and how many runs are left out. A run that ends while the lake is listed is left out too:
+    some of its parts may have been passed over. One whose records were removed has ended long ago."""
+    _, finished = _runs(store)
+    keys = [key for table in STORY_TABLES for key in store.keys(f"{table}/")]
+    started, _ = _runs(store)
+    under_way = started - finished
+    return [key for key in keys if _run_of(key) not in under_way], len(under_way)
+
+
+def _runs(store: Store) -> tuple[set[str], set[str]]:
+    """Started, finished."""
+    names = {key.removeprefix("runs/") for key in store.keys("runs/")}
+    started = {name.removesuffix(".started.json") for name in names if name.endswith(".started.json")}
+    return started, {name.removesuffix(".json") for name in names if not name.endswith(".started.json")}
+
+
+def _run_of(key: str) -> str:
+    return key.rpartition("/")[2].rpartition("-")[0]
 
 
 def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
-    """By id, in the latest version, with the time of the first fetch."""
+    """By id, in the latest version, with the time of the first fetch; nothing that was taken down."""
     pages: dict[str, _Page] = {}
+    down = down_of(tombstones(store))
     for key in keys:
         for values in parts.read(store, key, _FACTS):
-            place, seen_at = (values["run_id"], values["seq"]), values["fetched_at"]
+            if down.covers(values):  # it landed while it was taken down
+                continue
+            place, seen_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
+            version = (seen_at, *place)
             known = pages.get(values["id"])
             first = min(place, known.first_landed) if known else place
             seen = min(seen_at, known.seen_at) if known else seen_at
-            if known and known.landed >= place:
+            if known and known.latest >= version:
                 known.first_landed, known.seen_at = first, seen
                 continue
             pages[values["id"]] = _Page(
                 id=values["id"],
-                outlet=values["outlet"],
-                story_id=values["story_id"],
-                landed=place,
+                outlet=intern(values["outlet"]),
+                story_id=values["id"] if values["story_id"] == values["id"] else values["story_id"],
+                latest=version,
                 first_landed=first,
                 published_at=values["published_at"],
                 seen_at=seen,
@@ -133,9 +166,9 @@ def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Itera
     """The latest version of each page; texts signed by another scheme are signed anew."""
     for key in keys:
         texts: dict[str, str] | None = None
-        for values in parts.read(store, key, ["id", "run_id", "seq", "signature"]):
-            page = pages[values["id"]]
-            if (values["run_id"], values["seq"]) != page.landed:
+        for values in parts.read(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
+            page = pages.get(values["id"])
+            if page is None or (values["fetched_at"], values["run_id"], values["seq"]) != page.latest:
                 continue
             try:
                 Signature.from_bytes(values["signature"])
@@ -153,25 +186,40 @@ def _story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
     return min(live or ids, key=lambda id: (pages[id].first_landed, id))
 
 
-def _member(page: _Page, members: list[_Page]) -> Member:
-    return Member(
-        id=page.id,
-        published_at=page.document.moment,
-        seen_at=page.seen_at,
-        words=page.words,
-        credits=frozenset(
-            other.id for other in members if other.outlet != page.outlet and _credits(page, other)
-        ),
-    )
+def _members(pages: list[_Page]) -> list[Member]:
+    outlet_of = {page.id: page.outlet for page in pages}
+    first: dict[
+        str, _Page
+    ] = {}  # by outlet: a credit names an outlet, and its earliest page of the story is meant
+    for page in sorted(pages, key=_age, reverse=True):
+        first[page.outlet] = page
+    names = {_letters(outlet): page for outlet, page in first.items()}
+    return [
+        Member(
+            id=page.id,
+            published_at=page.document.moment,
+            seen_at=page.seen_at,
+            words=page.words,
+            credits=frozenset(_credits(page, names, outlet_of)),
+        )
+        for page in pages
+    ]
 
 
-def _credits(page: _Page, other: _Page) -> bool:
-    """By rel=canonical, or by a credit that names the other's outlet."""
+def _age(page: _Page) -> tuple[datetime, str]:
+    return page.document.moment or page.seen_at, page.id
+
+
+def _credits(page: _Page, names: dict[str, _Page], outlet_of: dict[str, str]) -> Iterator[str]:
+    """Pages of other outlets that it names by rel=canonical, or by a credit that holds the outlet's name."""
     with suppress(ValueError):
-        if page.canonical_url and page_id(page.canonical_url) == other.id:
-            return True
-    name = _letters(other.outlet)
-    return len(name) >= _CREDIT_LETTERS and name in _letters(page.credit or "")
+        named = page_id(page.canonical_url) if page.canonical_url else page.id
+        if outlet_of.get(named, page.outlet) != page.outlet:
+            yield named
+    credit = _letters(page.credit or "")
+    for name, other in names.items() if credit else ():
+        if len(name) >= _CREDIT_LETTERS and name in credit and other.outlet != page.outlet:
+            yield other.id
 
 
 def _letters(name: str) -> str:

@@ -13,14 +13,14 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cleaning import Article, is_version, page_id
-from dedupe import INDEX_FORMAT, Document, Signature, Verdict
+from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema import SCHEMA_VERSION
 from lake.tombstones import Down, down_of, outlet_name, page_name
@@ -84,6 +84,7 @@ class Index:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA page_size = 8192")  # of a new file: fewer half-empty pages
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
         self._db.execute("PRAGMA cache_size = -65536")  # KiB: the band table is read at random
@@ -103,8 +104,11 @@ class Index:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+        except BaseException as error:
+            if _is_damage(error):
+                _mark_of_damage(self.path).touch()  # the next start rebuilds it; this one may be half done
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
@@ -522,16 +526,31 @@ def index_path(folder: Path, uri: str) -> Path:
 def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened. fill: may
     put a file where there is none."""
+    mark = _mark_of_damage(path)
+    if mark.exists():
+        discard(path, "it was found damaged")
+        mark.unlink()
     if not path.exists():
         fill()
     try:
         return Index(path)
-    except (sqlite3.DatabaseError, ForeignIndex) as error:
+    except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, disk full: not the file's fault
             raise
         discard(path, str(error))
         fill()
         return Index(path)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether the file is at fault: damaged inside, where opening it does not look, or lacking tables."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    return code in damaged or isinstance(error, SchemeMismatch)
+
+
+def _mark_of_damage(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
 
 
 def discard(path: Path, why: str) -> None:

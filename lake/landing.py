@@ -20,6 +20,7 @@ from lake.rescue import land_spools
 from lake.run import Run, alive, new_run_id
 from lake.spool import Outbox, Spool, spools
 from lake.store import open_store
+from lake.workers import Limits, Workers
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,14 @@ class Lake:
         lease_s: float = LEASE_S,
         window: timedelta | None = WINDOW,
         cadence: Cadence | None = None,
+        limits: Limits | None = None,
+        removed_texts: bool = True,
     ) -> None:
-        """Pages published further apart than the window are no copies of one another; None: all may be."""
+        """Pages published further apart than the window are no copies of one another; None: all may be. limits: of the
+        workers that refine what runs which died have left; None: it is done in this process. removed_texts: rows keep the texts of what cleaning cut."""
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
-        self.cadence = cadence or Cadence()
-        self.locks = state / "locks"
+        self.cadence, self.limits = cadence or Cadence(), limits or Limits(workers=0)
+        self.locks, self.removed_texts = state / "locks", removed_texts
         self.index_path = index_path(state, self.store.uri)
 
     @contextmanager
@@ -79,10 +83,13 @@ class Lake:
             def borrowed() -> Leases:
                 return self._leases(run_id)
 
-            unspooled = land_spools(self.store, index, self.state, rules_of, borrowed)
-            recovered = recover(self.store, index, self.locks, rules_of, borrowed)
+            with Workers(self.limits) as workers:
+                unspooled = land_spools(self.store, index, self.state, rules_of, borrowed, workers)
+                recovered = recover(self.store, index, self.locks, rules_of, borrowed, workers)
             outbox = Outbox(self.store, Spool(spools(self.state, self.store.uri) / run_id))
-            run = Run(self.store, index, run_id, outbox=outbox, leases=leases)
+            run = Run(
+                self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
+            )
             run.known_takedowns = index.takedowns()
             stack.enter_context(alive(self.locks, run_id))
             run.start(
@@ -90,6 +97,7 @@ class Lake:
                     "locks": str(self.locks.resolve()),
                     "folder": folder_id(self.state),
                     "leases": leases.names,
+                    "removed_texts": self.removed_texts,
                     **facts,
                 }
             )

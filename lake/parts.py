@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from cleaning import CLEANER_VERSION
 from dedupe import SCHEME
 from lake.records import TABLES, Table
 from lake.schema import SCHEMA_VERSION, schema
 from lake.store import Store, digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+
+GROUP_BYTES = (
+    8 << 20
+)  # of pages in a row group: a flush holds them twice, and who wants one page unpacks them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,42 @@ def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) 
         "pressline.cleaner_version": CLEANER_VERSION,
         "pressline.signature_scheme": SCHEME,
     }
-    columns = pa.Table.from_pylist(list(rows), schema=schema(table).with_metadata(marks))
-    return written(columns)
+    import pyarrow as pa
+
+    columns = schema(table).with_metadata(marks)
+    return _file(columns, (pa.Table.from_pylist(group, schema=columns) for group in _groups(rows)))
 
 
 def written(rows: pa.Table) -> bytes:
     """One Parquet file, its marks those of the table."""
+    return _file(rows.schema, [rows])
+
+
+def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
+    """A row group for each table. The layout was chosen by measurement: docs/performance.md."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = io.BytesIO()
-    pq.write_table(rows, sink, compression="zstd", use_dictionary=True, write_page_checksum=True)
+    layout = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
+    with pq.ParquetWriter(sink, columns, **layout) as writer:
+        for group in groups:
+            writer.write_table(group)
+    pa.default_memory_pool().release_unused()  # else it keeps for the next flush what this one took
     return sink.getvalue()
+
+
+def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """All rows, or so many at a time as have a row group's bytes of pages."""
+    group, size = list[dict[str, Any]](), 0
+    for values in rows:
+        group.append(values)
+        size += len(values.get("body") or b"")
+        if size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group or not rows:
+        yield group
 
 
 def made(
@@ -92,16 +123,22 @@ def write(
 
 def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
     """The rows of one part, as dicts; None in a column that is younger than the part."""
-    data = io.BytesIO(store.get(key))
-    there = set(pq.read_schema(data).names)
+    import pyarrow.parquet as pq
+
+    part = pq.ParquetFile(
+        io.BytesIO(store.get(key))
+    )  # read_table would load pyarrow.dataset, and pandas with it
+    there = set(part.schema_arrow.names)
     found = None if columns is None else [c for c in columns if c in there]
-    rows: list[dict[str, Any]] = pq.read_table(data, columns=found).to_pylist()
+    rows: list[dict[str, Any]] = part.read(columns=found).to_pylist()
     lacking = dict.fromkeys(c for c in columns or () if c not in there)
     return [{**values, **lacking} for values in rows] if lacking else rows
 
 
 def describe(store: Store, table: Table, key: str) -> Part:
     """The run record's line of a part that another process landed."""
+    import pyarrow.parquet as pq
+
     data = store.get(key)
     seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
     return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), digest(data))

@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.fs as fs
-import pyarrow.parquet as pq
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.fs as fs
 
 from lake.records import Table
 from lake.schema import schema
@@ -19,6 +19,10 @@ from lake.schema import schema
 
 def dataset(uri: str, table: Table) -> ds.Dataset:
     """One table of a lake in a folder or in s3://; `day` is the last column, a string."""
+    import pyarrow as pa  # here and below: long to load, and a crawl that finds nothing new needs none of it
+    import pyarrow.dataset as ds
+    import pyarrow.fs as fs
+
     system, root = _place(uri)
     columns = schema(table).append(pa.field("day", pa.string()))
     folder = f"{root}/{table}"
@@ -34,6 +38,8 @@ def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
 
 
 def _place(uri: str) -> tuple[fs.FileSystem, str]:
+    import pyarrow.fs as fs
+
     if not uri.startswith("s3://"):
         return fs.LocalFileSystem(), str(Path(uri).expanduser().resolve())
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -44,6 +50,8 @@ def rows_of(
     uri: str, key: str, columns: list[str] | None = None, at_once: int = 64
 ) -> Iterator[dict[str, Any]]:
     """The rows of one part, a few at a time in memory, reading no other columns."""
+    import pyarrow.parquet as pq
+
     system, root = _place(uri)
     with pq.ParquetFile(system.open_input_file(f"{root}/{key}")) as part:
         for batch in part.iter_batches(batch_size=at_once, columns=columns):

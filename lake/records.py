@@ -17,7 +17,8 @@ STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 
 _DAYS = tuple(timedelta(days=days) for days in (1, 3, 7))
 _HOURS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
-# the waits after the first, second, … reject in a row; after the last, and for all other reasons: never again
+# the waits after the first, second, … reject in a row; after the last, and for all other reasons: never again, but for
+# the server's trouble, which says nothing of the page: every week, as long as a source names it
 RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "paywall": _DAYS,
     "bot_wall": _DAYS,
@@ -27,6 +28,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "http_error": _DAYS,
     "robots": _DAYS,
     "tdm_reserved": _DAYS,
+    "quarantined": _DAYS,  # it may have been the machine
     "unreachable": _HOURS,
 }
 _BUSY = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
@@ -104,4 +106,5 @@ def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries
             waits = _HOURS
         elif status == 410:  # gone for good (RFC 9110)
             waits = ()
-    return seen_at + waits[tries - 1] if tries <= len(waits) else None
+    turn = min(tries, len(_HOURS)) if waits is _HOURS else tries
+    return seen_at + waits[turn - 1] if turn <= len(waits) else None

@@ -16,14 +16,24 @@ from outlets import Selection
 
 def refine(page: RawPage, rules: Rules, parts: Sequence[RawPage] = ()) -> Refined:
     """Clean and sign one page and the later pages of its article, in order; needs neither network nor disk."""
-    refined = _refine_first(page, rules)
+    refined = refine_told(told(page), rules)
     for part in parts:
         refined = lengthen(refined, part, rules)
     return refined
 
 
-def _refine_first(page: RawPage, rules: Rules) -> Refined:
-    page = replace(page, tdm=evidence(page))
+def told(page: RawPage) -> RawPage:
+    """With what its publisher says about its use by machines."""
+    return replace(page, tdm=evidence(page))
+
+
+def told_by_headers(page: RawPage) -> RawPage:
+    """With what is said outside the page."""
+    return replace(page, tdm=evidence(replace(page, body=b"")))
+
+
+def refine_told(page: RawPage, rules: Rules) -> Refined:
+    """One page with its evidence."""
     if not page.body and is_reserved(page.tdm):  # as `leave_reserved` left it
         return Refined(page, reject=_reserved(page))
     if not _is_answer(page):
@@ -34,7 +44,7 @@ def _refine_first(page: RawPage, rules: Rules) -> Refined:
         article, following = clean(page, rules), next_part(page)
         article = replace(
             article,
-            text_is_partial=following is not None,
+            text_is_partial=following is not None or article.paywall_seen,
             tdm=page.tdm,
             tdm_reserved=is_reserved(page.tdm),
         )
@@ -48,7 +58,11 @@ def _refine_first(page: RawPage, rules: Rules) -> Refined:
 def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
     """The article with one more page. A page without text leaves `continues_at` as it was; one that is no part of
     the article, or repeats it, is its end."""
-    part = replace(part, tdm=evidence(part))
+    return lengthen_told(refined, told(part), rules)
+
+
+def lengthen_told(refined: Refined, part: RawPage, rules: Rules) -> Refined:
+    """As `lengthen`, of a page with its evidence."""
     held = replace(refined, parts=(*refined.parts, part))
     if refined.article is None or not _is_answer(part):
         return held
@@ -58,8 +72,9 @@ def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
         return held
     joined = join(refined.article, cleaned) if continues(refined.article, cleaned, part.part) else None
     if joined is None:
-        return replace(held, article=replace(refined.article, text_is_partial=False), continues_at=None)
-    joined = replace(joined, text_is_partial=following is not None)
+        whole = replace(refined.article, text_is_partial=refined.article.paywall_seen)
+        return replace(held, article=whole, continues_at=None)
+    joined = replace(joined, text_is_partial=following is not None or joined.paywall_seen)
     return replace(held, article=joined, signature=sign(joined.text), continues_at=following)
 
 

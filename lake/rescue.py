@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cleaning import RawPage, Rules
+from cleaning import Rules
 from lake import parts
-from lake.catchup import by_article, learn_finished, learn_run
+from lake.catchup import articles_of, by_article, keeps_texts, learn_finished, learn_run, recover
 from lake.index import Index
 from lake.leases import Held, Leases
-from lake.refining import refine
 from lake.run import Run, alive, is_alive, new_run_id
-from lake.schema import restore
 from lake.spool import Spool, spools
 from lake.store import FolderStore, PartExists, Store
+from lake.tombstones import tombstones
+from lake.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ def land_spools(
     state: Path,
     rules_of: Callable[[str], Rules],
     leases: Callable[[], Leases],
+    workers: Workers,
 ) -> int:
     """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
     machine is crawling waits for a later start. Raises LakeError."""
@@ -51,8 +52,10 @@ def land_spools(
                 log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
                 continue
             learn_finished(store, index)
+            # what a start that died had judged anew is pending, and would be passed over
+            recover(store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id)
             found += len(spool.keys)
-            _land(store, index, spool, state / "locks", rules_of)
+            _land(store, index, spool, state / "locks", rules_of, workers)
     return found
 
 
@@ -65,19 +68,28 @@ def _owned(path: Path, locks: Path) -> Iterator[bool]:
         yield path.is_dir() and not is_alive(locks, path.name)
 
 
-def _land(store: Store, index: Index, spool: Spool, locks: Path, rules_of: Callable[[str], Rules]) -> None:
+def _land(
+    store: Store,
+    index: Index,
+    spool: Spool,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
+) -> None:
     count, run_id = len(spool.keys), spool.run_id
     try:
         if _is_untouched(store, index, spool):
             for _ in spool.land(store):
                 pass
+            # what was taken down meanwhile is taken out as the run is learned
+            index.take_down(tombstones(store))
             with suppress(KeyError):  # died before its record: recovered from raw
                 learn_run(store, index, run_id)
             log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
             return
     except PartExists:
         pass  # another machine took the run for dead, and its names with it
-    _judge_anew(store, index, spool, locks, rules_of)
+    _judge_anew(store, index, spool, locks, rules_of, workers)
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
@@ -112,20 +124,25 @@ def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool
 
 
 def _judge_anew(
-    store: Store, index: Index, spool: Spool, locks: Path, rules_of: Callable[[str], Rules]
+    store: Store,
+    index: Index,
+    spool: Spool,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
 ) -> None:
     """Pages that may have landed another way meanwhile go through a run of their own, as if fetched just now."""
     disk = FolderStore(spool.folder)
     with index.transaction():
         index.drop_pending(spool.run_id)
-    run = Run(store, index, new_run_id("spool", datetime.now(UTC)))
+    keeps = keeps_texts(store, spool.run_id)
+    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps)
     with alive(locks, run.run_id):
-        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id})
+        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
         for key in (k for k in spool.keys if k.startswith("raw/")):
-            for first, *later in by_article(parts.read(disk, key)):
-                page: RawPage = restore(RawPage, first)
-                rest = [restore(RawPage, values) for values in later]
-                run.add(refine(page, rules_of(page.outlet), rest))
+            articles = by_article(parts.read(disk, key))
+            for refined in workers.refine_all(articles_of(articles, rules_of)):
+                run.add(refined)
             run.flush()
         run.finish("recovered", {"spooled_by": spool.run_id})
     log.warning(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import socket
@@ -19,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cleaning import CLEANER_VERSION, Article, page_id
+from cleaning import CLEANER_VERSION, Article, page_id, without_learned, without_texts
 from dedupe import SCHEME, Signature, Verdict
+from lake import boilerplate
 from lake.index import Index, Known, asked_id, document_of, known_of
 from lake.leases import LeaseLost, Leases
 from lake.parts import Part, made
@@ -28,9 +30,10 @@ from lake.records import GONE, Landing, Refined, Reject, Table, retry_at
 from lake.schema import SCHEMA_VERSION, Asked, Signed, row
 from lake.spool import Outbox, SpoolFailed
 from lake.store import LakeError, PartExists, Store
-from lake.takedown import sweep
 from lake.tombstones import down_of, tombstones
 from lake.visits import Policy, Visit
+
+log = logging.getLogger(__name__)
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
@@ -84,9 +87,12 @@ class Run:
         *,
         outbox: Outbox | None = None,
         leases: Leases | None = None,
+        removed_texts: bool = True,
     ) -> None:
+        """removed_texts: rows keep the texts of what cleaning cut."""
         self.store, self.index, self.run_id = store, index, run_id
-        self.seq = first_seq
+        self.seq, self.removed_texts = first_seq, removed_texts
+        self._boilerplate = boilerplate.latest(store)  # for the whole run, whatever is learned meanwhile
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
         self.forfeited: Counter[str] = (
@@ -167,7 +173,7 @@ class Run:
             return self._older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
-        result = _kept(article, signature, verdict, requested_url, known)
+        result = _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
         self.index.expect(
             known_of(result.values or {}, known, self.run_id, self.seq),
             asked,
@@ -184,7 +190,12 @@ class Run:
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, document_of(article, known), signature)
         self.index.add_version(article.id, article.content_hash, (self.run_id, self.seq))
-        return _kept(article, signature, verdict, requested_url, known)
+        return _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+
+    def _as_it_lands(self, article: Article) -> Article:
+        """After its verdict, which no learned rule and no setting may change."""
+        article = without_learned(article, self._boilerplate.of(article.outlet))
+        return article if self.removed_texts else without_texts(article)
 
     def _is_elsewhere(self, known: Known) -> bool:
         """Another run is about to land a row of the page: a second one now could find itself without a first."""
@@ -338,8 +349,6 @@ class Run:
                 u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
             }
         self.record = record
-        with suppress(LakeError):  # the store is away: whoever lands the spool looks again
-            self._sweep()
         key, data = f"runs/{self.run_id}.json", _json(record)
         if self.forfeited and not self.outbox.waiting:
             with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
@@ -347,6 +356,13 @@ class Run:
         else:
             self.outbox.send([(key, data)], self._may_land)
         self.landed()
+        try:
+            self._sweep()  # behind the last part, which may have waited in the spool until now
+        except LakeError as error:  # the next start reads the record, and takes them out
+            log.warning(
+                "run %s: what was taken down since it began is looked for later: %s", self.run_id, error
+            )
+            return
         with self.index.transaction():
             self.index.drop_pending(self.run_id)  # what was left to a new holder
             self.index.learn_record(record)
@@ -356,9 +372,10 @@ class Run:
         before they landed."""
         names = tombstones(self.store)
         if new := names - self.known_takedowns:
-            waiting = set(self.outbox.waiting)
+            from lake.takedown import sweep  # pyarrow takes long to load
+
             self.index.take_down(names)
-            sweep(self.store, down_of(new), [part.key for part in self.parts if part.key not in waiting])
+            sweep(self.store, down_of(new), [part.key for part in self.parts])
 
     def abandon(self) -> None:
         """End without a record: the next start finishes the run from its raw parts."""

@@ -6,24 +6,17 @@ import types
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
-
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cleaning import Article, RawPage
 from dedupe import Verdict
 from lake.records import STORY_TABLES, Landing, Reject, Table
 
-SCHEMA_VERSION = "1"  # raised whenever a column changes its name, type or meaning; new columns do not count
+SCHEMA_VERSION = "2"  # raised whenever a column changes its name, type or meaning; new columns do not count
 
-_PLAIN: dict[Any, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-    bytes: pa.binary(),
-    datetime: pa.timestamp("us", tz="UTC"),
-}
+if TYPE_CHECKING:
+    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +47,8 @@ def schema(table: Table) -> pa.Schema:
 
 def columns_of(*records: type) -> pa.Schema:
     """The columns of rows made of these records."""
+    import pyarrow as pa
+
     return pa.schema([field for record in records for field in _columns(record)])
 
 
@@ -63,13 +58,31 @@ def _columns(record: type) -> list[pa.Field]:
 
 
 def _column(name: str, hint: Any) -> pa.Field:
+    import pyarrow as pa
+
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (a for a in get_args(hint) if a is not types.NoneType)
         return pa.field(name, _type(inner), nullable=True)
     return pa.field(name, _type(hint), nullable=False)
 
 
+@cache
+def _plain_types() -> dict[Any, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        bytes: pa.binary(),
+        datetime: pa.timestamp("us", tz="UTC"),
+    }
+
+
 def _type(hint: Any) -> pa.DataType:
+    import pyarrow as pa
+
     if get_origin(hint) is Literal:
         return pa.string()
     if get_origin(hint) is tuple:
@@ -77,7 +90,7 @@ def _type(hint: Any) -> pa.DataType:
         return pa.list_(pa.field("element", _type(item), nullable=False))
     if is_dataclass(hint):
         return pa.struct(_columns(hint))  # type: ignore[arg-type]  # hint is the class itself
-    return _PLAIN[hint]
+    return _plain_types()[hint]
 
 
 def row(*records: Any) -> dict[str, Any]:

@@ -18,11 +18,10 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from cleaning import page_id
@@ -31,6 +30,9 @@ from lake.reading import dataset
 from lake.records import STORY_TABLES, TABLES, Table
 from lake.store import Changed, LakeError, PartExists, Store, digest
 from lake.tombstones import TOMBSTONES, Down, down_of, led_from, outlet_name, page_name, tombstones
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 NOTES = "overwritten/"
 _TRIES = 5
@@ -77,6 +79,8 @@ def forget(
     # what landed meanwhile is found by the next round
     while done := sweep(store, down, _concerned(store, down)):
         receipt.parts += done
+    for key in list(store.keys("boilerplate/")) if down.outlets else ():  # what outlets print; learned anew
+        store.remove(key)
     for key in list(store.keys("checkpoints/")):  # a copy of the index, and made again
         store.remove(key)
         receipt.checkpoints += 1

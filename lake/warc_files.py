@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob
@@ -19,16 +20,27 @@ def find(files: str) -> list[str]:
     """The addresses that `files` names, each once, in order: paths, folders (searched to the bottom) and patterns,
     s3://bucket/key or prefix, separated by commas; @list.txt holds one of these a line. What names nothing stays as
     it is: opening it tells. Raises OSError for a list that cannot be read, LakeError for a store that cannot."""
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(address for name in _names(files) for address in _named(name)))
+
+
+def missing(files: str) -> list[str]:
+    """Which of the names of `files` name nothing on this machine's disks; s3:// is not asked. Raises OSError for a list
+    that cannot be read."""
+    return [n for n in _names(files) if not n.startswith("s3://") and not any(map(os.path.exists, _named(n)))]
+
+
+def _names(files: str) -> Iterator[str]:
     for name in filter(None, (n.strip() for n in files.split(","))):
-        found.update(dict.fromkeys(_listed(Path(name[1:])) if name.startswith("@") else _named(name)))
-    return list(found)
+        if name.startswith("@"):
+            yield from _listed(Path(name[1:]))
+        else:
+            yield name
 
 
 def _listed(path: Path) -> Iterator[str]:
     for line in path.read_text("utf-8-sig").splitlines():
         if (name := line.strip()) and not name.startswith("#"):
-            yield from _named(name)
+            yield name
 
 
 def _named(name: str) -> list[str]:

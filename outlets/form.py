@@ -55,11 +55,13 @@ def _regex(value: Any) -> str | None:
 @cache  # families of outlets share their patterns, and trying one out takes longer than reading its file
 def _pattern(value: str) -> str | None:
     try:
-        re.compile(value)
+        pattern = re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression: {error}"
     return (
-        "may take for ever on some addresses: a repeat inside a repeat" if may_take_for_ever(value) else None
+        "may take for ever on some addresses: a repeat inside a repeat"
+        if may_take_for_ever(pattern)
+        else None
     )
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from demo.object_store import ObjectStore
 
+# a crawl of a few pages is over before a worker process has started; test_workers.py and others say otherwise
+os.environ.setdefault("CLEAN_WORKERS", "0")
 ROOT = Path(__file__).resolve().parent.parent
 
 

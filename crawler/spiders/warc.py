@@ -17,7 +17,7 @@ from cleaning import RawPage
 from crawler.replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
 from crawler.selection import SELECTING, BadArgument
 from lake.store import LakeError, open_store
-from lake.warc_files import find
+from lake.warc_files import find, missing
 from lake.warc_progress import WINDOW, Progress, progress
 from lake.warc_stream import Unpackable
 
@@ -51,6 +51,12 @@ class Warc(Spider):
     def hosts(cls, **given: str) -> list[str]:
         """None: nothing is asked for. Raises UsageError for arguments that cannot be used."""
         _checked(given)
+        try:
+            nowhere = missing(given["files"])
+        except OSError as error:
+            raise UsageError(f"-a files: {error}", print_help=False) from error
+        if nowhere:
+            raise UsageError(f"-a files: no WARC file is there: {', '.join(nowhere)}", print_help=False)
         return []
 
     @classmethod

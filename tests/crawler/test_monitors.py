@@ -8,6 +8,7 @@ from crawler.monitors import complaints, remembered
 from outlets import Limits
 from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site
+from tests.crawler.test_crawlall import Town, feed
 from tests.lake.stories import text_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -151,3 +152,26 @@ def test_an_outlet_that_dries_up_ends_with_exit_4(tmp_path):
     assert done.code == 4, done.log
     assert done.record["monitors"][0] == "mine: 0 of 8 pages are articles, before 100%"
     assert "CHANGED: mine: 0 of 8 pages are articles" in done.log
+
+
+def test_among_all_outlets_of_one_run_the_one_that_dries_up_is_named(tmp_path):
+    pages = {}
+    with site(lambda path: pages.get(path)) as (home, _):
+        town = Town(tmp_path, home)
+        homes = {name: town.add(name) for name in ("well", "dry")}
+
+        def publish(name, numbers, body):
+            paths = [f"/{name}/a-story-of-today-{n}" for n in numbers]
+            pages[f"/{name}/feed"] = feed(*(homes[name] + path for path in paths))
+            pages.update({path: body(n) for path, n in zip(paths, numbers, strict=True)})
+
+        for turn in range(4):
+            publish("well", range(turn * 8, turn * 8 + 8), story)
+            numbers = range(100 + turn * 8, 108 + turn * 8)
+            publish("dry", numbers, story if turn < 3 else lambda n: "<p>Log in to read.</p>")
+            done = town.crawl("-s", "SOURCE_INTERVAL_S=0")
+            assert done.returncode == (4 if turn == 3 else 0), done.stderr
+        assert "CHANGED: dry: 0 of 8 pages are articles, before 100%" in done.stderr
+        *before, last = town.records()
+        assert [record["monitors"] for record in before] == [[]] * 3
+        assert all(told.startswith("dry: ") for told in last["monitors"])

@@ -175,13 +175,13 @@ def test_what_cannot_be_read_at_all_fails_the_run_after_the_rest_has_landed(tmp_
     whole = of_page("https://b.example/1", html("library"))
     cut.write_bytes(whole + b"garbage\n" + whole[:-900])
     replay = Replay(tmp_path / "replay")
-    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", tmp_path / "missing.warc", cut])
+    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", cut])
     assert code == 1
-    assert (stats["warc/unreadable_files"], stats["outcome/articles"]) == (3, 2)
+    assert (stats["warc/unreadable_files"], stats["outcome/articles"]) == (2, 2)
     assert stats["warc/broken_records"] == 3  # not a WARC; garbage; cut
     assert f"{cut}#{len(whole)}: no record begins here" in log
     assert f"{cut}#{len(whole) + 8}: cut: " in log
-    for name, why in [("broken", "no WARC record"), ("empty", "it is empty"), ("missing", "No such file")]:
+    for name, why in [("broken", "no WARC record"), ("empty", "it is empty")]:
         assert re.search(rf"{name}\.warc cannot be read: .*{why}", log)
 
 
@@ -204,6 +204,22 @@ def test_wrong_arguments_are_a_matter_of_configuration(tmp_path):
     code, _, log = Replay(tmp_path).run([tmp_path / "x.warc"], "-a", "parallel=0")
     assert code == 2
     assert "warc: parallel: '0'; expected" in log
+
+
+def test_names_that_name_nothing_are_told_before_anything_is_read(tmp_path):
+    there, bare, listed = tmp_path / "there.warc", tmp_path / "bare", tmp_path / "list.txt"
+    there.touch()
+    bare.mkdir()
+    listed.write_text(f"# mine\n{there}\n{tmp_path}/*.warc.zst\n")
+    wrong = [f"{tmp_path}/nope.warc", str(bare), f"{tmp_path}/*.warc.zst"]
+    with pytest.raises(UsageError, match="no WARC file is there: " + re.escape(", ".join(wrong))):
+        Warc.hosts(files=f"{wrong[0]},{there},{bare},@{listed},s3://bucket/unasked.warc")
+    with pytest.raises(UsageError, match=r"No such file.*none\.txt"):
+        Warc.hosts(files=f"@{tmp_path}/none.txt")
+    assert Warc.hosts(files=f"{there},{tmp_path}/*.warc") == []
+    code, _, log = Replay(tmp_path / "replay").run([wrong[0]])
+    assert (code, log.count("\n")) == (2, 1)
+    assert not (tmp_path / "replay" / "lake").exists()
 
 
 # ---------------------------------------------------------------- many files, any order, any death

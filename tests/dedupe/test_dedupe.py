@@ -8,7 +8,7 @@ import dedupe
 
 def test_these_names_are_offered():
     assert sorted(dedupe.__all__) == [
-        "Clustered", "Document", "INDEX_FORMAT", "Index", "Link", "Member", "Passage", "Relation", "SCHEME",
+        "Clustered", "Counts", "Document", "INDEX_FORMAT", "Index", "Link", "Member", "Passage", "Relation", "SCHEME",
         "SchemeMismatch", "Signature", "Verdict", "WINDOW", "cluster", "cluster_signed", "original",
         "shared_passages", "sign",
     ]  # fmt: skip

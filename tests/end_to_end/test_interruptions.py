@@ -106,7 +106,7 @@ def test_a_store_that_comes_back_in_mid_crawl_has_it_all_in_the_end(room, whole,
     assert nothing_twice(crawl)
 
 
-def test_a_store_that_is_away_at_the_start_fails_at_once_and_nothing_is_fetched(room, dying):
+def test_a_store_that_is_away_for_a_whole_run_fails_it_at_once_and_the_next_gets_it_all(room, whole, dying):
     store, crawl = dying
     store.kill()
     asked, began = len(room.requests), time.monotonic()
@@ -116,6 +116,10 @@ def test_a_store_that_is_away_at_the_start_fails_at_once_and_nothing_is_fetched(
     assert "cannot be reached" in done.stderr
     assert time.monotonic() - began < 45
     assert len(room.requests) == asked
+    store.start()
+    assert crawl.place.crawl("danubecourier", *QUICK).returncode == 0
+    assert crawl.stories() == whole
+    assert nothing_twice(crawl)
 
 
 def test_a_full_spool_stops_the_fetching_and_loses_nothing(room, whole, dying):

@@ -1,12 +1,17 @@
 """The demonstration newsroom against its gold: what a user gets from `scrapy crawl`, into a folder and into S3."""
 
+import io
 import re
 from collections import Counter, defaultdict
+from datetime import timedelta
 
+import pyarrow.parquet as pq
 import pytest
 
 from demo.newsroom import Newsroom
+from lake.clusters import cluster_lake
 from lake.records import STORY_TABLES
+from lake.store import open_store
 from tests.end_to_end.newsroom_crawl import by_id, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("newsroom")
@@ -237,3 +242,18 @@ def test_the_next_day_brings_new_stories_a_late_copy_and_a_revision(crawl):
     assert found == told
     assert min(told["revision"], told["copy"], told["article"]) > 0
     test_every_gold_copy_is_linked_to_its_story_and_no_other(crawl)
+
+
+def test_a_batch_over_the_lake_chooses_the_right_originals(crawl):
+    store, gold_of = open_store(crawl.place.lake), by_id(crawl.gold)
+    done = cluster_lake(store, timedelta(days=30))
+    stories = defaultdict(list)
+    for row in pq.read_table(io.BytesIO(store.get(done.key))).to_pylist():
+        stories[row["story_id"]].append(row)
+    judged = [
+        gold_of[rows[0]["original_id"]].outcome in ("article", "alias")
+        for rows in stories.values()
+        if "copy" in {gold_of[row["id"]].outcome for row in rows}
+    ]
+    assert len(judged) >= 5
+    assert sum(judged) >= 0.95 * len(judged)

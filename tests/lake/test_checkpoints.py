@@ -4,7 +4,9 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from multiprocessing import get_context
@@ -14,12 +16,12 @@ import pytest
 
 from cleaning import Rules
 from lake import checkpoints
-from lake.catchup import catch_up
+from lake.catchup import catch_up, learn_finished
 from lake.checkpoints import Cadence, write, write_if_due
-from lake.index import document_of, index_path
+from lake.index import Index, document_of, index_path
 from lake.landing import Lake
 from lake.run import Run
-from lake.store import FolderStore, open_store
+from lake.store import FolderStore, digest, open_store
 from tests.lake.stories import page, raw, refined
 
 A = page("https://one.example/bridge", "bridge")
@@ -29,7 +31,7 @@ B = page("https://two.example/library", "library")
 B_COPY = page("https://one.example/books", "library", cut=7)
 WALL = raw("https://one.example/walled", "<html><body><p>Are you human?</p></body></html>", status=403)
 GONE = raw("https://two.example/gone", "", status=404)
-NEVER, ALWAYS = Cadence(10**9, 10**9), Cadence(1, 1)
+NEVER, ALWAYS = Cadence(10**9, runs=10**9), Cadence(1, runs=1)
 TABLES = ("pages", "asked", "sources", "runs", "pending")
 _RUNS = count()
 
@@ -158,8 +160,6 @@ def test_a_run_that_was_under_way_and_died_is_finished_on_a_cold_machine(uri, tm
 
 
 def opened_lake(lake):
-    from contextlib import closing
-
     return closing(catch_up(lake.store, lake.index_path))
 
 
@@ -255,7 +255,37 @@ def of_another_lake(uri, name):
         spoil(uri, at, data)
 
 
-FAULTS = [damaged, lacking, no_manifest, of_another_version, of_another_lake]
+def forged(uri, name, data):
+    """Another content of its first piece, with a digest that is right."""
+    manifest = json.loads(open_store(uri).get(name))
+    first = manifest["pieces"][0]
+    spoil(uri, first["key"], data)
+    first["sha256"] = digest(data)
+    spoil(uri, name, json.dumps(manifest).encode())
+
+
+def not_packed(uri, name):
+    forged(uri, name, b"no zstd at all")
+
+
+def no_index(uri, name):
+    forged(uri, name, checkpoints.zstd.compress(bytes(json.loads(open_store(uri).get(name))["bytes"])))
+
+
+def of_another_scheme(uri, name):
+    packed = open_store(uri).get(json.loads(open_store(uri).get(name))["pieces"][0]["key"])
+    path = Path(f"{uri}-other-scheme")
+    path.write_bytes(checkpoints.zstd.decompress(packed))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("UPDATE dedupe_scheme SET scheme = 'another'")
+        db.execute("PRAGMA journal_mode = WAL")
+    forged(uri, name, checkpoints.zstd.compress(path.read_bytes()))
+
+
+FAULTS = [
+    damaged, lacking, no_manifest, of_another_version, of_another_lake, not_packed, no_index, of_another_scheme,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -319,10 +349,11 @@ def test_a_checkpoint_is_written_after_a_run_when_enough_is_new(uri, tmp_path):
     assert len(objects(uri)) == 4
 
 
-def test_a_large_index_waits_for_its_fiftieth_part():
+def test_a_large_index_waits_for_its_hundredth_part():
     newest = {"articles": 1_000_000, "runs": 7}
-    assert not Cadence().is_due(1_019_999, 8, newest)
-    assert Cadence().is_due(1_020_000, 8, newest)
+    assert not Cadence().is_due(1_009_999, 8, newest)
+    assert Cadence().is_due(1_010_000, 8, newest)
+    assert Cadence(share=0.002).is_due(1_002_000, 8, newest)
 
 
 def test_two_are_kept_and_what_dead_writers_left_is_removed(uri, tmp_path):
@@ -374,7 +405,8 @@ class Deadly(FolderStore):
 
 
 def _die_writing(root, path, writes):
-    checkpoints.PIECE_BYTES, checkpoints._AT_ONCE = 2**16, 1
+    checkpoints.PIECE_BYTES = 2**16
+    checkpoints.ahead = lambda work, given: map(work, given)  # one after the other
     write_if_due(Deadly(root, writes), path, ALWAYS)
 
 
@@ -485,6 +517,30 @@ def test_an_index_that_knows_a_late_run_that_is_gone_is_rebuilt(folder, tmp_path
     open_store(folder).remove(f"runs/{gone}.json")
     assert gone not in runs_known(folder, tmp_path / "a")
     assert "moved aside" in caplog.text
+
+
+def test_a_spool_that_lands_during_a_start_costs_no_index(folder, tmp_path, monkeypatch, caplog):
+    """The run record that was awaited held the frontier back; another process of the machine moves it on."""
+    spooled = ended(folder, 20, "spooled", started_only=True)
+    older = ended(folder, 2.2)
+    runs_known(folder, tmp_path / "a")
+    FolderStore(tmp_path / "lake").put_new(
+        f"runs/{spooled}.json", json.dumps({"run_id": spooled, "parts": []}).encode()
+    )
+    newer = ended(folder, 0)
+    run_ids, others = Index.run_ids, []
+
+    def then_another_process_learns(index, after=""):
+        found = run_ids(index, after)
+        if not others:
+            others.append(Index(index.path))
+            learn_finished(open_store(folder), others[0])
+            others[0].close()
+        return found
+
+    monkeypatch.setattr(Index, "run_ids", then_another_process_learns)
+    assert {spooled, older, newer} <= runs_known(folder, tmp_path / "a")
+    assert "moved aside" not in caplog.text
 
 
 def test_a_run_s_rows_count_once_though_they_were_known_before_its_end(folder, tmp_path):

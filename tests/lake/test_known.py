@@ -11,6 +11,7 @@ from cleaning import Rules, page_id
 from lake.catchup import catch_up
 from lake.landing import Lake
 from lake.reading import table
+from lake.records import retry_at
 from tests.lake.stories import page, raw, refined
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -121,6 +122,24 @@ def test_a_reject_before_its_time_gives_no_row_and_is_not_counted_as_a_try(lake)
 def test_a_busy_server_is_asked_again_within_the_hour(lake):
     crawl(lake, at(BUSY))
     assert known(lake, BUSY.url).retry_at == START + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("tries", [6, 7, 50])
+def test_a_server_s_trouble_is_asked_about_every_week_for_as_long_as_a_source_names_the_page(tries):
+    """An outage of eleven days must not cost the pages that came out in it."""
+    week = START + timedelta(weeks=1)
+    assert retry_at("unreachable", START, None, tries) == retry_at("http_error", START, 503, tries) == week
+    assert retry_at("paywall", START, 200, tries) is None
+
+
+def test_a_server_that_was_long_in_trouble_loses_no_article(lake):
+    days = 0.0
+    for _ in range(7):
+        (result,) = crawl(lake, at(BUSY, days))
+        assert (result.outcome, result.settled) == ("rejects", False)
+        days = (known(lake, BUSY.url).retry_at - START) / timedelta(days=1)
+    back = page(BUSY.url, "library")
+    assert [r.outcome for r in crawl(lake, at(back, days))] == ["articles"]
 
 
 def test_an_article_that_is_gone_is_told_and_kept_in_mind(lake):

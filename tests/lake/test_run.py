@@ -2,6 +2,7 @@ import contextlib
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,10 +10,11 @@ import pytest
 
 from cleaning import Rules
 from dedupe import Verdict
+from lake import landing
 from lake.landing import Lake
 from lake.parts import read
 from lake.records import STORY_TABLES, TABLES
-from lake.run import _kept
+from lake.run import _kept, new_run_id
 from lake.store import LakeError, PartExists
 from tests.lake.stories import page, raw, refined
 
@@ -201,6 +203,20 @@ def test_a_late_request_finds_its_name_taken_also_where_another_machine_landed_t
     with pytest.raises(PartExists):
         Lake(uri, state).store.put_new(key, data)
     assert [r["id"] for r in rows(uri, state, "articles")].count(A.id) == 1
+
+
+def test_runs_of_one_second_have_names_of_their_own_and_sort_by_start():
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert len({new_run_id("all", now) for _ in range(1000)}) == 1000
+    assert new_run_id("all", now) < new_run_id("all", now + timedelta(seconds=1))
+
+
+def test_a_run_whose_name_is_taken_by_another_machine_does_not_begin(tmp_path, state, monkeypatch):
+    monkeypatch.setattr(landing, "new_run_id", lambda name, now: "20261122T120000Z-test-00000000")
+    uri = str(tmp_path / "lake")
+    other = Lake(uri, tmp_path / "other")
+    with Lake(uri, state).run("test", no_rules, {}), pytest.raises(PartExists):
+        other.run("test", no_rules, {}).__enter__()
 
 
 def test_a_live_run_is_left_alone(uri, state):

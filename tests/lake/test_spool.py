@@ -3,7 +3,9 @@
 import json
 import threading
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from botocore.client import Config
@@ -314,6 +316,111 @@ def test_a_run_that_another_machine_finished_meanwhile_is_judged_anew(way, state
     found = landed(way.uri)
     assert found["articles"] == {A.id, B.id}
     assert found["copies"] == {A_COPY.id}
+
+
+class Mortal(FolderStore):
+    """Away after so many writes."""
+
+    def __init__(self, root, writes):
+        super().__init__(root)
+        self.left = writes
+
+    def _write(self, path, data):
+        self._count()
+        super()._write(path, data)
+
+    def swap(self, key, data, tag):
+        self._count()
+        return super().swap(key, data, tag)
+
+    def _count(self):
+        self.left -= 1
+        if self.left < 0:
+            raise StoreAway("away")
+
+
+def test_starts_that_die_at_each_of_their_writes_lose_nothing_that_was_spooled(tmp_path, state):
+    """While they judge it anew: what they had entered as pending, and half a flush, must not stand in its way."""
+    uri = str(tmp_path / "lake")
+    lake = Lake(uri, state)
+    lake.store = Mortal(tmp_path / "lake", 99)
+    with lake.run("outage", no_rules, {}, CLAIMS) as (run, _):
+        lake.store.left = 0
+        for one in (A, B, A_COPY):
+            run.add(refined(one))
+        with pytest.raises(StoreAway):
+            run.flush()
+        with pytest.raises(StoreAway):
+            run.finish("finished", {})
+    for claim in CLAIMS:
+        end_lease(uri, claim.outlet)
+    crawl(uri, tmp_path / "other", claims=CLAIMS)  # finishes the run, and takes its names
+    for writes in count():
+        lake.store.left = writes
+        with suppress(StoreAway), lake.run("test", no_rules, {}) as (run, _):
+            run.finish("finished", {})
+            break
+    assert writes > 5
+    assert not list(spools(state, uri).iterdir())
+    assert crawl(uri, state, A, B, A_COPY)[1] == ["unchanged"] * 3
+    found = landed(uri)
+    assert (found["articles"], found["copies"]) == ({A.id, B.id}, {A_COPY.id})
+
+
+class Meanwhile(FolderStore):
+    """Something happens in the lake just before a lease is looked at for the first time."""
+
+    def __init__(self, root, outlet, then):
+        super().__init__(root)
+        self.key, self.then = f"leases/{outlet}.json", then
+
+    def look(self, key):
+        if key == self.key and self.then:
+            then, self.then = self.then, None
+            then()
+        return super().look(key)
+
+
+def test_what_another_machine_lands_before_a_start_has_a_spool_s_leases_is_not_landed_twice(tmp_path, state):
+    uri, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"), state)
+    lake.store = Mortal(tmp_path / "lake", 99)
+    with lake.run("outage", no_rules, {}, CLAIMS) as (run, _):
+        lake.store.left = 0
+        run.add(refined(A))
+        for step in (run.flush, lambda: run.finish("finished", {})):
+            with pytest.raises(StoreAway):
+                step()
+        lake.store.left = 99
+    lake.store = Meanwhile(
+        tmp_path / "lake", "one.example", lambda: crawl(uri, tmp_path / "other", A, claims=CLAIMS)
+    )
+    with lake.run("test", no_rules, {}) as (run, _):
+        run.finish("finished", {})
+    assert lake.store.then is None
+    assert landed(uri)["articles"] == {A.id}
+
+
+def test_a_story_that_another_machine_lands_before_a_dead_run_is_finished_is_its_original(tmp_path, state):
+    uri, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"), state)
+    with Lake(uri, tmp_path / "other").run("other", no_rules, {}, CLAIMS[1:]) as (other, _):
+        with lake.run("dies", no_rules, {}, CLAIMS[:1]) as (run, _):
+            run.add(refined(A))
+            batch = run.cut()
+            batch.tables = {"raw": batch.tables["raw"]}
+            run.write(batch)
+            run.abandon()
+
+        def end():
+            other.add(refined(A_COPY))
+            other.flush()
+            other.finish("finished", {})
+
+        lake.store = Meanwhile(tmp_path / "lake", "one.example", end)
+        with lake.run("test", no_rules, {}) as (run, _):
+            run.finish("finished", {})
+    assert lake.store.then is None
+    found = landed(uri)
+    assert (found["articles"], found["copies"]) == ({A_COPY.id}, {A.id})
 
 
 def test_pages_that_a_run_without_a_lease_landed_meanwhile_are_not_landed_twice(way, state, tmp_path):

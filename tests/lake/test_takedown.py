@@ -10,6 +10,7 @@ import pytest
 
 from cleaning import page_id
 from lake.__main__ import main
+from lake.checkpoints import Cadence, write_if_due
 from lake.landing import Lake
 from lake.records import TABLES
 from lake.store import FolderStore, LakeError, digest, open_store
@@ -224,3 +225,75 @@ def test_killed_at_every_write_the_same_again_completes_it(tmp_path, state):
         assert after < 3 or tombstones(store)
     assert 3 < after < 40
     assert {id for _, id in ids(store.uri, state)} == {A_COPY.id, B.id}
+
+
+# ---------------------------------------------------------------- what other machines still hold
+
+
+class Interrupted(FolderStore):
+    """Something else happens in the lake before the first write of a key that begins so."""
+
+    def __init__(self, root, prefix, then):
+        super().__init__(root)
+        self.prefix, self.then = prefix, then
+
+    def put_new(self, key, data):
+        if key.startswith(self.prefix) and self.then:
+            then, self.then = self.then, None
+            then()
+        super().put_new(key, data)
+
+
+def in_an_outage(lake, run, *pages):
+    """A whole run whose store is away to its end."""
+    run.outbox.store, store = FolderStore(lake), run.outbox.store
+    lake.write_text("no folder")
+    for one in pages:
+        run.add(refined(one))
+    with pytest.raises(LakeError):
+        run.flush()
+    return store
+
+
+def test_what_waits_for_the_store_when_a_page_is_taken_down_does_not_bring_it_back(tmp_path, state):
+    """It lands with the run's end, behind the last look at its parts."""
+    uri = str(tmp_path / "lake")
+    with Lake(uri, state).run("test", no_rules, {}) as (run, _):
+        store = in_an_outage(tmp_path / "away", run, A, B)
+        forget(open_store(uri), [A.id], [])
+        run.outbox.store = store
+        run.finish("finished", {})
+    assert not run.outbox.waiting
+    assert {id for _, id in ids(uri, state)} == {B.id}
+
+
+def test_a_page_taken_down_while_another_machine_lands_its_spool_does_not_stay(tmp_path, state):
+    """The machine began before the tombstone stood."""
+    uri, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"), state)
+    with lake.run("test", no_rules, {}) as (run, _):
+        in_an_outage(tmp_path / "away", run, A, B)
+        with pytest.raises(LakeError):
+            run.finish("finished", {})
+    lake.store = Interrupted(tmp_path / "lake", "raw/", lambda: forget(open_store(uri), [A.id], []))
+    with lake.run("test", no_rules, {}) as (run, opening):
+        assert opening.unspooled
+        assert run.visit(A.id, None, None) == "taken_down"
+        run.finish("finished", {})
+    assert lake.store.then is None
+    assert {id for _, id in ids(uri, state)} == {B.id}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_checkpoint_of_an_index_that_still_knows_the_page_is_not_written(tmp_path, state, before, caplog):
+    """By a machine that had its last look before the takedown, and writes behind it or at the same time."""
+    uri, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"), state)
+    crawl(uri, state, A, B)
+    if before:
+        forget(open_store(uri), [A.id], [])
+    then = None if before else (lambda: forget(open_store(uri), [A.id], []))
+    lake.store = Interrupted(tmp_path / "lake", "checkpoints/", then)
+    assert write_if_due(lake.store, lake.index_path, Cadence(0, 0)) is None
+    assert "taken down" in caplog.text
+    assert not list(lake.store.keys("checkpoints/"))
+    crawl(uri, state)
+    assert write_if_due(lake.store, lake.index_path, Cadence(0, 0))

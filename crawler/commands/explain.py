@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from scrapy.commands import ScrapyCommand
+
+if TYPE_CHECKING:
+    from cleaning import RawPage
+    from crawler.explained import FromLake
+    from lake.records import Reject
+
+
+class Command(ScrapyCommand):
+    """Why a page becomes what it becomes. Reads the lake, and writes nothing to it. Exit codes: 0 an article, 1 none,
+    2 what was asked cannot be done."""
+
+    requires_project = True
+    requires_crawler_process = False  # made where an address is given
+
+    default_settings: ClassVar[dict[str, object]] = {}
+
+    def syntax(self) -> str:
+        return "[options] URL|FILE"
+
+    def short_desc(self) -> str:
+        return "Show a page's article, what was cut from it and why, and the story it is a copy of"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        from crawler.one_page import add_outlet
+
+        super().add_options(parser)
+        add_outlet(parser)
+        parser.add_argument("--html", metavar="FILE", help="write it as one HTML file")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        from crawler.one_page import Wrong
+
+        try:
+            self._explain(args, opts)
+        except Wrong as wrong:
+            from crawler.explained_text import safe
+
+            print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
+            self.exitcode = 2
+
+    def _explain(self, args: list[str], opts: argparse.Namespace) -> None:
+        from scrapy.exceptions import UsageError
+
+        from crawler.explained import explained
+        from crawler.explained_html import as_html
+        from crawler.explained_text import as_text
+        from crawler.one_page import Wrong, asked_pages, checked_outlet, prepared
+        from crawler.pipelines import rules_of
+        from crawler.tdm import policy_of
+
+        if len(args) != 1:
+            raise Wrong("expected one page: scrapy explain URL|FILE; `scrapy explain --help` says more")
+        settings = prepared(self.settings)
+        outlet = checked_outlet(opts.outlet)
+        try:
+            leaves_reserved = policy_of(settings) == "respect"
+        except UsageError as error:
+            raise Wrong(str(error)) from error
+        page = asked_pages(args, outlet, settings)[0]
+        told = explained(page, rules_of(page.outlet), self._known(page), leaves_reserved=leaves_reserved)
+        if opts.html:
+            _write(Path(opts.html), as_html(told))
+        else:
+            styled = sys.stdout.isatty()
+            print(as_text(told, shutil.get_terminal_size().columns if styled else 100, styled=styled))
+        self.exitcode = 1 if told.verdict.reason else 0
+
+    def _known(self, page: RawPage | Reject) -> FromLake:
+        from crawler.explained import FromLake
+        from lake import boilerplate
+        from lake.matching import landed
+        from lake.store import LakeError, open_store
+
+        assert self.settings
+        uri = self.settings["LAKE_URI"]
+        try:
+            learned = boilerplate.latest(open_store(uri)).of(page.outlet)
+            return FromLake(landed(uri, page.id), learned)
+        except (LakeError, OSError) as error:
+            print(f"without what the lake knows of it, for the lake cannot be read: {error}", file=sys.stderr)
+            return FromLake()
+
+
+def _write(path: Path, text: str) -> None:
+    from crawler.one_page import Wrong
+
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise Wrong(f"--html {path}: cannot be written: {error.strerror}") from error
+    print(path)

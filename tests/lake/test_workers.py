@@ -1,0 +1,208 @@
+"""Worker processes: what one page does to its worker costs that page alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cleaning import Header, Rules
+from lake.refining import leave_reserved, lengthen, refine
+from lake.workers import Limits, Workers, WorkersFailed
+from tests.lake.stories import page
+
+ROOT = Path(__file__).resolve().parents[2]
+MIB = 1 << 20
+
+
+def story(number, topic="bridge"):
+    return page(f"http://a.test/{number}", topic, title=f"Decision number {number} about the {topic}")
+
+
+# harmless on a short line, and nothing stops it on a long one: what an outlet's file may well say
+SLOW = Rules(lines=(r"\d*\d*\d*\d*\d*y$",))
+
+
+def endless(number=0):
+    """A page that is never done with SLOW."""
+    return page(
+        f"http://a.test/endless/{number}",
+        "bridge",
+        extra=f"The number is {'123456789' * 400} as it was before.",
+    )
+
+
+def huge_page():
+    """Quickly read, but 100 MiB of objects."""
+    short = story("huge")
+    return replace(short, body=short.body.replace(b"</article>", b"<i>a</i>" * 500_000 + b"</article>"))
+
+
+def children(parent, pattern="lake.worker"):
+    """The ids of a process's workers."""
+    found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+def until(claim, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not (found := claim()):
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+    return found
+
+
+def busy_worker():
+    """Ours, which is in mid-page by now."""
+    time.sleep(0.5)
+    (pid,) = children(os.getpid())
+    return pid
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.fixture
+def workers(request):
+    with Workers(Limits(workers=1, **getattr(request, "param", {}))) as some:
+        some.refine(story("first"), Rules()).result(60)  # it is up
+        yield some
+    assert not children(os.getpid())
+
+
+def test_workers_give_what_this_process_would_give_in_the_same_order(workers):
+    first, second, reserved = story(1), replace(story(2), body=b""), story(3, "library")
+    reserved = replace(reserved, headers=(*reserved.headers, Header("tdm-reservation", "1")))
+    pages = [first, second, reserved, *(story(n) for n in range(4, 20))]
+    given = list(workers.refine_all((p, Rules(), ()) for p in pages))
+    assert given == [refine(p, Rules()) for p in pages]
+    whole = refine(first, Rules())
+    assert workers.lengthen(whole, second, Rules()).result(60) == lengthen(whole, second, Rules())
+
+
+def test_a_worker_killed_in_mid_page_costs_that_page_alone(workers):
+    doomed, others = (
+        workers.refine(endless(), SLOW),
+        [workers.refine(story(n), Rules()) for n in range(5)],
+    )
+    os.kill(busy_worker(), signal.SIGKILL)
+    lost = doomed.result(60)
+    assert lost.reject.reason == "quarantined"
+    assert lost.reject.detail == "its worker died of SIGKILL"
+    assert lost.reject.retry_at > lost.reject.fetched_at
+    assert lost.page.body == endless().body  # for raw
+    assert [f.result(60) for f in others] == [refine(story(n), Rules()) for n in range(5)]
+    assert workers.counts == {"started": 2, "lost": 1}
+
+
+def test_a_worker_that_dies_between_two_pages_costs_none(workers):
+    (pid,) = children(os.getpid())
+    os.kill(pid, signal.SIGKILL)
+    assert workers.refine(story(1), Rules()).result(60).article
+
+
+@pytest.mark.parametrize("workers", [{"deadline_s": 2}], indirect=True)
+def test_a_page_that_takes_too_long_is_quarantined_and_the_next_is_not(workers):
+    hung, next_one = workers.refine(endless(), SLOW), workers.refine(story(1), Rules())
+    assert hung.result(60).reject.detail == "its worker gave no answer in 2 s"
+    assert next_one.result(60).article
+
+
+def test_a_page_that_eats_memory_is_quarantined():
+    with Workers(Limits(workers=1, memory=160 * MIB)) as workers:
+        greedy, next_one = workers.refine(huge_page(), Rules()), workers.refine(story(1), Rules())
+        assert greedy.result(60).reject.detail == "its worker took more than 160 MiB"
+        assert next_one.result(60).article
+
+
+def test_a_reservation_is_known_of_a_page_that_is_quarantined(workers):
+    reserved = endless()
+    reserved = replace(
+        reserved, body=reserved.body.replace(b"<head>", b'<head><meta name="tdm-reservation" content="1">')
+    )
+    doomed = workers.refine(reserved, SLOW)
+    os.kill(busy_worker(), signal.SIGKILL)
+    left = leave_reserved(doomed.result(60))
+    assert (left.reject.reason, left.page.body) == ("tdm_reserved", b"")
+
+
+@pytest.mark.parametrize("workers", [{"pages": 2}, {"grown": 1}], indirect=True)
+def test_workers_are_replaced_after_so_many_pages_and_when_they_have_grown(workers):
+    assert workers.refine(story(1), Rules()).result(60).article
+    assert workers.refine(story(2), Rules()).result(60).article
+    assert workers.counts["recycled"] >= 1
+    assert workers.counts["lost"] == 0
+
+
+def test_no_more_articles_are_read_ahead_than_there_is_room_for(workers):
+    read = []
+
+    def articles():
+        for n in range(40):
+            read.append(n)
+            yield story(n), Rules(), ()
+
+    given = workers.refine_all(articles())
+    next(given)
+    assert len(read) == workers.room < 40
+
+
+def test_one_worker_is_enough_for_one_page():
+    with Workers(Limits(workers=2)) as workers:
+        assert workers.counts["started"] == 0
+        workers.refine(story(1), Rules()).result(60)
+        assert workers.counts["started"] == 1
+
+
+def test_workers_that_cannot_start_fail_what_waits(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Workers(Limits(workers=2)) as workers:
+        with pytest.raises(WorkersFailed):
+            workers.refine(story(1), Rules()).result(60)
+        with pytest.raises(WorkersFailed):
+            workers.refine(story(2), Rules())
+
+
+PARENT = """
+import sys, time
+from cleaning import Rules
+from lake.workers import Limits, Workers
+from tests.lake.test_workers import SLOW, endless, story
+workers = Workers(Limits(workers=1))
+workers.refine(story(1), Rules()).result(60)
+workers.refine(endless(), SLOW)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_no_worker_outlives_its_parent_even_in_mid_page():
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        (worker,) = children(parent.pid)
+        parent.kill()
+    until(lambda: is_gone(worker), 20)
+
+
+def test_a_worker_ignores_what_is_meant_for_the_crawl(workers):
+    (pid,) = children(os.getpid())
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, stop)
+    assert workers.refine(story(1), Rules()).result(60).article
+    assert children(os.getpid()) == [pid]
+
+
+def test_a_worker_loads_nothing_that_it_does_not_need():
+    code = "import sys, lake.worker; print([n for n in ('scrapy', 'twisted', 'pyarrow', 'boto3') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
