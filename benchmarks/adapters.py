@@ -1,4 +1,5 @@
-"""The pipeline's own functions in the shape that the shared measurements want."""
+"""The pipeline's own functions in the shape that the shared measurements want. Pages are cleaned by the general rules
+alone, but where a function says otherwise."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import TypedDict
 import outlets
 from cleaning import Article, Header, NoArticle, RawPage, Rules, clean, host_of
 from dedupe import cluster, records
+
+GENERAL = Rules()
 
 
 class Meta(TypedDict):
@@ -26,8 +29,12 @@ def body(html: str | bytes, url: str | None) -> str:
 
 def full(html: str | bytes, url: str | None) -> str:
     """Standfirst and story; "" where there is no article."""
-    article = _article(html, url)
-    return "\n".join(filter(None, (article.summary, article.text))) if article else ""
+    return _full(_article(html, url))
+
+
+def full_by_outlet(html: str | bytes, url: str | None) -> str:
+    """`full` with the rules of the outlet file that the address's host names."""
+    return _full(_article(html, url, _rules(host_of(url or ""))))
 
 
 def meta(html: str | bytes, url: str | None) -> Meta:
@@ -38,9 +45,13 @@ def meta(html: str | bytes, url: str | None) -> Meta:
     return Meta(title=article.title, date=date, authors=list(article.authors))
 
 
-def _article(html: str | bytes, url: str | None) -> Article | None:
+def _full(article: Article | None) -> str:
+    return "\n".join(filter(None, (article.summary, article.text))) if article else ""
+
+
+def _article(html: str | bytes, url: str | None, rules: Rules = GENERAL) -> Article | None:
     try:
-        return clean(_page(html, url or "https://unknown.invalid/"), _rules(host_of(url or "")))
+        return clean(_page(html, url or "https://unknown.invalid/"), rules)
     except NoArticle:
         return None
 
@@ -62,7 +73,7 @@ def _page(html: str | bytes, url: str) -> RawPage:
 @cache
 def _rules(host: str) -> Rules:
     outlet = outlets.load().find(host)
-    return outlet.rules if outlet else Rules()
+    return outlet.rules if outlet else GENERAL
 
 
 class Document(TypedDict):

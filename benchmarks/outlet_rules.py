@@ -26,7 +26,7 @@ from cleaning.suggesting import suggest
 
 
 def main(root: Path) -> None:
-    from rouge_score import rouge_scorer  # type: ignore[import-untyped]
+    from rouge_score import rouge_scorer
 
     scorer = rouge_scorer.RougeScorer(["rougeLsum"])
     gold = json.loads((root / "ground_truth.json").read_text("utf-8"))

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.adapters import body, full, meta
+from benchmarks.adapters import body, full, full_by_outlet, meta
 
 FILE = Path(__file__).with_name("floors.json")
 CORPORA = ("aeb", "fundus", "fe", "traf")
@@ -46,6 +46,9 @@ def measured(shared: Path, corpus: str) -> dict[str, float]:
         return {key: round(figures[key], DIGITS) for key in ("f1", "p", "r")}
     figures = evaluate.corpus_scores(rows)
     found = {"f1": figures["f1"], "clean": 1 - figures["clutter"], "whole": 1 - figures["lost"]}
+    if corpus == "fe":
+        rows = evaluate.score(corpus, pages, [full_by_outlet(page.html, page.url) for page in pages])
+        found["f1_by_outlet"] = evaluate.corpus_scores(rows)["f1"]
     if corpus == "fundus":
         told = [evaluate.meta_scores(page, meta(page.html, page.url)) for page in pages]
         for key in ("title", "date", "authors"):
