@@ -84,7 +84,10 @@ def decode(body: bytes, declared: str | None = None) -> str:
         )
     # UTF-8 by accident is next to impossible; a wrong label is everyday
     text = body.decode("utf-8", "replace")
-    if text.count("\ufffd") <= len(text) // 2000 + 1:
+    damage = text.count("\ufffd")
+    well_formed = len(text) - len(text.encode("ascii", "ignore")) - damage if damage else 0
+    # few letters of another charset, which the page names, look like a little damage
+    if damage <= len(text) // 2000 + 1 and (well_formed >= damage or set(stated) <= {"utf-8"}):
         return text
     from trafilatura.utils import detect_encoding  # as in extraction.py
 
@@ -94,7 +97,7 @@ def decode(body: bytes, declared: str | None = None) -> str:
         except (LookupError, UnicodeError):
             continue
     # a little damage in what calls itself UTF-8 is damage; much of it is another charset
-    damaged = "utf-8" in stated and text.count("\ufffd") < len(text) // 100
+    damaged = "utf-8" in stated and damage < len(text) // 100
     return text if damaged else body.decode("cp1252", "replace")
 
 
