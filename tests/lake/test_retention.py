@@ -16,7 +16,11 @@ A = page("https://one.example/bridge", "bridge")
 A_COPY = page("https://two.example/bridge-copy", "bridge", title="Bridge decided", cut=6)
 B = page("https://two.example/library", "library")
 GONE = raw("https://one.example/gone", "", status=404)
-TODAY = datetime.now(UTC).date()
+
+
+def days_ahead(days):
+    """Asked after the crawl: the day may have turned since this file was read."""
+    return datetime.now(UTC).date() + timedelta(days=days)
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_what_is_known_is_known_without_raw(uri, state, tmp_path):
     pages = [A, A_COPY, B, GONE]
     crawl(uri, state, *pages)
     before = {t: rows(uri, state, t) for t in ("articles", "copies", "rejects")}
-    assert expire(open_store(uri), 1, TODAY + timedelta(days=2)).parts == 1
+    assert expire(open_store(uri), 1, days_ahead(2)).parts == 1
     assert raw_keys(uri) == []
     for folder in (state, tmp_path / "a new machine"):
         assert {r.outcome for r in crawl(uri, folder, *pages)} == {"unchanged"}
@@ -69,7 +73,7 @@ def test_raw_of_a_run_that_died_stays_until_it_was_finished(uri, state):
         batch.tables = {"raw": batch.tables["raw"]}  # died behind its first part
         run.write(batch)
         run.abandon()
-    store, later = open_store(uri), TODAY + timedelta(days=400)
+    store, later = open_store(uri), days_ahead(400)
     done = expire(store, 1, later)
     assert (done.parts, done.kept) == (0, {run.run_id})
     assert [r.outcome for r in crawl(uri, state, A)] == ["unchanged"]  # finished from raw
@@ -79,7 +83,7 @@ def test_raw_of_a_run_that_died_stays_until_it_was_finished(uri, state):
 
 def test_a_dry_run_removes_nothing(uri, state, capsys):
     crawl(uri, state, A)
-    assert expire(open_store(uri), 1, TODAY + timedelta(days=2), dry_run=True).parts == 1
+    assert expire(open_store(uri), 1, days_ahead(2), dry_run=True).parts == 1
     assert len(raw_keys(uri)) == 1
     assert main(["expire", "--lake", uri, "--raw-days", "3", "--dry-run"]) == 0
     assert "would remove 0 raw parts" in capsys.readouterr().out

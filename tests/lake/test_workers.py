@@ -37,9 +37,9 @@ def endless(number=0):
 
 
 def huge_page():
-    """Quickly read, but 100 MiB of objects."""
+    """Quickly read, but 400 MiB of objects."""
     short = story("huge")
-    return replace(short, body=short.body.replace(b"</article>", b"<i>a</i>" * 500_000 + b"</article>"))
+    return replace(short, body=short.body.replace(b"</article>", b"<i>a</i>" * 2_000_000 + b"</article>"))
 
 
 def children(parent, pattern="lake.worker"):
@@ -117,9 +117,9 @@ def test_a_page_that_takes_too_long_is_quarantined_and_the_next_is_not(workers):
 
 
 def test_a_page_that_eats_memory_is_quarantined():
-    with Workers(Limits(workers=1, memory=160 * MIB)) as workers:
+    with Workers(Limits(workers=1, memory=320 * MIB)) as workers:
         greedy, next_one = workers.refine(huge_page(), Rules()), workers.refine(story(1), Rules())
-        assert greedy.result(60).reject.detail == "its worker took more than 160 MiB"
+        assert greedy.result(60).reject.detail == "its worker took more than 320 MiB"
         assert next_one.result(60).article
 
 
