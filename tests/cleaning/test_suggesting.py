@@ -8,6 +8,8 @@ from cleaning import Rules, check_rules, clean
 from cleaning.suggesting import stable, suggest
 from tests.cleaning.pages import html, raw
 
+pytestmark = pytest.mark.xdist_group("suggesting")
+
 TOWNS = ("Arnau", "Berring", "Cadolt", "Dornick", "Elmsey", "Farholt")
 
 

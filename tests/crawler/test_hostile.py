@@ -12,6 +12,8 @@ from crawler.source_spider import MAX_DEPTH
 from tests.crawler.outlet_crawl import PAGE, crawl, index, urlset
 from tests.crawler.site import site
 
+pytestmark = pytest.mark.xdist_group("hostile")
+
 ENTRIES, PAGES, FILES = 30, 4, 6  # SOURCE_ENTRIES, SECTION_PAGES, SITEMAP_FILES
 
 

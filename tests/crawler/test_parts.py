@@ -15,6 +15,8 @@ from lake.reading import table
 from tests.crawler.site import site
 from tests.crawler.test_crawls import PRIVATE, QUICK, ROOT
 
+pytestmark = pytest.mark.xdist_group("parts")
+
 WORDS = (  # noqa: SIM905  # one word a line would hide the test
     "harbour bridge council winter ferry engine window garden teacher letter market village doctor island signal copper"
     " orchard station kitchen library painter soldier captain stranger mountain river border carpet mirror pocket ladder"

@@ -8,6 +8,8 @@ import pytest
 from demo.newsroom import Newsroom
 from tests.end_to_end.newsroom_crawl import newsroom_crawl
 
+pytestmark = pytest.mark.xdist_group("second run")
+
 MOST_BYTES = 20_000  # of one outlet
 MOST_CPU_S = 3.0
 BUSY = 2.0  # how much longer the same takes on a machine that has other work, and compiles what it loads

@@ -22,6 +22,8 @@ from lake.verify import verify
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import crawl, no_rules
 
+pytestmark = pytest.mark.xdist_group("verify")
+
 A = page("https://one.example/bridge", "bridge")
 A_COPY = page("https://two.example/bridge-copy", "bridge", title="Bridge decided", cut=6)
 A_ALIAS = page("https://one.example/bridge?page=full", "bridge")
