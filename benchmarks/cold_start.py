@@ -30,9 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cleaning import Rules, page_id
 from dedupe import Document, Signature
-from dedupe.keys import place_of
+from dedupe.index import stored
+from dedupe.keys import packed, place_of
 from dedupe.packing import coarse, pack
 from dedupe.sketch import WHOLE
+from dedupe.waiting import SLICES, SWEEP_ROWS
 from demo.object_store import ObjectStore
 from lake import checkpoints, parts
 from lake.catchup import catch_up
@@ -121,21 +123,25 @@ def fill(index: Index, count: int) -> None:
         ))  # fmt: skip
         digests = _CHANCE.integers(0, 2**62, count).tolist()
         _into(db, "dedupe_documents", (
-            (n + 1, _page(n), f"outlet{n % OUTLETS}", moment, _page(n), digests[n], drawn[n % len(drawn)])
+            (n + 1, stored(_page(n)), n % OUTLETS + 1, moment, None, digests[n], drawn[n % len(drawn)])
             for n in range(count)
         ))  # fmt: skip
-        db.executemany(
-            "INSERT INTO dedupe_outlets (outlet, added, boilerplate) VALUES (?, ?, x'')",
-            [(outlet, count // OUTLETS) for outlet in sorted({o for _, o in pages})],
-        )
-        keys = np.sort(_CHANCE.integers(-(2**31), 2**31, count * KEYS, dtype=np.int64))
+        _into(db, "dedupe_outlets", (
+            (n + 1, f"outlet{n}", len(range(n, count, OUTLETS)), None) for n in range(OUTLETS)
+        ))  # fmt: skip
+        keys = np.sort(_CHANCE.integers(0, 2**32, count * KEYS, dtype=np.int64))
         place = place_of(moment, 0)
         for first in range(0, len(keys), 1_000_000):
-            some = keys[first : first + 1_000_000]
-            places = place | _CHANCE.integers(1, count + 1, len(some))
-            _into(
-                db, "dedupe_keys", zip(some.tolist(), places.tolist(), strict=True), "INSERT OR IGNORE INTO"
-            )
+            some = keys[first : first + 1_000_000].tolist()
+            data = packed(place | _CHANCE.integers(1, count + 1, len(some)))
+            each = len(data) // len(some)
+            _into(db, "dedupe_keys", (
+                (key, data[n * each : (n + 1) * each]) for n, key in enumerate(some)
+            ), "INSERT OR IGNORE INTO")  # fmt: skip
+        _into(db, "dedupe_waiting", (
+            (seq, seq, moment // 86_400_000_000, np.sort(_CHANCE.integers(0, 2**32, KEYS)).astype("<u4").tobytes())
+            for seq in range(max(1, count - SLICES * SWEEP_ROWS + 1), count + 1)
+        ))  # fmt: skip
 
 
 def _into(db: Any, table: str, rows: Iterable[tuple[Any, ...]], verb: str = "INSERT INTO") -> None:

@@ -3,8 +3,9 @@
     python benchmarks/long_run.py [PAGES] [STEP] [-s NAME=VALUE …]      # 50000 and 1000
 
 `scrapy crawl urls` at full speed on loopback, from benchmarks/made_site.py into a folder. Prints after each STEP pages
-the pages a second and the CPU milliseconds a page of that step, and the resident megabytes of the crawler and of its
-largest worker; at the end the last step beside the second (the first starts the workers). The site and its generator
+the pages a second and the CPU milliseconds a page of that step, and the most resident megabytes that the crawler and
+the largest of its workers had in it; at the end the last step beside the second (the first starts the workers), and how
+late the event loop was. The site and its generator
 share the machine's cores, and are not counted. Linux.
 """
 
@@ -13,11 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -39,7 +41,7 @@ class Sample:
     pages: int
     when: float  # time.monotonic()
     cpu: float  # seconds, of the crawler and all its workers
-    crawler: float  # resident MB
+    crawler: float  # most resident MB since the sample before
     worker: float  # of the largest
 
 
@@ -60,6 +62,7 @@ def main(count: int, step: int, more: list[str]) -> None:
         if len(samples) > 3:
             print(_ratio(samples))
         print(_landed(folder / "lake"))
+        print(lag((folder / "log").read_text()))
 
 
 def _command(folder: Path, more: list[str]) -> list[str]:
@@ -83,14 +86,20 @@ def _watched(command: list[str], log: Path, server: Server, step: int) -> list[S
         process = subprocess.Popen(command, cwd=ROOT, stderr=errors, stdout=subprocess.DEVNULL)
     samples, latest = [Sample(0, time.monotonic(), 0.0, 0.0, 0.0)], None
     while process.poll() is None:
-        latest = _sample(process.pid, server.count[200]) or latest
+        now = _sample(process.pid, server.count[200])
+        latest = _with_the_most(latest, now) if latest and now else now or latest
         if latest and latest.pages >= samples[-1].pages + step:
             samples.append(latest)
             print(_line(samples[-2], latest), flush=True)
+            latest = None
         time.sleep(_LOOK_EVERY_S)
     if process.returncode:
         raise SystemExit(f"{log.read_text()[-3000:]}\nthe crawl ended with {process.returncode}")
     return samples
+
+
+def _with_the_most(before: Sample, now: Sample) -> Sample:
+    return replace(now, crawler=max(before.crawler, now.crawler), worker=max(before.worker, now.worker))
 
 
 def _sample(pid: int, pages: int) -> Sample | None:
@@ -133,6 +142,14 @@ def _ratio(samples: list[Sample]) -> str:
     return (
         f"the last step to the second: {last_speed / speed:.2f} of its speed, {last_cpu / cpu:.2f} of its CPU a page, "
         f"{memory:.2f} of the crawler's memory"
+    )
+
+
+def lag(log: str) -> str:
+    """The event loop's, as a crawl's log tells it."""
+    found = dict(re.findall(r"'event_loop/lag_(\w+)': ([\d.]+)", log))
+    return "event loop late: " + ", ".join(
+        f"{name} {ms} ms" for name, ms in sorted(found.items(), reverse=True)
     )
 
 

@@ -38,10 +38,10 @@ HTML, XML = "text/html; charset=utf-8", "application/xml; charset=utf-8"
 class Pages:
     """Page number n, the same in every run; any page can be made without those before it."""
 
-    def __init__(self, texts: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Iterable[str] = (), script_bytes: int = SCRIPT_BYTES) -> None:
         self._generator = Generator([*texts] or newsroom_texts())
         chance = random.Random(1)
-        state = {f"key{n}": chance.randbytes(12).hex() for n in range(SCRIPT_BYTES // 42)}
+        state = {f"key{n}": chance.randbytes(12).hex() for n in range(script_bytes // 42)}
         self._script = f"<script>window.__STATE__ = {json.dumps(state)}</script>"
 
     def slug(self, number: int) -> str:

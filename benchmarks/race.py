@@ -1,15 +1,18 @@
 """The pipeline beside what anyone would write, and beside Scrapy alone, on the same pages in the same run.
 
-    python benchmarks/race.py [--contestants raw,naive,ours] [--limit 400] [--rounds 3] [--s3] [-s NAME=VALUE …]
+    python benchmarks/race.py [--contestants raw,naive,ours,replay] [--limit 400] [--rounds 3] [--s3] [-s NAME=VALUE …]
 
 Needs $SHARED (default ../shared) with measure/throughput/race.py and pages, and nginx. Every contestant crawls the same
-list from nginx on loopback; what counts is wall time, and the CPU of the contestant's own processes. Ours lands in a
-folder, or with --s3 in an object store on loopback, raw bytes included; its rows are counted.
+list from nginx on loopback; `replay` reads the same pages from a WARC file, and so does `resiliparse`, which extracts
+plain text in a pool of processes and does nothing else (benchmarks/fastest.py). What counts is wall time, and the CPU of
+the contestant's own processes. Ours lands in a folder, or with --s3 in an object store on loopback, raw bytes included;
+its rows are counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -26,6 +29,10 @@ from time import sleep
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from benchmarks.long_run import lag
 from demo.object_store import ObjectStore
 from lake.store import open_store
 
@@ -37,7 +44,7 @@ SETTINGS = {
     "DOWNLOAD_DELAY": "0",
     "AUTOTHROTTLE_ENABLED": "0",
     "CONCURRENT_REQUESTS_PER_DOMAIN": "16",
-    "LOG_LEVEL": "ERROR",
+    "LOG_LEVEL": "INFO",  # the event loop's lag is told at the end
 }
 
 
@@ -69,9 +76,16 @@ def main() -> None:
             os.environ |= store.environ  # for reading it back
             lakes = f"{store.bucket('race')}/lakes{{out}}"
         stack.enter_context(_nginx(pages, site))
+        warc = folder / "pages.warc.gz"
+        _write_warc(warc, site, int(given.limit))
+        extra = {
+            "ours": _scrapy(lakes, ["urls", "-a", "file={urls}", *more]),
+            "replay": _scrapy(lakes, ["warc", "-a", f"files={warc}", "-a", "all=1", *more]),
+            "resiliparse": shlex.join([sys.executable, str(ROOT / "benchmarks" / "fastest.py"), str(warc)]),
+        }
         command = [
             sys.executable, str(race), str(site), "--contestants", given.contestants, "--limit", given.limit,
-            "--rounds", given.rounds, "--extra", f"ours={_ours(lakes, more)}",
+            "--rounds", given.rounds, *(f"--extra={name}={command}" for name, command in extra.items()),
         ]  # fmt: skip
         _run(command, environ, lakes)
 
@@ -97,10 +111,22 @@ def _nginx(pages: Path, site: Path) -> Iterator[None]:
         server.wait(10)
 
 
-def _ours(lakes: str, more: list[str]) -> str:
+def _write_warc(path: Path, site: Path, limit: int) -> None:
+    """The pages that the contestants crawl, under the same addresses: chosen as measure/throughput/race.py does."""
+    urls = (site / "urls.txt").read_text().split()
+    headers = [("Content-Type", "text/html; charset=utf-8")]
+    with path.open("wb") as file:
+        writer = WARCWriter(file, gzip=True)
+        for url in urls[:: max(1, len(urls) // limit)][:limit]:
+            body = io.BytesIO((site / "pages" / url.rpartition("/")[2]).read_bytes())
+            answer = StatusAndHeaders("200 OK", headers, protocol="HTTP/1.1")
+            writer.write_record(writer.create_warc_record(url, "response", payload=body, http_headers=answer))
+
+
+def _scrapy(lakes: str, arguments: list[str]) -> str:
     settings = {"LAKE_URI": lakes, "STATE_DIR": "{out}/state", **SETTINGS}
     given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
-    crawl = shlex.join([sys.executable, "-m", "scrapy", "crawl", "urls", "-a", "file={urls}", *given, *more])
+    crawl = shlex.join([sys.executable, "-m", "scrapy", "crawl", *arguments, *given])
     return shlex.join(["sh", "-c", f"cd {shlex.quote(str(ROOT))} && exec {crawl}"])
 
 
@@ -109,8 +135,9 @@ def _run(command: list[str], environ: Mapping[str, str], lakes: str) -> None:
         assert process.stdout
         for line in process.stdout:
             print(line, end="", flush=True)
-            if found := re.match(r"round \d+ ours: .* out (\S+)", line):
-                print(f"  landed: {_landed(lakes.format(out=found[1]))}", flush=True)
+            if found := re.match(r"round \d+ (?:ours|replay): .* out (\S+)", line):
+                told = _landed(lakes.format(out=found[1])), lag(Path(found[1], "err").read_text())
+                print(f"  landed: {told[0]}\n  {told[1]}", flush=True)
     if process.returncode:
         raise SystemExit(process.returncode)
 

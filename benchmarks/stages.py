@@ -17,7 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import trafilatura
 
-from cleaning import Article, Header, NoArticle, RawPage, clean, page_id
+import dedupe
+from cleaning import Article, Document, Header, NoArticle, RawPage, clean, page_id
 from cleaning.parts import first_part, next_part
 from cleaning.trace import Trace
-from dedupe import Document, Index, sign
+from dedupe import Index, sign
 from lake.parts import encode
 from lake.records import Landing
 from lake.refining import told
@@ -62,20 +63,26 @@ class Stages:
         self._tables: dict[str, list[dict[str, Any]]] = {"raw": [], "articles": []}
 
     def page(self, page: RawPage) -> None:
+        document = Document(page)
+        began = time.process_time()
+        with self._stage("decoding and parsing"), suppress(NoArticle):
+            document.check()
+            _ = document.tree
+        self.cleaned += time.process_time() - began
         with self._stage("reservations"):
-            page = told(page)
+            page = told(document)
+        with self._stage("parts of an article"):
+            first_part(page, document)
+            next_part(page, document)
         began, trace, article = time.process_time(), CpuTrace(), None
         try:
-            article = clean(page, trace=trace)
+            article = clean(page, trace=trace, document=document)
         except NoArticle:
             trace.mark("until it is refused")
         trace.mark("the article's record")
         for name, seconds in trace.stages:
             self.spent[f"  {name}"] += seconds
         self.cleaned += time.process_time() - began
-        with self._stage("parts of an article"):
-            first_part(page)
-            next_part(page)
         self._row("raw", row(page))
         if article:
             self._article(article)
@@ -83,10 +90,10 @@ class Stages:
     def _article(self, article: Article) -> None:
         with self._stage("signature"):
             signature = sign(article.text)
-        document = Document(article.id, article.outlet, article.published_at or article.fetched_at)
+        dated = dedupe.Document(article.id, article.outlet, article.published_at or article.fetched_at)
         with self._stage("verdict"):
-            verdict = self._index.judge(document, signature)
-            self._index.add(document, signature, verdict.story_id)
+            verdict = self._index.judge(dated, signature)
+            self._index.add(dated, signature, verdict.story_id)
         self._row("articles", row(article, verdict, Asked(article.url), Signed(signature.to_bytes())))
 
     def _row(self, table: str, values: dict[str, Any]) -> None:

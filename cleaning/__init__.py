@@ -2,6 +2,7 @@
 
 from cleaning.address import canonical, host_of, page_id
 from cleaning.cleaner import clean
+from cleaning.document import Document
 from cleaning.extraction import load
 from cleaning.joining import join
 from cleaning.learned import Learned, is_topical, line_key, may_be_boilerplate, without_learned, without_texts
@@ -14,6 +15,7 @@ from cleaning.versions import is_version
 __all__ = [
     "CLEANER_VERSION",
     "Article",
+    "Document",
     "Header",
     "Image",
     "Learned",

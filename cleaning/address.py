@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from w3lib.url import safe_url_string
@@ -31,6 +32,11 @@ _ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I)
 _SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
 
 
+# a page's address and id are wanted half a dozen times on its way
+_remembered = lru_cache(1024)
+
+
+@_remembered
 def without_tracking(url: str) -> str:
     """The address to ask for: as found, without fragment, user info and tracking parameters.
     Raises ValueError for what is no http(s) address."""
@@ -48,6 +54,7 @@ def without_tracking(url: str) -> str:
     return urlunsplit((scheme, netloc, _SESSION.sub("", parts.path) or "/", query, state))
 
 
+@_remembered
 def canonical(url: str) -> str:
     """The address in one spelling: lower-case host, no default port, fragment, tracking parameter, user info or
     trailing slash; query parameters in order. Raises ValueError for what is no http(s) address."""
@@ -57,6 +64,7 @@ def canonical(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/") or "/", query, parts.fragment))
 
 
+@_remembered
 def page_id(url: str) -> str:
     """32 hex digits, equal on every machine: the canonical address without scheme and www, hashed."""
     _, _, rest = canonical(url).partition("://")

@@ -94,6 +94,8 @@ def _shown(tree: HtmlElement) -> list[str]:
         named = (
             f"{element.get('rel') or ''} {element.get('itemprop') or ''} {element.get('class') or ''}".lower()
         )
+        if "author" not in named and "by" not in named:  # nearly all
+            continue
         if not re.search(r"(?:^|[\s_-])(?:author|byline|by-line)(?:[\s_-]*name)?(?:$|[\s_-])", named):
             continue
         text = shown_text(element)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from cleaning import (
-    document,
     ending,
     lines,
     linked_data,
@@ -24,6 +23,7 @@ from cleaning.authors import authors_of
 from cleaning.characters import fold, rough_words, tidy, word_count
 from cleaning.confidence import paragraphs_of, signs_of, text_confidence
 from cleaning.credits import credit_of, credit_stated
+from cleaning.document import Document
 from cleaning.extraction import extract
 from cleaning.genre import genre_of
 from cleaning.images import captions_of, images_of
@@ -56,12 +56,15 @@ _REAL = 20  # folded characters; a shorter line may stand anywhere
 _HASH_RULES = "1"  # raised when the same title and text get another hash
 
 
-def clean(page: RawPage, rules: Rules = _GENERAL, trace: Trace | None = None) -> Article:
+def clean(
+    page: RawPage, rules: Rules = _GENERAL, trace: Trace | None = None, *, document: Document | None = None
+) -> Article:
     """The article in a page. Raises NoArticle, and nothing else, whatever the bytes are; ValueError for rules
-    in which check_rules finds a mistake. trace: filled with how it came about."""
+    in which check_rules finds a mistake. trace: filled with how it came about. document: of the page, where somebody
+    has it; it is used up."""
     outlet = compiled(rules)
     try:
-        return _clean(page, rules, outlet, trace or Trace())
+        return _clean(document or Document(page), rules, outlet, trace or Trace())
     except NoArticle:
         raise
     except Exception as error:  # the promise to every caller: one bad page never costs another
@@ -72,9 +75,7 @@ def clean(page: RawPage, rules: Rules = _GENERAL, trace: Trace | None = None) ->
 class _Parts:
     """What is read from the page before anything is cut from it."""
 
-    markup: str
     tree: HtmlElement
-    alive: list[HtmlElement]  # lxml makes an element's object anew at each visit, unless somebody holds it
     head: Head
     nodes: list[Node]
     article: Node
@@ -84,10 +85,10 @@ class _Parts:
     players: int
 
 
-def _clean(page: RawPage, rules: Rules, outlet: Compiled, trace: Trace) -> Article:
-    parts = _read(page, outlet)
+def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> Article:
+    page, parts = document.page, _read(document, outlet)
     trace.head, trace.stated, trace.title = parts.head, parts.article, parts.title
-    trace.mark("parse, headline, standfirst")
+    trace.mark("headline, standfirst, and the parsing where it is first asked for")
     authors = authors_of(parts.tree, parts.head, parts.article)
     images = images_of(parts.tree, parts.head, parts.article, page.url)
     when = (page.url, page.fetched_at, rules.timezone)
@@ -110,7 +111,7 @@ def _clean(page: RawPage, rules: Rules, outlet: Compiled, trace: Trace) -> Artic
     pruned = prune(parts.tree, sizes, outlet)
     trace.mark("cuts on the tree")
     first = _story(parts.tree, page, facts)
-    story = rescue.better(first, parts.markup, parts.article, facts)
+    story = rescue.better(first, document.markup, parts.article, facts)
     removed = [*(pruned if story is first else _without_story(pruned, story)), *story.removed]
     trace.mark("extraction, cuts on lines, rescue")
     text = "\n".join(line.text for line in story.lines)
@@ -181,18 +182,16 @@ def content_hash(title: str, text: str) -> str:
     return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
 
 
-def _read(page: RawPage, outlet: Compiled) -> _Parts:
-    markup, tree = (read := document.read(page)).markup, read.tree
-    alive = list(tree.iter())
+def _read(document: Document, outlet: Compiled) -> _Parts:
+    document.check()
+    tree = document.tree
     nodes = linked_data.nodes(tree)
     article: Node = next(iter(linked_data.articles(nodes)), {})
     head = metadata.head_of(tree)
     title = metadata.title_of(tree, head, article)
     summary = standfirst(tree, metadata.descriptions(head, article), outlet.cut(tree))
     return _Parts(
-        markup,
         tree,
-        alive,
         head,
         nodes,
         article,

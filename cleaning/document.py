@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
@@ -48,26 +47,35 @@ _WEB_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Document:
-    """tree: the root, flattened; later steps cut from it. markup: what it was parsed from."""
+    """A page, decoded and parsed when it is first asked for, and once for all who read it. `clean` cuts from the tree: it
+    comes last."""
 
-    tree: HtmlElement
-    markup: str
+    def __init__(self, page: RawPage) -> None:
+        self.page = page
 
+    @cached_property
+    def markup(self) -> str:
+        kind = self.page.header("content-type") or ""
+        return decode(self.page.body[:_MAX_BYTES], _named(kind.encode("utf-8", "replace")))
 
-def read(page: RawPage) -> Document:
-    """Raises NoArticle(not_html | empty)."""
-    kind = page.header("content-type") or ""
-    if not _MARKUP_TYPE.search(kind.partition(";")[0].strip()):
-        raise NoArticle("not_html", f"content type {kind[:80]!r}")
-    body = page.body[:_MAX_BYTES]
-    if not body.strip(b"\0 \t\r\n"):
-        raise NoArticle("empty", "no bytes")
-    markup = decode(body, _named(kind.encode("utf-8", "replace")))
-    if not _TAG.search(markup) or markup.count("\ufffd") > len(markup) // 10:
-        raise NoArticle("not_html", "the bytes are no markup")
-    return Document(parse(markup), markup)
+    @cached_property
+    def tree(self) -> HtmlElement:
+        """The root, flattened. Raises NoArticle(empty)."""
+        tree = parse(self.markup)
+        # lxml makes an element's object anew at each visit, unless somebody holds it
+        self._alive = list(tree.iter())
+        return tree
+
+    def check(self) -> None:
+        """Raises NoArticle(not_html | empty)."""
+        kind = self.page.header("content-type") or ""
+        if not _MARKUP_TYPE.search(kind.partition(";")[0].strip()):
+            raise NoArticle("not_html", f"content type {kind[:80]!r}")
+        if not self.page.body[:_MAX_BYTES].strip(b"\0 \t\r\n"):
+            raise NoArticle("empty", "no bytes")
+        if not _TAG.search(self.markup) or self.markup.count("\ufffd") > len(self.markup) // 10:
+            raise NoArticle("not_html", "the bytes are no markup")
 
 
 def decode(body: bytes, declared: str | None = None) -> str:

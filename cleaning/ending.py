@@ -48,6 +48,8 @@ def cut_ends(story: Story, facts: Facts) -> None:
 
 def cut_disclosures(story: Story) -> None:
     """2. Kept in story.disclosure."""
+    if not phrases.may_disclose("\n".join([line.text for line in story.lines])):
+        return
     for place, line in enumerate(story.lines):
         match = phrases.disclosure(line.text)
         if not match:

@@ -202,8 +202,10 @@ def _times(tree: HtmlElement) -> list[str]:
     """Dates of <time> and of elements named as one, those that are called publication first."""
     ranked: list[tuple[int, str]] = []
     for element in tree.iter("time", "span", "div", "p", "abbr", "li"):
-        named = " ".join(element.get(key) or "" for key in ("itemprop", "class", "pubdate", "id"))
-        if element.tag == "time" or (len(element) == 0 and _DAY_CLASS.search(named)):
+        if len(element) and element.tag != "time":
+            continue
+        named = " ".join([element.get(key) or "" for key in ("itemprop", "class", "pubdate", "id")])
+        if element.tag == "time" or _DAY_CLASS.search(named):
             text = (
                 element.get("datetime")
                 or element.get("title")

@@ -10,7 +10,7 @@ from importlib.resources import files
 _MARKUP = "markup.toml"
 _OWN = "standfirst"
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SEPARATOR = re.compile(r"[_\W]+")
+_SEPARATOR = re.compile(r"(?:_|[^\w\s])+")
 
 
 @cache
@@ -26,7 +26,8 @@ def _markup_words() -> dict[str, str]:
 @cache
 def _furniture() -> tuple[re.Pattern[str], tuple[str, ...]]:
     kinds = {kind: words for kind, words in _markup_words().items() if kind != _OWN}
-    return re.compile("|".join(f"(-(?:{words})-)" for words in kinds.values())), tuple(kinds)
+    # "-" stands in front, outside the groups: the search passes over all that does not begin with it
+    return re.compile(f"-(?:{'|'.join(f'({words})' for words in kinds.values())})-"), tuple(kinds)
 
 
 @cache
@@ -35,8 +36,10 @@ def _own() -> re.Pattern[str]:
 
 
 def _parts(label: str) -> str:
-    names = (_SEPARATOR.sub("-", _CAPITAL.sub("-", name)).lower() for name in label.split())
-    return " ".join(f"-{name.strip('-')}-" for name in names)
+    """The names between hyphens, as are the parts of each: "-article-body- -wide-"."""
+    names = " ".join(label.split())
+    names = names if names.islower() else _CAPITAL.sub("-", names).lower()
+    return f"-{_SEPARATOR.sub('-', names).replace(' ', '- -')}-".replace("--", "-")
 
 
 @lru_cache(maxsize=4096)

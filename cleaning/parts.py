@@ -6,13 +6,12 @@ comments as often as to the next page, and an address alone proves nothing (clea
 
 from __future__ import annotations
 
-import html
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
-from cleaning import document, linked_data
+from cleaning import linked_data
 from cleaning.characters import fold
+from cleaning.document import Document
 from cleaning.measures import shown_text
 from cleaning.metadata import absolute
 from cleaning.page_words import page_number, says_back, says_next_page, says_onward
@@ -20,14 +19,12 @@ from cleaning.part_addresses import Reading, key, readings
 from cleaning.records import NoArticle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lxml.html import HtmlElement
 
     from cleaning.records import Article, RawPage
 
-# in small letters: to search in any is five times the work
-_HREF = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
 # a live blog turns its pages every hour: what is on the second now is on the third tonight
 _LIVE = re.compile(
     r"live-?(?:blog|ticker|updates?|text|feed)|[/-](?:live|ao-vivo|en-direct|en-vivo)(?:[/.-]|$)", re.I
@@ -44,25 +41,26 @@ _ELSEWHERE = re.compile(
 _BOXES = 6  # ancestors of a link that are looked at
 
 
-def next_part(page: RawPage) -> str | None:
+def next_part(page: RawPage, document: Document | None = None) -> str | None:
     """The address at which the article goes on; None where the page names none that is surely its own.
-    page.part says which page of its article this is."""
-    if _LIVE.search(page.url) or not _may_lead_on(page):
+    page.part says which page of its article this is. document: of the page, where somebody has it; not cleaned yet."""
+    tree = None if _LIVE.search(page.url) else _tree(document or Document(page))
+    if tree is None:
         return None
-    tree = _tree(page)
-    if tree is None or any("LiveBlog" in linked_data.type_of(node) for node in linked_data.nodes(tree)):
+    number = re.compile(rf"(?<!\d){page.part + 1}(?:\.[a-z]\w{{1,4}})?/?(?:[?&#]|$)", re.I)
+    figure = str(page.part + 1)  # asked first: on nearly every page no link is numbered
+    numbered = _links(tree, _base(page), lambda href: figure in href and bool(number.search(href)))
+    found = [(url, element, reading) for url, element in numbered if (reading := _as_next(url, page))]
+    if found and any("LiveBlog" in linked_data.type_of(node) for node in linked_data.nodes(tree)):
         return None
-    for url, element in _links(tree, _base(page)):
-        if (reading := _as_next(url, page)) and _leads_on(element, reading):
-            return url
-    return None
+    return next((url for url, element, reading in found if _leads_on(element, reading)), None)
 
 
-def first_part(page: RawPage) -> str | None:
+def first_part(page: RawPage, document: Document | None = None) -> str | None:
     """The address of the first page, for a page that says it is a later one of an article; None for any other, and
-    for a page that was asked for as a part."""
+    for a page that was asked for as a part. document: as above."""
     later = [r for r in readings(page.url) if r.number > 1] if page.part_of is None else []
-    tree = _tree(page) if later else None
+    tree = _tree(document or Document(page)) if later else None
     if tree is None:
         return None
     links = [(key(url), url, element) for url, element in _links(tree, _base(page))]
@@ -108,21 +106,6 @@ def _as_next(url: str, page: RawPage) -> Reading | None:
     return next((r for r in readings(url) if r.number == page.part + 1 and key(r.base) in own), None)
 
 
-def _may_lead_on(page: RawPage) -> bool:
-    """A look at the bytes alone: nearly every page ends here, at no cost worth speaking of."""
-    number = re.compile(rb"(?<!\d)%d(?:\.[a-z]\w{1,4})?/?(?:[?&#]|$)" % (page.part + 1), re.I)
-    body = page.body.replace(b"HREF", b"href") if b"HREF" in page.body else page.body
-    for href in {b"".join(groups) for groups in _HREF.findall(body)}:
-        if number.search(href):
-            try:
-                url = urljoin(_base(page), html.unescape(href.decode("utf-8", "replace")).strip())
-            except ValueError:
-                continue
-            if _as_next(url, page):
-                return True
-    return False
-
-
 def _base(page: RawPage) -> str:
     """What links are relative to: page.url has lost the slash at its end."""
     asked, url = page.requested_url, page.url
@@ -132,17 +115,26 @@ def _base(page: RawPage) -> str:
 # ---------------------------------------------------------------- what a link says
 
 
-def _tree(page: RawPage) -> HtmlElement | None:
+def _tree(document: Document) -> HtmlElement | None:
     try:
-        return document.read(page).tree
+        document.check()
+        return document.tree
     except NoArticle:
         return None
 
 
-def _links(tree: HtmlElement, base: str) -> Iterator[tuple[str, HtmlElement]]:
+def _links(
+    tree: HtmlElement, base: str, wanted: Callable[[str], bool] = bool
+) -> Iterator[tuple[str, HtmlElement]]:
     for element in tree.iter("link", "a"):
-        href = (element.get("href") or "").strip()
-        if "#" not in href.rstrip("#") and (url := absolute(base, href)):  # not "#comments" and its like
+        href = element.get("href")
+        # not "#comments" and its like
+        if (
+            href
+            and wanted(href := href.strip())
+            and "#" not in href.rstrip("#")
+            and (url := absolute(base, href))
+        ):
             yield url, element
 
 

@@ -115,9 +115,37 @@ def disclosure(text: str) -> Match | None:
     return _inside("from", one_quote(text).lower())
 
 
+def may_disclose(text: str) -> bool:
+    """Whether `disclosure` is worth asking for the lines of a text, which most have none of."""
+    return bool(_held(one_quote(text).lower(), ("from",)))
+
+
 def occurring(text: str, kind: str) -> tuple[str, ...]:
     """The words of a kind that occur in a long text in the form of characters.phrase, wherever a line holds them."""
-    return tuple(found for mode in _MODES[1:4] for found in _of_kind(mode, kind) if found in text)
+    return _held(text, _MODES[1:4], kind)
+
+
+def _held(text: str, modes: tuple[str, ...], kind: str | None = None) -> tuple[str, ...]:
+    index, always = _by_inner_word(modes, kind)
+    words = set(text.split())
+    found = [*always, *(entry for word in index if word in words for entry in index[word])]
+    return tuple(phrase for _, phrase in sorted(found) if phrase in text)
+
+
+@cache
+def _by_inner_word(
+    modes: tuple[str, ...], kind: str | None
+) -> tuple[dict[str, list[tuple[int, str]]], list[tuple[int, str]]]:
+    """A word that spaces part from the phrase's others on both sides, and so in any text that holds the phrase -> (place,
+    phrase); and the phrases without one. All kinds where none is named."""
+    index: dict[str, list[tuple[int, str]]] = {}
+    always: list[tuple[int, str]] = []
+    tables = (_tables()[mode].items() for mode in modes)
+    ours = (phrase for table in tables for phrase, (owner, _) in table if kind in (None, owner))
+    for place, found in enumerate(ours):
+        inner = max(found.split(" ")[1:-1], key=len, default="")
+        (index.setdefault(inner, []) if inner else always).append((place, found))
+    return index, always
 
 
 def _inside(mode: str, text: str) -> Match | None:
@@ -149,11 +177,6 @@ def _index(mode: str) -> tuple[dict[str, list[tuple[int, str]]], list[tuple[int,
         else:
             index.setdefault(word, []).append((place, found))
     return index, always
-
-
-@cache
-def _of_kind(mode: str, kind: str) -> tuple[str, ...]:
-    return tuple(found for found, (owner, _) in _tables()[mode].items() if owner == kind)
 
 
 def speaks_of(name: str, text: str) -> bool:

@@ -174,7 +174,7 @@ def _is_caption(element: HtmlElement) -> bool:
     if above is None or (above.tail or "").strip():
         return False
     pictured = above.tag in ("img", "picture") or (
-        next(above.iter("img", "picture"), None) is not None and not shown_text(above)
+        len(above) and next(above.iter("img", "picture"), None) is not None and not shown_text(above)
     )
     if not pictured or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None:
         return False

@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cleaning.document import decode, parse
-from cleaning.records import NoArticle
+from cleaning.document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 AGENT = "pressline"  # a reservation that names it is meant for us
 _FORBIDDING = frozenset({"noai", "noimageai"})
 _RECORDED = _FORBIDDING | {"noindex", "noarchive"}
-_WORTH_PARSING = ("tdm-reservation", *sorted(_RECORDED))
 _NAMED = re.compile(r"\s*([a-z0-9_-]+)\s*:(.*)", re.I | re.S)
 _NO_NAMES = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 _PROTOCOL = re.compile(r"^(tdmrep\.json|header tdm-reservation|meta tdm-reservation)\b.*?: ([01])\b")
@@ -33,9 +31,10 @@ _MOST = 20  # lines of evidence
 _LONGEST = 1000  # characters of one
 
 
-def evidence(page: RawPage) -> tuple[str, ...]:
-    """What was known before the fetch (page.tdm), then what the headers and the page say; each line once."""
-    found = [*page.tdm, *_in_headers(page), *_in_page(page)]
+def evidence(page: RawPage, document: Document | None = None) -> tuple[str, ...]:
+    """What was known before the fetch (page.tdm), then what the headers and the page say; each line once.
+    document: of the page, where somebody has it."""
+    found = [*page.tdm, *_in_headers(page), *_in_page(document or Document(page))]
     return tuple(dict.fromkeys(line[:_LONGEST] for line in found))[:_MOST]
 
 
@@ -59,14 +58,12 @@ def _in_headers(page: RawPage) -> Iterator[str]:
             yield from _directives("x-robots-tag", header.value)
 
 
-def _in_page(page: RawPage) -> Iterator[str]:
-    markup = decode(page.body)
-    lower = markup.lower()
-    if not any(word in lower for word in _WORTH_PARSING):  # few pages say any of it
+def _in_page(document: Document) -> Iterator[str]:
+    if not document.page.body:
         return
     try:
-        tree = parse(markup)
-    except NoArticle:
+        tree = document.tree
+    except Exception:  # whatever is wrong with the page, cleaning it says so
         return
     for meta in tree.iter("meta"):
         name, content = (meta.get("name") or "").strip().lower(), (meta.get("content") or "").strip()

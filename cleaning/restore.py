@@ -135,6 +135,9 @@ class _Page:
 
 
 def _is_unlinked(element: HtmlElement, text: str) -> bool:
+    """text: what the element shows."""
+    if not len(element) or next(element.iterdescendants("a"), None) is None:
+        return bool(text)
     return len(unlinked_text(element)) > 0.5 * len(text)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleaning import linked_data, phrases
-from cleaning.characters import fold, phrase, tidy, word_count
+from cleaning.characters import fold, one_quote, phrase, tidy, word_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,7 @@ _MOST_WORDS = 250  # of one notice
 _MOST_NOTICES = 4
 _TERMS_WORDS = 6  # of a notice without a year; fewer is a sign under a picture
 _MARK = re.compile(r"©|\(c\) ?20\d\d|copyright", re.I)
+_SIGNS = ("©", "(c)", "copyright")  # one of them stands in whatever _MARK finds
 _TRAINED = re.compile(r"trainedAlgorithmicMedia", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
@@ -38,16 +39,17 @@ def notices(blocks: Iterable[str]) -> Notices:
     page = phrase("\n".join(texts))
     told = phrases.occurring(page, "rights")
     made = phrases.occurring(page, "ai-disclaimer")
-    if not (told or made or _MARK.search(page)):
+    if not (told or made or any(sign in page for sign in _SIGNS)):
         return Notices(None, None)
-    told_pattern, made_pattern = _pattern(told), _pattern(made)
     rights: dict[str, str] = {}
     disclosed: str | None = None
     for text in texts:
-        if _MARK.search(text) or (told_pattern and told_pattern.search(text)):
-            if (_is_notice(text) or _holds(text, told)) and word_count(text) <= _MOST_WORDS:
+        plain = one_quote(text).casefold()
+        holds = any(words in plain for words in told)
+        if holds or (any(sign in plain for sign in _SIGNS) and _MARK.search(text)):
+            if (holds or _is_notice(text)) and word_count(text) <= _MOST_WORDS:
                 rights.setdefault(fold(text), text)
-        elif made_pattern and disclosed is None and made_pattern.search(text):
+        elif disclosed is None and any(words in plain for words in made):
             match = phrases.disclosure(text) if word_count(text) <= _MOST_WORDS else None
             disclosed = text[match.start :] if match else None
     return Notices("\n".join(list(rights.values())[:_MOST_NOTICES]) or None, disclosed)
@@ -72,14 +74,3 @@ def _is_notice(text: str) -> bool:
     return _YEAR.search(text) is not None or (
         _MARK.match(text) is not None and word_count(text) >= _TERMS_WORDS
     )
-
-
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds the words in a text as the page has it; as loose about white space and quotation marks as phrase()."""
-    loose = (r"\s+".join(re.escape(part) for part in told.split()).replace("'", "['’‘]") for told in words)
-    return re.compile("|".join(loose), re.I) if words else None
-
-
-def _holds(text: str, wanted: tuple[str, ...]) -> bool:
-    text = phrase(text)
-    return any(words in text for words in wanted)

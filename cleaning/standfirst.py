@@ -67,8 +67,9 @@ def _candidates(tree: HtmlElement, furniture: frozenset[HtmlElement]) -> Iterato
         elif (
             started
             and element.tag != "h1"
-            and not any(child.tag in _NESTED for child in element.iterdescendants())
-        ) and not any(outer.tag in _APART or outer in furniture for outer in element.iterancestors()):
+            and not (len(element) and any(child.tag in _NESTED for child in element.iterdescendants()))
+            and not any(outer.tag in _APART or outer in furniture for outer in element.iterancestors())
+        ):
             yield element
 
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Literal
 
 from lxml import etree
 
-from cleaning import document, loose_text
+from cleaning import loose_text
 from cleaning.characters import fold, is_sentence, word_count
 from cleaning.cleaner import clean
+from cleaning.document import Document
 from cleaning.measures import shown_text, unlinked_text
 from cleaning.records import NoArticle, Rules
 from cleaning.selectors import check_rules, compiled
@@ -136,7 +137,7 @@ class _Seen:
 def _looked_at(page: RawPage, rules: Rules) -> _Seen | None:
     try:
         article = clean(page, rules)
-        tree = document.read(page).tree
+        tree = Document(page).tree
     except NoArticle:
         return None
     etree.strip_elements(tree, *_SILENT, with_tail=False)

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 from scrapy import signals
@@ -186,8 +187,8 @@ class Accounts:
         self.stats.max_value("spool/bytes", spool.bytes)
 
     def count(self, result: Result, asked: RawPage | Reject) -> None:
-        if result.settled and isinstance(self.crawler.spider, Tells):
-            self.crawler.spider.settled(asked.requested_url)
+        if result.settled and (spider := self._telling):
+            spider.settled(asked.requested_url)
         outlet = self._outlets.setdefault(asked.outlet, Counter())
         outlet[result.outcome] += 1
         if result.reason:
@@ -203,8 +204,14 @@ class Accounts:
         self.stats.inc_value(f"outcome/{result.outcome}")
         if result.reason:
             self.stats.inc_value(f"outcome/rejects/{result.reason}")
-        for cut in (result.values or {}).get("removed", ()):
-            self.stats.inc_value(f"removed/{cut['kind']}")
+        for kind, count in Counter(cut["kind"] for cut in (result.values or {}).get("removed", ())).items():
+            self.stats.inc_value(f"removed/{kind}", count)
+
+    @cached_property
+    def _telling(self) -> Tells | None:
+        """The spider, where it keeps books of its own."""
+        spider = self.crawler.spider
+        return spider if isinstance(spider, Tells) else None
 
     def lost(self, rows: int) -> None:
         if rows:

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from cleaning import (
     Article,
+    Document,
     Learned,
     NoArticle,
     RawPage,
@@ -65,7 +66,7 @@ def explained(page: RawPage | Reject, rules: Rules, lake: FromLake, *, leaves_re
     trace = Trace()
     if isinstance(page, Reject):
         return Explained(page, Verdict(page.reason, page.detail), trace, landed=landed)
-    page = told(page)
+    page = told(Document(page))
     article, verdict, following = None, Verdict(), None
     if not 200 <= page.status < 300:
         verdict = Verdict("http_error", f"answered {page.status}")

@@ -55,6 +55,23 @@ def limits_of(settings: BaseSettings) -> Limits:
     )
 
 
+def lake_of(settings: BaseSettings) -> Lake:
+    days = settings["DEDUPE_WINDOW_DAYS"]
+    return Lake(
+        settings["LAKE_URI"],
+        Path(settings["STATE_DIR"]),
+        settings.getfloat("LEASE_S"),
+        None if days == "all" else timedelta(days=float(days)),
+        Cadence(
+            settings.getint("CHECKPOINT_ARTICLES"),
+            settings.getint("CHECKPOINT_RUNS"),
+            settings.getfloat("CHECKPOINT_SHARE"),
+        ),
+        limits=limits_of(settings),
+        removed_texts=settings.getbool("REMOVED_TEXTS"),
+    )
+
+
 class Clean:
     """RawPage → Refined, in worker processes: the event loop keeps serving the network meanwhile, and Scrapy, which
     waits for items, fetches no faster than they clean. An article in parts is fetched to its end, and what the run's
@@ -134,20 +151,7 @@ class Land:
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
         self.crawler = crawler
-        days = settings["DEDUPE_WINDOW_DAYS"]
-        self.lake = Lake(
-            settings["LAKE_URI"],
-            Path(settings["STATE_DIR"]),
-            settings.getfloat("LEASE_S"),
-            None if days == "all" else timedelta(days=float(days)),
-            Cadence(
-                settings.getint("CHECKPOINT_ARTICLES"),
-                settings.getint("CHECKPOINT_RUNS"),
-                settings.getfloat("CHECKPOINT_SHARE"),
-            ),
-            limits=limits_of(settings),
-            removed_texts=settings.getbool("REMOVED_TEXTS"),
-        )
+        self.lake = lake_of(settings)
         self.spool_bytes = settings.getint("SPOOL_BYTES")
         self.limits = (
             settings.getint("FLUSH_ROWS"),
@@ -156,6 +160,7 @@ class Land:
         )
         self.accounts = Accounts(crawler)
         self._held = ExitStack()
+        self._judging = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._closing = asyncio.Event()
         self._failure: Exception | None = None  # rows were lost
@@ -187,8 +192,10 @@ class Land:
     async def process_item(self, item: Any) -> Any:
         if not isinstance(item, Refined):
             return item
-        result = self.run.add(item)
-        self.accounts.count(result, asked_for(item))
+        async with self._judging:  # one in a turn of the event loop, which has other things to do as well
+            result = self.run.add(item)
+            self.accounts.count(result, asked_for(item))
+            await asyncio.sleep(0)
         rows, held, _ = self.run.waiting
         if rows >= self.limits[0] or held >= self.limits[1]:
             await self._flush()
@@ -211,6 +218,7 @@ class Land:
                 except Exception as error:  # whatever it is, nothing may count as landed that has not
                     self._lose(error, batch)
                 self.run.landed()
+                await asyncio.to_thread(self.run.index.move_journal)
                 self._leave_forfeited()
 
     def _not_landed(self, error: LakeError, batch: Batch) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 from pathlib import Path
 
+from scrapy.settings.default_settings import DOWNLOADER_MIDDLEWARES_BASE as _SCRAPYS_MIDDLEWARES
 from scrapy.settings.default_settings import EXTENSIONS_BASE as _SCRAPYS_EXTENSIONS
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -76,14 +77,20 @@ EXTENSIONS = {
     "crawler.throttle.Throttle": 0,
     "crawler.yielding.Yielding": 0,
     "crawler.lag.Lag": 0,
+    "crawler.footprint.Footprint": 0,
 }
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
 REFERRER_POLICY = "no-referrer"
+# ours stand for these; a name that is merely switched off would be loaded all the same
+_REPLACED = {"RobotsTxtMiddleware", "HttpCompressionMiddleware", "MetaRefreshMiddleware", "CookiesMiddleware"}
+DOWNLOADER_MIDDLEWARES_BASE = {
+    name: order for name, order in _SCRAPYS_MIDDLEWARES.items() if name.split(".")[-1] not in _REPLACED
+}
 DOWNLOADER_MIDDLEWARES = {
-    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-    "scrapy.downloadermiddlewares.httpcompression.HttpCompressionMiddleware": None,
     "crawler.compression.Compression": 590,
+    "crawler.lighter.MetaRefresh": 580,
+    "crawler.lighter.Cookies": 700,
     "crawler.manners.Manners": 90,
     "crawler.robots.Robots": 100,
     "crawler.tdm.Reservations": 110,
@@ -108,7 +115,7 @@ for _name in ("botocore", "boto3", "urllib3"):  # at DEBUG they print request he
 # ---------------------------------------------------------------- the way of a page
 
 ITEM_PIPELINES = {"crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
-CONCURRENT_ITEMS = 16  # per response
+CONCURRENT_ITEMS = 4  # of one response, as a rule it has one; Scrapy makes so many tasks for each
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"  # as named by the sources: newest first
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"
 

@@ -8,20 +8,20 @@ index, and learned again every few rows rather than at each, which would cost mo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.packing import body_of, unpack
-from dedupe.relation import is_version, page_of
+from dedupe.packing import bodies_of, unpack
+from dedupe.relation import Page, is_version, page_of
 from dedupe.sketch import distinct_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from numpy.typing import NDArray
-
-    from dedupe.signature import Signature
 
 RECURRING_STORIES = 4
 WINDOW_ROWS = 128  # the outlet's latest rows that are looked at
@@ -30,12 +30,22 @@ NOTHING: NDArray[np.uint32] = np.empty(0, np.uint32)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_outlets (
-    outlet TEXT PRIMARY KEY,
+    outlet INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
     added INTEGER NOT NULL, -- rows ever added, removed ones too
-    due INTEGER, -- the row up to which it is to be learned anew; NULL: it has been
-    boilerplate BLOB NOT NULL -- little-endian uint32, ascending
-) WITHOUT ROWID;
+    due INTEGER -- the row up to which boilerplate is to be learned anew; NULL: it has been
+);
+CREATE TABLE IF NOT EXISTS dedupe_boilerplate ( -- apart: the count above is written for each row
+    outlet INTEGER PRIMARY KEY,
+    hashes BLOB NOT NULL -- little-endian uint32, ascending
+);
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    name: str
+    boilerplate: NDArray[np.uint32]
 
 
 class Boilerplate:
@@ -43,92 +53,96 @@ class Boilerplate:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._learned: dict[
-            str, tuple[int, str, NDArray[np.uint32]]
-        ] = {}  # by outlet: what was due, and found
+        self.forget()
 
-    def removing(self, outlet: str) -> None:
+    def forget(self) -> None:
+        """After a rollback: what was learned since is not to be written."""
+        self._learned: dict[int, tuple[int, NDArray[np.uint32]]] = {}  # by outlet: what was due, and found
+
+    def named(self, name: str) -> dict[int, Outlet]:
+        """By number; nothing if nothing has been added of this outlet."""
+        return self._read("name = ?", (name,))
+
+    def removing(self, outlet: int) -> None:
         """To be called before a row is removed: what is due is learned from what was there."""
-        self.of(outlet)
+        self.of({outlet})
         self._write(outlet)
 
-    def of(self, outlet: str) -> NDArray[np.uint32]:
-        return self.of_all({outlet})[outlet]
+    def of(self, outlets: Collection[int]) -> dict[int, Outlet]:
+        return self._read(f"outlet IN ({','.join('?' * len(outlets))})", tuple(outlets)) if outlets else {}
 
-    def of_all(self, outlets: set[str]) -> dict[str, NDArray[np.uint32]]:
+    def _read(self, which: str, values: tuple[object, ...]) -> dict[int, Outlet]:
         rows = self._connection.execute(
-            "SELECT outlet, due, boilerplate FROM dedupe_outlets"
-            f" WHERE outlet IN ({','.join('?' * len(outlets))})",
-            tuple(outlets),
+            "SELECT outlet, name, due, hashes FROM dedupe_outlets LEFT JOIN dedupe_boilerplate USING (outlet)"
+            f" WHERE {which}",
+            values,
         ).fetchall()
-        return dict.fromkeys(outlets, NOTHING) | {
-            outlet: np.frombuffer(data, "<u4") if due is None else self._due(outlet, due)
-            for outlet, due, data in rows
+        return {
+            outlet: Outlet(name, np.frombuffer(data or b"", "<u4") if due is None else self._due(outlet, due))
+            for outlet, name, due, data in rows
         }
 
-    def _due(self, outlet: str, due: int) -> NDArray[np.uint32]:
+    def _due(self, outlet: int, due: int) -> NDArray[np.uint32]:
         """Learned when it is wanted: an outlet of which many rows are entered and none is judged costs nothing."""
         known = self._learned.get(outlet)
-        (id,) = self._connection.execute("SELECT id FROM dedupe_documents WHERE seq = ?", (due,)).fetchone()
-        if known is None or known[:2] != (
-            due,
-            id,
-        ):  # the id: after a rollback another row may take the number
-            known = self._learned[outlet] = due, id, self._learn(outlet, due)
-        return known[2]
+        if known is None or known[0] != due:
+            known = self._learned[outlet] = due, self._learn(outlet, due)
+        return known[1]
 
-    def count(self, outlet: str, seq: int) -> None:
-        """To be called after each row added for the outlet."""
-        self._write(outlet)
-        (added,) = self._connection.execute(
-            "INSERT INTO dedupe_outlets VALUES (?, 1, NULL, x'')"
-            " ON CONFLICT (outlet) DO UPDATE SET added = added + 1 RETURNING added",
-            (outlet,),
+    def count(self, name: str, seq: int) -> int:
+        """To be called for each row that is added; the outlet's number."""
+        outlet, added = self._connection.execute(
+            "INSERT INTO dedupe_outlets (name, added) VALUES (?, 1)"
+            " ON CONFLICT (name) DO UPDATE SET added = added + 1 RETURNING outlet, added",
+            (name,),
         ).fetchone()
+        self._write(outlet)
         if added >= RECURRING_STORIES and (added <= LEARN_ALWAYS or added % LEARN_EVERY == 0):
             self._connection.execute("UPDATE dedupe_outlets SET due = ? WHERE outlet = ?", (seq, outlet))
+        return int(outlet)
 
-    def _write(self, outlet: str) -> None:
+    def _write(self, outlet: int) -> None:
         """What was learned since, for all processes; unless more is due by now."""
         if known := self._learned.pop(outlet, None):
-            due, id, learned = known
-            self._connection.execute(
-                "UPDATE dedupe_outlets SET boilerplate = ?, due = NULL WHERE outlet = ? AND due = ?"
-                " AND EXISTS (SELECT 1 FROM dedupe_documents WHERE seq = due AND id = ?)",
-                (learned.astype("<u4").tobytes(), outlet, due, id),
+            due, learned = known
+            done = self._connection.execute(
+                "UPDATE dedupe_outlets SET due = NULL WHERE outlet = ? AND due = ?", (outlet, due)
             )
+            if done.rowcount:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO dedupe_boilerplate VALUES (?, ?)",
+                    (outlet, learned.astype("<u4").tobytes()),
+                )
 
-    def _learn(self, outlet: str, last: int) -> NDArray[np.uint32]:
+    def _learn(self, outlet: int, last: int) -> NDArray[np.uint32]:
         rows = self._connection.execute(
-            "SELECT story_id, signature FROM dedupe_documents WHERE outlet = ? AND seq <= ?"
+            "SELECT coalesce(story_id, id), signature FROM dedupe_documents WHERE outlet = ? AND seq <= ?"
             " ORDER BY seq DESC LIMIT ?",
             (outlet, last, WINDOW_ROWS),
         )
-        stories: dict[str, list[bytes]] = {}
+        stories: dict[object, list[bytes]] = {}
         for story_id, data in rows:
             stories.setdefault(story_id, []).append(data)
-        return recurring([body for pages in stories.values() for body in _bodies(outlet, pages)])
+        alone = [pages[0] for pages in stories.values() if len(pages) == 1]
+        several = [body for pages in stories.values() if len(pages) > 1 for body in _bodies(pages)]
+        if len(alone) + len(several) < RECURRING_STORIES:
+            return NOTHING
+        return recurring([bodies_of(alone), *several])
 
 
-def _bodies(outlet: str, packed: list[bytes]) -> list[NDArray[np.uint32]]:
+def _bodies(packed: list[bytes]) -> list[NDArray[np.uint32]]:
     """Of one story's pages those that are no versions of one another."""
-    if len(packed) == 1:
-        return [body_of(packed[0])]
-    pages: list[Signature] = []
+    pages: list[Page] = []
     for signature in map(unpack, packed):
-        if len(pages) < RECURRING_STORIES and _is_new(outlet, signature, pages):
-            pages.append(signature)
-    return [page.body_sketch().hashes for page in pages]
-
-
-def _is_new(outlet: str, signature: Signature, pages: list[Signature]) -> bool:
-    page = page_of(outlet, signature, NOTHING)
-    return not any(is_version(page, page_of(outlet, other, NOTHING)) for other in pages)
+        page = page_of("", signature, NOTHING)
+        if len(pages) < RECURRING_STORIES and not any(is_version(page, other) for other in pages):
+            pages.append(page)
+    return [page.body.hashes for page in pages]
 
 
 def recurring(stories: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
     """Ascending. Each story's hashes are distinct, so a hash counts once per story."""
-    if len(stories) < RECURRING_STORIES:
+    if not stories:
         return NOTHING
     ordered = np.sort(np.concatenate(stories))
     reach = RECURRING_STORIES - 1

@@ -5,24 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from dedupe import boilerplate, keys
-from dedupe.boilerplate import Boilerplate
+from dedupe.boilerplate import NOTHING, Boilerplate, Outlet
 from dedupe.groups import SUPPORT_MEMBERS, is_close, is_supported
 from dedupe.keys import SEQ, UNDATED, Keys, marks, place_of
-from dedupe.packing import coarse, pack, unpack
+from dedupe.packing import Body, coarse, pack, unpack
 from dedupe.records import Document, Link, Verdict
-from dedupe.relation import MERGING, Finding, Page, as_round_up, compare, is_loose, is_round_up, page_of
+from dedupe.relation import (
+    CONTAINS_COMMON,
+    MERGING,
+    Finding,
+    Page,
+    Sieve,
+    as_round_up,
+    compare,
+    is_loose,
+    is_round_up,
+    page_of,
+)
 from dedupe.scheme import INDEX_FORMAT, SchemeMismatch
-from dedupe.signature import posting_keys
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from dedupe.signature import Signature
 
@@ -35,18 +43,18 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_scheme (scheme TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS dedupe_documents (
     seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    outlet TEXT NOT NULL,
+    id NOT NULL UNIQUE, -- 16 bytes if it has 32 hexadecimal digits, else text
+    outlet INTEGER NOT NULL, -- of dedupe_outlets
     published INTEGER NOT NULL, -- Document.moment in microseconds since 1970; UNDATED for none
-    story_id TEXT NOT NULL,
+    story_id, -- as id; NULL: the row's own
     digest INTEGER NOT NULL, -- of the words: 64 bits, signed
     signature BLOB NOT NULL -- packed
 );
 CREATE INDEX IF NOT EXISTS dedupe_documents_digest ON dedupe_documents (digest, published, id);
 CREATE INDEX IF NOT EXISTS dedupe_documents_outlet ON dedupe_documents (outlet, seq);
-CREATE INDEX IF NOT EXISTS dedupe_documents_story ON dedupe_documents (story_id, published, id);
+CREATE INDEX IF NOT EXISTS dedupe_documents_story ON dedupe_documents (story_id, published, id)
+    WHERE story_id IS NOT NULL;
 """
-_COLUMNS = "id, outlet, published, story_id, signature"
 
 
 class Index:
@@ -86,11 +94,14 @@ class Index:
         return self._keys.refused
 
     def story_of(self, id: str) -> str | None:
-        row = self._connection.execute("SELECT story_id FROM dedupe_documents WHERE id = ?", (id,)).fetchone()
-        return row[0] if row else None
+        row = self._connection.execute(
+            "SELECT coalesce(story_id, id) FROM dedupe_documents WHERE id = ?", (stored(id),)
+        ).fetchone()
+        return told(row[0]) if row else None
 
     def judge(self, document: Document, signature: Signature) -> Verdict:
         """Reads only. The document's own row, if it has one, does not count."""
+        self._follow()
         links = self._links(document, signature)
         best = next(iter(self._merging(document, links)), None)
         if best is None:
@@ -117,76 +128,90 @@ class Index:
 
     def _members(self, story_id: str, document: Document) -> int:
         """How many documents of a story this one could be linked to; no more than matter are counted."""
-        since, until = self._around(microseconds(document.moment))
+        story, since_until, mine = (
+            stored(story_id),
+            self._around(microseconds(document.moment)),
+            stored(document.id),
+        )
         (count,) = self._connection.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM dedupe_documents"
-            " WHERE story_id = ? AND published BETWEEN ? AND ? AND id != ? LIMIT ?)",
-            (story_id, since, until, document.id, SUPPORT_MEMBERS),
+            "SELECT count(*) FROM (SELECT 1 FROM dedupe_documents WHERE story_id = ?1"
+            " AND published BETWEEN ?2 AND ?3 AND id != ?4 LIMIT ?5)",
+            (story, *since_until, mine, SUPPORT_MEMBERS),
         ).fetchone()
-        return int(count)
+        (first,) = self._connection.execute(
+            "SELECT count(*) FROM dedupe_documents WHERE id = ?1 AND story_id IS NULL"
+            " AND published BETWEEN ?2 AND ?3 AND id != ?4",
+            (story, *since_until, mine),
+        ).fetchone()
+        return int(count + first)
 
     def original_of(self, story_id: str, document: Document) -> str:
         """The earliest-published document of a story to which this one belongs too."""
-        mine = microseconds(document.moment), document.id
-        row = self._connection.execute(
-            "SELECT published, id FROM dedupe_documents WHERE story_id = ? AND id != ?"
-            " ORDER BY published, id LIMIT 1",
-            (story_id, document.id),
-        ).fetchone()
-        return min(mine, row)[1] if row else document.id
+        rows = self._connection.execute(
+            "SELECT * FROM (SELECT published, id FROM dedupe_documents WHERE story_id = ?1 AND id != ?2"
+            " ORDER BY published, id LIMIT 1)"
+            " UNION ALL SELECT published, id FROM dedupe_documents"
+            " WHERE id = ?1 AND story_id IS NULL AND id != ?2",
+            (stored(story_id), stored(document.id)),
+        ).fetchall()
+        known = [(published, told(id)) for published, id in rows]
+        return min([(microseconds(document.moment), document.id), *known])[1]
 
     def add(self, document: Document, signature: Signature, story_id: str) -> None:
         """An earlier row of the same id is replaced."""
         self.remove(document.id)
-        self._keys.follow()
-        published = microseconds(document.moment)
-        seq = self._connection.execute(
-            "INSERT INTO dedupe_documents (id, outlet, published, story_id, digest, signature)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+        self._follow()
+        published, seq, kept = microseconds(document.moment), self._keys.next, coarse(signature)
+        self._connection.execute(
+            "INSERT INTO dedupe_documents (seq, id, outlet, published, story_id, digest, signature)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                document.id,
-                document.outlet,
+                seq,
+                stored(document.id),
+                self._boilerplate.count(document.outlet, seq),
                 published,
-                story_id,
+                stored(story_id) if story_id != document.id else None,
                 _number(signature.digest),
-                pack(coarse(signature)),
+                pack(kept),
             ),
-        ).lastrowid
-        assert seq is not None
+        )
         first, last = self._around(published)
         self._keys.add(
-            (seq, document.id, _number(signature.digest)),
-            signature.index_keys(),
-            place_of(published, seq),
-            (place_of(first, 0), place_of(last, SEQ)),
+            kept.keys(kept.body_sketch()), place_of(published, seq), (place_of(first, 0), place_of(last, SEQ))
         )
-        self._boilerplate.count(document.outlet, seq)
+
+    def _follow(self) -> None:
+        """What other processes have added, and whether what was known is there still."""
+        if not self._keys.follow():
+            self._boilerplate.forget()
 
     @contextmanager
     def catching_up(self) -> Iterator[None]:
         """For rows that come with their stories, inside one transaction: the same index in less time, because
         keys are written in larger portions. Nothing can be judged meanwhile."""
-        self._keys.follow()
+        self._follow()
         self._keys.hold()
         try:
             yield
         except BaseException:
             self._keys.forget()
+            self._boilerplate.forget()
             raise
         self._keys.settle()
 
     def remove(self, id: str) -> None:
         """An unknown id is no error."""
         row = self._connection.execute(
-            "SELECT seq, published, outlet, signature FROM dedupe_documents WHERE id = ?", (id,)
+            "SELECT seq, published, outlet, signature FROM dedupe_documents WHERE id = ?", (stored(id),)
         ).fetchone()
         if row is None:
             return
+        self._follow()
         seq, published, outlet, data = row
         self._boilerplate.removing(outlet)
         self._connection.execute("DELETE FROM dedupe_documents WHERE seq = ?", (seq,))
-        place = place_of(published, seq)
-        self._keys.remove([(key, place) for key in unpack(data).index_keys()])
+        old = unpack(data)
+        self._keys.remove(old.keys(old.body_sketch()), place_of(published, seq))
 
     def _create(self) -> None:
         """In one transaction, the caller's or its own: another process sees all of the index or nothing."""
@@ -206,25 +231,45 @@ class Index:
     def _links(self, document: Document, signature: Signature) -> tuple[Link, ...]:
         if not signature.comparable:
             return ()
-        known = {document.outlet: self._boilerplate.of(document.outlet)}
-        new = page_of(document.outlet, coarse(signature), known[document.outlet])
+        known = self._boilerplate.named(document.outlet)
+        (mine,) = known.values() or (Outlet(document.outlet, NOTHING),)
+        new = page_of(mine.name, coarse(signature), mine.boilerplate)
         moment = microseconds(document.moment)
-        found: list[tuple[Finding, int, str, str]] = []
+        rows = self._rows(new, document.id, moment)
+        if not rows:
+            return ()
+        known |= self._boilerplate.of({row.outlet for row in rows} - known.keys())
+
+        def page(row: _Row) -> Page:
+            its = known[row.outlet]
+            return page_of(its.name, unpack(row.signature), its.boilerplate)
+
+        sieve = Sieve(new)
+        found: list[tuple[Finding, _Row]] = []
         others: list[Page] = []
-        for id, published, story_id, old in self._pages(self._candidates(new, moment), known):
-            if id == document.id or not self._may_match(moment, published):
-                continue
-            finding = compare(new, old)
-            if finding:
-                found.append((finding, published, id, story_id))
-            if not finding or finding.relation == "contains":
-                others.append(old)
-        if any(is_loose(finding) for finding, *_ in found) and is_round_up(new, others):
-            found = [(as_round_up(finding), moment, id, story) for finding, moment, id, story in found]
-        found.sort(key=lambda f: (f[0].relation not in MERGING, -f[0].containment, f[1], f[2]))
+        rest: list[_Row] = []
+        for row in rows:
+            body = Body.of(row.signature)
+            shared = sieve.shared_at_most(body)
+            if sieve.may_relate(body, shared, len(known[row.outlet].boilerplate)):
+                old = page(row)
+                finding = compare(new, old)
+                if finding:
+                    found.append((finding, row))
+                if not finding or finding.relation == "contains":
+                    others.append(old)
+            elif shared >= CONTAINS_COMMON:
+                rest.append(row)
+        if any(is_loose(finding) for finding, _ in found) and is_round_up(
+            new, chain(others, map(page, rest))
+        ):
+            found = [(as_round_up(finding), row) for finding, row in found]
+        found.sort(
+            key=lambda f: (f[0].relation not in MERGING, -f[0].containment, f[1].published, told(f[1].id))
+        )
         return tuple(
-            Link(id, story_id, finding.relation, finding.jaccard, finding.containment)
-            for finding, _, id, story_id in found
+            Link(told(row.id), row.story, finding.relation, finding.jaccard, finding.containment)
+            for finding, row in found
         )
 
     def _may_match(self, one: int, other: int) -> bool:
@@ -236,10 +281,11 @@ class Index:
             (-UNDATED, UNDATED - 1) if moment == UNDATED else (moment - self._window, moment + self._window)
         )
 
-    def _candidates(self, new: Page, moment: int) -> list[int]:
-        """Rows with equal words, then those that share a band or two postings, the most first; all in the window."""
+    def _rows(self, new: Page, id: str, moment: int) -> list[_Row]:
+        """Other rows with equal words, then those that share a band or two postings, the most first; all in the
+        window."""
         window = self._around(moment)
-        equal = [
+        seqs = {
             seq
             for since, until in (window, (UNDATED, UNDATED))
             for (seq,) in self._connection.execute(
@@ -247,24 +293,50 @@ class Index:
                 " WHERE digest = ? AND published BETWEEN ? AND ? ORDER BY published, id LIMIT ?",
                 (_number(new.signature.digest), since, until, EQUALS),
             )
-        ]
-        nearest = self._keys.nearest(
-            new.signature.band_keys() + posting_keys(new.body),  # boilerplate would find its whole outlet
-            place_of(window[0], 0),
-            place_of(window[1], SEQ),
-            CANDIDATES,
+        }
+        seqs.update(
+            self._keys.nearest(
+                new.signature.keys(new.body),  # boilerplate would find its whole outlet
+                place_of(window[0], 0),
+                place_of(window[1], SEQ),
+                CANDIDATES,
+            )
         )
-        return list(dict.fromkeys(equal + nearest))
-
-    def _pages(
-        self, rows: list[int], known: dict[str, NDArray[np.uint32]]
-    ) -> Iterable[tuple[str, int, str, Page]]:
         found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM dedupe_documents WHERE seq IN ({marks(rows)})", rows
-        ).fetchall()
-        known |= self._boilerplate.of_all({outlet for _, outlet, *_ in found} - known.keys())
-        for id, outlet, published, story_id, data in found:
-            yield id, published, story_id, page_of(outlet, unpack(data), known[outlet])
+            f"SELECT {', '.join(_Row._fields)} FROM dedupe_documents WHERE seq IN ({marks(seqs)})",
+            tuple(seqs),
+        )
+        mine = stored(id)
+        return [
+            row for row in map(_Row._make, found) if row.id != mine and self._may_match(moment, row.published)
+        ]
+
+
+class _Row(NamedTuple):
+    id: bytes | str
+    outlet: int
+    published: int
+    story_id: bytes | str | None
+    signature: bytes  # packed
+
+    @property
+    def story(self) -> str:
+        return told(self.story_id if self.story_id is not None else self.id)
+
+
+def stored(id: str) -> bytes | str:
+    """Half the size for the ids of pages."""
+    if len(id) != 32:
+        return id
+    try:
+        short = bytes.fromhex(id)
+    except ValueError:
+        return id
+    return short if short.hex() == id else id
+
+
+def told(id: bytes | str) -> str:
+    return id if isinstance(id, str) else id.hex()
 
 
 def _number(digest: bytes) -> int:

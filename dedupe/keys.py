@@ -1,40 +1,54 @@
 """Which rows share a key with a text: an inverted index, in SQLite and, for its youngest part, in memory.
 
 A text has some fifty keys, and each lies on another page of the table: writing them at once would write fifty
-pages for one article. So they wait in memory, the same in every process because all follow the same rows, and
-with each new row one slice of the key space is swept into the table: after SLICES rows all slices have been. A
-process that opens the index reads the latest SLICES rows and knows what is waiting; nothing is lost with it.
+pages for one article. So they wait in memory (waiting.py), the same in every process because all follow the same
+rows, and are swept into the table slice by slice. Each row's keys lie in one blob until all are in the table: a
+process that opens the index reads the latest of them and knows what is waiting; nothing is lost with it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dedupe.packing import unpack
+import numpy as np
+import xxhash
+
+from dedupe import waiting
+from dedupe.sketch import distinct_of
+from dedupe.waiting import Waiting, slices_of, turns
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Sized
+
+    from numpy.typing import NDArray
 
 BUCKET_ROWS = 32  # a key met more often (a phrase of the trade, a template) finds nothing anyway
 DOUBTFUL, SOUND = (
     8,
     4,
 )  # so many rows at most that share less than two bands or four postings: chance hits, mostly
-SLICES = 1 << 14  # of the key space; a sweep writes a text's worth of keys on neighbouring pages
-HELD = 128  # sweeps that are written together while a cache catches up
+HELD = 64  # sweeps that are written together while a cache catches up
 SEQ = 2**32 - 1  # the part of a place that names the row
 UNDATED = 2**63 - 1  # microseconds: sorts after every date, and lets the index serve the order
 _DAY = 86_400_000_000  # microseconds
 _LAST_DAY = 2**15 - 1  # in 2059: a place takes six bytes
+_PLACE = np.dtype([("seq", "<u4"), ("day", "<u2")])
+_FULL = BUCKET_ROWS * _PLACE.itemsize
+_ASKED = 256  # keys in one query
+_MOST = 1 << 16  # more than two texts can have in common
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_keys (
-    key INTEGER NOT NULL,
-    place INTEGER NOT NULL, -- day of publication since 1970 (0 for none) << 32 | seq: a bucket lies in order of time
-    PRIMARY KEY (key, place)
-) WITHOUT ROWID;
+    key INTEGER PRIMARY KEY,
+    places BLOB NOT NULL -- of each row its number in four bytes, day of publication since 1970 in two (0 for none)
+);
+CREATE TABLE IF NOT EXISTS dedupe_waiting (
+    seq INTEGER PRIMARY KEY, -- without gaps: rows that were removed are still there
+    mark INTEGER NOT NULL, -- hash of this row and of all before it: tells one history from another
+    day INTEGER NOT NULL,
+    keys BLOB NOT NULL -- uint32, ascending
+);
 CREATE TABLE IF NOT EXISTS dedupe_refused (keys INTEGER NOT NULL); -- one row
 """
 
@@ -47,178 +61,204 @@ class Keys:
         self.forget()
 
     def forget(self) -> None:
-        """The rows tell again what waits."""
-        self._last: tuple[int, str, int] | None = (
-            None  # seq, id and digest of the latest row that was followed
-        )
-        self._waiting: dict[int, int | list[int]] = {}  # key to its place or places
-        self._held: list[_Sweep] | None = None  # swept and not yet written; None: written at once
-        self._slices: dict[int, list[int]] = {}  # slice to waiting keys
+        """The tables tell again what waits."""
+        self._last, self._mark = 0, 0  # the latest row that was followed; 0: none
+        self._waiting = Waiting()
+        self._windows: dict[int, tuple[int, int]] = {}  # by turn: sweeps not yet written
+        self._holds = False
 
     @property
     def refused(self) -> int:
         row = self._connection.execute("SELECT keys FROM dedupe_refused").fetchone()
         return row[0] if row else 0
 
-    def nearest(self, keys: Sequence[int], first: int, last: int, most: int) -> list[int]:
-        """The rows that share a band or two postings, those with most in common first; places from first to last,
-        and places without a day."""
-        self.follow()
-        shared: dict[int, int] = {}  # a band counts two, a posting one
-        known = shared.get
-        for key, place in self._connection.execute(*_filed(keys)):
-            shared[place] = known(place, 0) + 1 + (key & 1)
-        for key in keys:
-            for place in _places(self._waiting.get(key)):
-                shared[place] = known(place, 0) + 1 + (key & 1)
-        found = sorted(
-            (-count, place & SEQ)
-            for place, count in shared.items()
-            if count > 1 and (first <= place <= last or place <= SEQ)
-        )[:most]
-        return [seq for n, (count, seq) in enumerate(found) if n < DOUBTFUL or -count >= SOUND]
+    @property
+    def next(self) -> int:
+        """The number of the row that is to be added, all older ones having been followed."""
+        return self._last + 1
 
-    def follow(self) -> None:
-        """Take in the rows that this and other processes have added since, and what they swept."""
-        if self._last and not self._stands():
+    def nearest(self, keys: NDArray[np.uint32], first: int, last: int, most: int) -> list[int]:
+        """The rows that share a band or two postings, those with most in common first, of equal ones those with the
+        rarest key; places from first to last, and places without a day. All rows have been followed."""
+        if not len(keys):
+            return []
+        once = distinct_of(keys).astype(np.uint64)
+        filed = self._filed(once.tolist())
+        waits = self._waiting.under(once, self._last, BUCKET_ROWS)
+        at = once.searchsorted(np.fromiter(filed, np.uint64, len(filed)))
+        lengths = np.fromiter(map(len, filed.values()), np.int64, len(filed)) // _PLACE.itemsize
+        at = np.concatenate([np.repeat(at, lengths), once.searchsorted(waits >> np.uint64(32))])
+        if not len(at):
+            return []
+        places = np.concatenate([_places(b"".join(filed.values())), self._waiting.places(waits)])
+        rows_of = np.bincount(at, minlength=len(once))
+        shared = places << 8 | (rows_of << 1 | (once & np.uint64(1)).astype(np.int64))[at]
+        shared.sort()
+        places = shared >> 8
+        starts = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
+        counts = np.add.reduceat((shared & 1) + 1, starts)  # a band counts two, a posting one
+        rarest, places = shared[starts] >> 1 & 127, places[starts]
+        wanted = (counts > 1) & (((first <= places) & (places <= last)) | (places <= SEQ))
+        ranked = (_MOST - counts[wanted]) << 40 | rarest[wanted] << 32 | (places[wanted] & SEQ)
+        ranked.sort()
+        return [
+            rank & SEQ
+            for n, rank in enumerate(ranked[:most].tolist())
+            if n < DOUBTFUL or _MOST - (rank >> 40) >= SOUND
+        ]
+
+    def follow(self) -> bool:
+        """Take in the rows that this and other processes have added since. False: what was known before has been
+        rolled back."""
+        found = self._rows_from(self._last)
+        stands = not self._last or bool(found and found[0][:2] == (self._last, self._mark))
+        if not stands:
             self.forget()
-        since = self._last[0] if self._last else self._newest() - SLICES
-        for seq, id, digest, published, data in self._connection.execute(
-            "SELECT seq, id, digest, published, signature FROM dedupe_documents WHERE seq > ? ORDER BY seq",
-            (since,),
-        ):
-            self._wait(unpack(data).index_keys(), place_of(published, seq))
-            self._swept(seq)
-            self._last = seq, id, digest
+        if not self._last:
+            found = self._rows_from(0)
+        for seq, mark, day, keys in found:
+            if seq > self._last:
+                self._waiting.enter(seq, day, np.frombuffer(keys, "<u4"))
+                self._last, self._mark = seq, mark
+        if len(found) > 1:
+            self._waiting.settle(self._last)
+        return stands
 
-    def add(
-        self, row: tuple[int, str, int], keys: Iterable[int], place: int, window: tuple[int, int]
-    ) -> None:
-        """File a row that was just inserted, all older ones having been followed; sweep the slice whose turn it is.
-        Places outside the window may give way to new ones."""
-        refused = self._wait(keys, place)
-        self._last = row
-        swept = _Sweep(self._swept(row[0]), window)
-        if self._held is None:
-            refused += self._write([swept])
-        else:
-            self._held.append(swept)
-            if len(self._held) >= min(HELD, SLICES):  # no slice twice: the second would not see the first
+    def add(self, keys: NDArray[np.uint32], place: int, window: tuple[int, int]) -> None:
+        """File the row `next`, which was just inserted; sweep the slice whose turn it is. Places outside the window
+        may give way to new ones."""
+        keys = distinct_of(keys)
+        data, day = keys.astype("<u4").tobytes(), place >> 32
+        self._last += 1
+        self._mark = _mark(self._mark, day, data)
+        self._connection.execute(
+            "INSERT INTO dedupe_waiting VALUES (?, ?, ?, ?)", (self._last, self._mark, day, data)
+        )
+        self._waiting.enter(self._last, day, keys)
+        if self._last % waiting.SWEEP_ROWS == 0:
+            self._windows[turns(self._last)] = window
+            if not self._holds or len(self._windows) >= min(HELD, waiting.SLICES):
                 self.write_held()
-        self._refuse(refused)
 
     def hold(self) -> None:
         """From now on some sweeps are written together: for while nothing is sought."""
-        self._held = []
-
-    def write_held(self) -> None:
-        held, self._held = self._held or [], []
-        self._refuse(self._write(held))
+        self._holds = True
 
     def settle(self) -> None:
         """Write what is held, and at once from now on."""
         self.write_held()
-        self._held = None
+        self._holds = False
 
-    def _refuse(self, keys: int) -> None:
-        if keys:
-            self._connection.execute("UPDATE dedupe_refused SET keys = keys + ?", (keys,))
+    def write_held(self) -> None:
+        if self._windows:
+            self._write()
+            self._windows = {}
+            self._connection.execute(
+                "DELETE FROM dedupe_waiting WHERE seq <= ?",
+                (self._last - waiting.SLICES * waiting.SWEEP_ROWS,),
+            )
+            self._waiting.settle(self._last)
 
-    def remove(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Keys with their places. What still waits is left: it leads to a row that is no more."""
-        if self._held:
-            self.write_held()
-        self._delete(pairs)
-
-    def _delete(self, pairs: Iterable[tuple[int, int]]) -> None:
-        self._connection.executemany("DELETE FROM dedupe_keys WHERE key = ? AND place = ?", pairs)
-
-    def _stands(self) -> bool:
-        """Whether the latest row that was followed is there still: it is not after a rollback."""
-        seq, *row = self._last or (0,)
-        found = self._connection.execute(
-            "SELECT id, digest FROM dedupe_documents WHERE seq = ?", (seq,)
-        ).fetchone()
-        return bool(found == tuple(row))
-
-    def _newest(self) -> int:
-        (seq,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM dedupe_documents").fetchone()
-        return int(seq)
-
-    def _wait(self, keys: Iterable[int], place: int) -> int:
-        """How many buckets were full."""
-        refused = 0
-        waiting, slices = self._waiting, self._slices
-        for key in dict.fromkeys(keys):  # each once
-            places = waiting.setdefault(key, place)
-            if places is place:
-                slices.setdefault((key + (1 << 31)) * SLICES >> 32, []).append(key)
-            elif isinstance(places, list):
-                places.append(place)
-                if len(places) > BUCKET_ROWS:
-                    del places[0]
-                    refused += 1
+    def remove(self, keys: NDArray[np.uint32], place: int) -> None:
+        """What still waits is left: it leads to a row that is no more."""
+        self.write_held()
+        gone = packed(np.array([place]))
+        for key, data in self._filed(keys.tolist()).items():
+            left = b"".join(one for one in _each(data) if one != gone)
+            if left:
+                self._put([(key, left)])
             else:
-                waiting[key] = [places, place]
-        return refused
+                self._connection.execute("DELETE FROM dedupe_keys WHERE key = ?", (key,))
 
-    def _swept(self, seq: int) -> dict[int, list[int]]:
-        """What waits no more once this row has been added, by key."""
-        return {
-            key: list(_places(self._waiting.pop(key))) for key in sorted(self._slices.pop(seq % SLICES, ()))
-        }
+    def _rows_from(self, seq: int) -> list[tuple[int, int, int, bytes]]:
+        return self._connection.execute(
+            "SELECT seq, mark, day, keys FROM dedupe_waiting WHERE seq >= ? ORDER BY seq", (seq,)
+        ).fetchall()
 
-    def _write(self, sweeps: list[_Sweep]) -> int:
-        """How many keys full buckets refused. A full bucket gives up its rows outside the window, and else takes no
-        more: it would cost every later document and find nothing."""
-        keys = [key for sweep in sweeps for key in sweep.buckets]
-        if not keys:
-            return 0
-        there: dict[int, list[int]] = {}
-        for key, place in self._connection.execute(*_filed(keys)):
-            there.setdefault(key, []).append(place)
+    def _filed(self, keys: Sequence[int]) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        for start in range(0, len(keys), _ASKED):
+            found.update(self._connection.execute(*_query(keys[start : start + _ASKED])))
+        return found
+
+    def _write(self) -> None:
+        """A full bucket gives up its rows outside the window, and else takes no more: it would cost every later
+        document and find nothing."""
+        first, last = min(self._windows), max(self._windows)
+        entries = self._waiting.due(first, last)
+        if not len(entries):
+            return
+        keys = entries >> np.uint64(32)
+        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+        named = keys[starts].tolist()
+        there = self._filed(named)
+        data = packed(self._waiting.places(entries))
+        bounds = (np.append(starts, len(entries)) * _PLACE.itemsize).tolist()
+        filed = [
+            (key, there.get(key, b"") + data[start:end])
+            for key, start, end in zip(named, bounds, bounds[1:], strict=False)
+        ]
         refused = 0
-        for sweep in sweeps:
-            for key, places in sweep.buckets.items():
-                found = there.get(key)
-                if len(places) + (len(found) if found else 0) <= BUCKET_ROWS:
-                    continue
-                found = found or []
-                excess = len(found) + len(places) - BUCKET_ROWS
-                first, last = sweep.window
-                old = [p for p in found if p > SEQ and not first <= p <= last]
-                self._delete([(key, place) for place in old[:excess]])
-                refused += excess
-                del places[len(places) - max(0, excess - len(old)) :]
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO dedupe_keys VALUES (?, ?)",
-            [(key, place) for sweep in sweeps for key, places in sweep.buckets.items() for place in places],
-        )
-        return refused
+        for at in [at for at, (_, places) in enumerate(filed) if len(places) > _FULL]:
+            key, places = filed[at]
+            turn = first + (int(slices_of(keys[starts[at]])) - first) % waiting.SLICES
+            left = _within(places, len(there.get(key, b"")), self._windows[turn])
+            refused += (len(places) - len(left)) // _PLACE.itemsize
+            filed[at] = key, left
+        self._put(filed)
+        if refused:
+            self._connection.execute("UPDATE dedupe_refused SET keys = keys + ?", (refused,))
+
+    def _put(self, filed: Iterable[tuple[int, bytes]]) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO dedupe_keys VALUES (?, ?)", filed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sweep:
-    buckets: dict[int, list[int]]  # ascending keys to places
-    window: tuple[int, int]  # places
+def _within(data: bytes, old: int, window: tuple[int, int]) -> bytes:
+    """As many places as a bucket takes: rows outside the window go first, of the first `old` bytes, then the
+    latest."""
+    excess = len(data) // _PLACE.itemsize - BUCKET_ROWS
+    first, last = window
+    places = sorted(_places(data[:old]).tolist())
+    gone = set([p for p in places if p > SEQ and not first <= p <= last][:excess])
+    kept = [p for p in _places(data).tolist() if p not in gone]
+    return packed(np.array(kept[:BUCKET_ROWS]))
 
 
-def _places(waiting: int | list[int] | None) -> Sequence[int]:
-    return () if waiting is None else (waiting,) if isinstance(waiting, int) else waiting
+def packed(places: NDArray[np.int64]) -> bytes:
+    """As a bucket holds them."""
+    found = np.empty(len(places), _PLACE)
+    found["seq"], found["day"] = places & SEQ, places >> 32
+    return found.tobytes()
 
 
-def _filed(keys: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """A query for the rows of some keys. The last is named as often as makes their number a multiple of 16: few
+def _places(data: bytes) -> NDArray[np.int64]:
+    packed = np.frombuffer(data, _PLACE)
+    places: NDArray[np.int64] = packed["day"].astype(np.int64) << 32 | packed["seq"]
+    return places
+
+
+def _each(data: bytes) -> list[bytes]:
+    return [data[at : at + _PLACE.itemsize] for at in range(0, len(data), _PLACE.itemsize)]
+
+
+def _mark(before: int, day: int, keys: bytes) -> int:
+    """Signed: what SQLite holds in an integer."""
+    found = xxhash.xxh3_64_intdigest(day.to_bytes(2, "little") + keys, seed=before & (2**64 - 1))
+    return found - 2**63
+
+
+def _query(keys: Sequence[int]) -> tuple[str, Sequence[int]]:
+    """For the rows of some keys. The last is named as often as makes their number a multiple of 16: few
     different statements, which SQLite need not parse anew."""
-    padded = [*keys, *[keys[-1]] * (-len(keys) % 16)] if keys else []
-    return f"SELECT key, place FROM dedupe_keys WHERE key IN ({marks(padded)})", padded
+    padded = [*keys, *[keys[-1]] * (-len(keys) % 16)]
+    return f"SELECT key, places FROM dedupe_keys WHERE key IN ({marks(padded)})", padded
 
 
 def place_of(published: int, seq: int) -> int:
-    """Day and row, so that the rows of a bucket lie in the order of publication."""
+    """Day and row."""
     day = 0 if published == UNDATED else min(max(published // _DAY, 1), _LAST_DAY)
     return day << 32 | seq
 
 
-def marks(values: Iterable[object]) -> str:
-    return ",".join("?" for _ in values)
+def marks(values: Sized) -> str:
+    return ",".join("?" * len(values))

@@ -10,48 +10,53 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dedupe.scheme import POSTING_SHARE, SCHEME_TAG, SchemeMismatch
 from dedupe.signature import Signature
-from dedupe.sketch import WHOLE
+from dedupe.sketch import WHOLE, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 FINE = WHOLE // POSTING_SHARE  # hashes below keep all their bits
-CACHED = 1 << 13  # signatures met lately, some 5 kB each: an outlet's latest, and stories that are copied
+CACHED = 1 << 12  # signatures met lately, some 5 kB each: stories that are copied
 _LOW = 0xFF  # what the others lose
-_HEAD = struct.Struct("<4s16sIIIIIHHHHHH")
+_HEAD = struct.Struct("<4s16sIIIIIHHHHH")
 
 
+@lru_cache(maxsize=4)  # judged, then added
 def coarse(signature: Signature) -> Signature:
     """As it comes back from `unpack`: only such signatures, and what was learned from them, compare with one another."""
     body = np.frombuffer(signature.body, "<u4")
-    kept, body_limit = _coarse(body, signature.body_limit)
-    marks = np.unpackbits(np.frombuffer(signature.lead, np.uint8), count=len(body))[: len(kept)]
-    first = _first(kept)
-    if not first.all():  # two became one: it occurs in the lead if either did
-        marks = np.maximum.reduceat(marks, np.flatnonzero(first))
-        kept = kept[first]
-    particulars, limit = _coarse(np.frombuffer(signature.particulars, "<u4"), signature.particulars_limit)
+    kept, body_limit = _coarse(body, signature.body_limit, FINE)
+    lead, first = signature.lead, _first(kept)
+    if len(kept) < len(body) or not first.all():
+        marks = np.unpackbits(np.frombuffer(lead, np.uint8), count=len(body))[: len(kept)]
+        # two that became one occur in the lead if either did
+        marks = np.maximum.reduceat(marks, np.flatnonzero(first)) if len(kept) else marks
+        kept, lead = kept[first], np.packbits(marks).tobytes()
+    particulars, limit = _coarse(np.frombuffer(signature.particulars, "<u4"), signature.particulars_limit, 0)
     return replace(
         signature,
         body=kept.tobytes(),
         body_limit=body_limit,
-        lead=np.packbits(marks).tobytes(),
+        lead=lead,
         particulars=particulars[_first(particulars)].tobytes(),
         particulars_limit=limit,
     )
 
 
-def _coarse(hashes: NDArray[np.uint32], limit: int) -> tuple[NDArray[np.uint32], int]:
-    fine = int(hashes.searchsorted(np.uint32(FINE)))
+def _coarse(hashes: NDArray[np.uint32], limit: int, fine: int) -> tuple[NDArray[np.uint32], int]:
+    """Those below `fine` keep all their bits."""
+    least = int(hashes.searchsorted(np.uint32(fine)))
     kept = hashes & np.uint32(0xFFFFFFFF ^ _LOW)
-    kept[:fine] = hashes[:fine]
-    if FINE < limit < WHOLE:  # what shares its first bits with the limit may be incomplete
+    kept[:least] = hashes[:least]
+    if fine < limit < WHOLE:  # what shares its first bits with the limit may be incomplete
         limit &= ~_LOW
         kept = kept[: kept.searchsorted(np.uint32(limit))]
     return kept.astype("<u4", copy=False), limit
@@ -65,9 +70,8 @@ def _first(ordered: NDArray[np.uint32]) -> NDArray[np.bool_]:
 
 
 def pack(signature: Signature) -> bytes:
-    """Of a coarse signature. Header, lead, bands, numbers, body, particulars; a limit of 2**32 is written as 0."""
-    body, bodies = _coded(signature.body)
-    particulars, particular = _coded(signature.particulars)
+    """Of a coarse signature. Header, lead, bands, numbers, particulars, body; a limit of 2**32 is written as 0."""
+    body, fine = _coded(signature.body)
     head = _HEAD.pack(
         SCHEME_TAG,
         signature.digest,
@@ -78,10 +82,12 @@ def pack(signature: Signature) -> bytes:
         signature.particulars_limit % WHOLE,
         len(signature.bands) // 4,
         len(signature.numbers) // 4,
-        *bodies,
-        *particular,
+        len(signature.particulars) // 4,
+        len(signature.body) // 4,
+        fine,
     )
-    return b"".join((head, signature.lead, signature.bands, signature.numbers, body, particulars))
+    particulars = np.frombuffer(signature.particulars, np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    return b"".join((head, signature.lead, signature.bands, signature.numbers, particulars, body))
 
 
 @lru_cache(maxsize=CACHED)
@@ -91,52 +97,88 @@ def unpack(data: bytes) -> Signature:
         raise SchemeMismatch("signature", f"tag {data[:4].hex()}")
     if len(data) < _HEAD.size:
         raise ValueError(f"signature: {len(data)} bytes found, at least {_HEAD.size} wanted")
-    _, digest, tokens, shingles, *rest = _HEAD.unpack_from(data)
-    body_limit, numbers_limit, particulars_limit, bands, numbers, bodies, fine, others, other_fine = rest
-    lead_at = _HEAD.size
-    bands_at = lead_at + (bodies + 7) // 8
-    numbers_at = bands_at + 4 * bands
-    body_at = numbers_at + 4 * numbers
-    particulars_at = body_at + _size(bodies, fine)
-    end = particulars_at + _size(others, other_fine)
-    if end != len(data):
-        raise ValueError(f"signature: {len(data)} bytes found, {end} wanted")
+    _, digest, tokens, shingles, *limits = _HEAD.unpack_from(data)
+    body_limit, numbers_limit, particulars_limit, bands, numbers, particulars, count, fine = limits
+    at, ends = _HEAD.size, []
+    for size in ((count + 7) // 8, 4 * bands, 4 * numbers, 3 * particulars, _size(count, fine)):
+        at += size
+        ends.append(at)
+    if at != len(data):
+        raise ValueError(f"signature: {len(data)} bytes found, {at} wanted")
     return Signature(
         digest=digest,
         tokens=tokens,
         shingles=shingles,
-        body=_decoded(data, body_at, bodies, fine),
+        body=_decoded(data, ends[3], count, fine),
         body_limit=body_limit or WHOLE,
-        lead=data[lead_at:bands_at],
-        bands=data[bands_at:numbers_at],
-        numbers=data[numbers_at:body_at],
+        lead=data[_HEAD.size : ends[0]],
+        bands=data[ends[0] : ends[1]],
+        numbers=data[ends[1] : ends[2]],
         numbers_limit=numbers_limit or WHOLE,
-        particulars=_decoded(data, particulars_at, others, other_fine),
+        particulars=b"".join(b"\0" + data[at : at + 3] for at in range(ends[2], ends[3], 3)),
         particulars_limit=particulars_limit or WHOLE,
     )
 
 
-def body_of(data: bytes) -> NDArray[np.uint32]:
-    """The hashes alone of a packed signature."""
-    return np.frombuffer(unpack(data).body, "<u4")
+class Body(NamedTuple):
+    """Of a packed signature what can be told without unpacking it."""
+
+    data: bytes
+    digest: bytes
+    limit: int
+    length: int  # how many hashes
+    fine: int  # how many hashes are below FINE
+    at: int  # where they begin
+
+    @classmethod
+    def of(cls, packed: bytes) -> Body:
+        _, digest, _, _, limit, _, _, bands, numbers, particulars, count, fine = _HEAD.unpack_from(packed)
+        at = _HEAD.size + (count + 7) // 8 + 4 * (bands + numbers) + 3 * particulars
+        return cls(packed, digest, limit or WHOLE, count, fine, at)
+
+    def middles(self) -> NDArray[np.uint16]:
+        """Bits 8 to 23 of each hash: two that differ here differ."""
+        return np.frombuffer(self.data, "<u2", self.length, self.at)
+
+
+def bodies_of(packed: Iterable[bytes]) -> NDArray[np.uint32]:
+    """The shingle hashes of some packed signatures, one after the other, as `unpack` gives them."""
+    middles, bitmaps, fines = [], [], []
+    bodies = [Body.of(data) for data in packed]
+    for data, _, _, count, fine, at in bodies:
+        start, end = at + 2 * count, at + _size(count, 0)
+        middles.append(data[at:start])
+        bitmaps.append(data[start:end])
+        fines.append(data[end : end + fine])
+    ones = np.unpackbits(np.frombuffer(b"".join(bitmaps), np.uint8)).view(np.bool_).nonzero()[0]
+    counts, lengths = (np.array(n, np.int64) for n in ([b.length for b in bodies], list(map(len, bitmaps))))
+    bits, first = 8 * (lengths.cumsum() - lengths), counts.cumsum() - counts  # of those before
+    tops = ones - np.arange(len(ones)) - np.repeat(bits - first, counts)
+    found: NDArray[np.uint32] = tops.astype("<u4") << np.uint32(24)
+    found |= np.frombuffer(b"".join(middles), "<u2").astype("<u4") << np.uint32(8)
+    found[spread(first, np.array([b.fine for b in bodies], np.int64))] |= np.frombuffer(
+        b"".join(fines), np.uint8
+    )
+    return found
 
 
 def _size(count: int, fine: int) -> int:
     return 2 * count + (count + 256 + 7) // 8 + fine if count else 0
 
 
-def _coded(data: bytes) -> tuple[bytes, tuple[int, int]]:
+def _coded(data: bytes) -> tuple[bytes, int]:
     """Bits 8 to 23 of each, a bitmap of the first eight (a one for each value, a zero after each of the 256), and the
-    last eight of those below FINE; with how many there are, and below FINE."""
+    last eight of those below FINE; with how many these are."""
     hashes = np.frombuffer(data, "<u4")
     if not len(hashes):
-        return b"", (0, 0)
+        return b"", 0
     fine = int(hashes.searchsorted(np.uint32(FINE)))
     bits = np.zeros(len(hashes) + 256, np.uint8)
-    bits[(hashes >> 24) + np.arange(len(hashes), dtype=np.uint32)] = 1
-    middle = (hashes >> 8).astype("<u2")
-    coded = middle.tobytes() + np.packbits(bits).tobytes() + hashes[:fine].astype(np.uint8).tobytes()
-    return coded, (len(hashes), fine)
+    bits[(hashes >> np.uint32(24)) + _COUNT[: len(hashes)]] = 1
+    middle = (hashes >> np.uint32(8)).astype("<u2")
+    return b"".join(
+        (middle.tobytes(), np.packbits(bits).tobytes(), hashes[:fine].astype(np.uint8).tobytes())
+    ), fine
 
 
 def _decoded(data: bytes, at: int, count: int, fine: int) -> bytes:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedupe.scheme import SHINGLE_TOKENS
-from dedupe.sketch import Overlap, Sketch, is_in, overlap, shared_hashes
+from dedupe.sketch import WHOLE, Overlap, Sketch, is_in, overlap, shared_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from dedupe.packing import Body
     from dedupe.records import Relation
     from dedupe.signature import Signature
 
@@ -104,6 +105,27 @@ def compare(new: Page, old: Page) -> Finding | None:
     if relation is None and _contains(shared):
         relation = "contains"
     return relation and Finding(relation, shared.jaccard, shared.containment)
+
+
+class Sieve:
+    """Tells of packed texts that have nothing to do with a new one, from a part of each hash."""
+
+    def __init__(self, new: Page) -> None:
+        self._new = new
+        self._mine = np.zeros(1 << 16, np.bool_)
+        self._mine[new.body.hashes >> np.uint32(8) & np.uint32(0xFFFF)] = True
+
+    def shared_at_most(self, old: Body) -> int:
+        """How many shingles of the old text the new one has, at most."""
+        return int(np.count_nonzero(self._mine.take(old.middles())))
+
+    def may_relate(self, old: Body, shared: int, recurring: int) -> bool:
+        """Whether `compare` could find anything. recurring: how many shingles the old text's boilerplate has."""
+        if old.limit < WHOLE or self._new.body.limit < WHOLE:
+            return shared >= SAMPLED_COMMON or old.digest == self._new.signature.digest
+        smaller = min(len(self._new.body), old.length - recurring)
+        least = max(min(COMMON_SHINGLES, max(smaller, 1)), CONTAINS_CONTAINMENT * smaller)
+        return shared >= least or old.digest == self._new.signature.digest
 
 
 def is_version(new: Page, old: Page) -> bool:

@@ -22,8 +22,9 @@ from dedupe.scheme import (
     SKETCH_HASHES,
     SchemeMismatch,
 )
-from dedupe.sketch import WHOLE, Sketch, distinct_of, is_in, sketch_of
-from dedupe.tokens import Tokens, mixed, runs, tokens_of
+from dedupe.sketch import WHOLE, Sketch, distinct_of, is_in, sketch_of, whole_or_least
+from dedupe.tokens import Tokens, joined, mixed, runs, tokens_of
+from dedupe.without_scipy import scipy_when_called
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,13 +70,20 @@ class Signature:
         return Sketch(_array(self.particulars), self.particulars_limit)
 
     def band_keys(self) -> list[int]:
-        """The band's number is hashed with it, so that bands do not meet one another."""
-        bands = _array(self.bands).astype(np.uint64)
-        return _keys(bands + (np.arange(1, len(bands) + 1, dtype=np.uint64) << np.uint64(32)), 1)
+        found: list[int] = _keys(_array(self.bands), _array(b"")).tolist()
+        return found
 
     def index_keys(self) -> list[int]:
         """Under which an index files the text."""
-        return self.band_keys() + posting_keys(self.body_sketch()) if self.comparable else []
+        found: list[int] = self.keys(self.body_sketch()).tolist()
+        return found
+
+    def keys(self, body: Sketch) -> NDArray[np.uint32]:
+        """Under which a text is filed, or sought: then by a body without boilerplate, which would find its whole
+        outlet. Bands first."""
+        if not self.comparable:
+            return _array(b"")
+        return _keys(_array(self.bands), _postings(body))
 
     def to_bytes(self) -> bytes:
         """Header, body, lead, bands, numbers, particulars; a limit of 2**32 is written as 0."""
@@ -138,20 +146,19 @@ def sign(text: str) -> Signature:
     """A pure function: equal on every machine, fit for worker processes."""
     tokens = tokens_of(text)
     shingles = runs(tokens.hashes, SHINGLE_TOKENS)
-    lead = distinct_of(shingles[: max(1, LEAD_TOKENS - SHINGLE_TOKENS + 1)])
+    leading = max(1, LEAD_TOKENS - SHINGLE_TOKENS + 1)
     distinct = distinct_of(shingles)
-    body = sketch_of(distinct, SKETCH_HASHES)
+    body = whole_or_least(distinct, SKETCH_HASHES)
     numbers = sketch_of(runs(tokens.figures, 1), FIGURE_HASHES)
     particulars = sketch_of(_particulars(tokens), FIGURE_HASHES)
-    comparable = len(distinct) >= COMPARABLE_SHINGLES
     return Signature(
         digest=tokens.digest,
         tokens=len(tokens),
         shingles=len(distinct),
         body=_bytes(body.hashes),
         body_limit=body.limit,
-        lead=np.packbits(is_in(body.hashes, lead)).tobytes() if len(lead) else b"",
-        bands=_bytes(np.concatenate([_bands(distinct), _bands(lead)])) if comparable else b"",
+        lead=np.packbits(is_in(body.hashes, np.sort(shingles[:leading]))).tobytes() if len(body) else b"",
+        bands=_bytes(_bands(shingles, leading)) if len(distinct) >= COMPARABLE_SHINGLES else b"",
         numbers=_bytes(numbers.hashes),
         numbers_limit=numbers.limit,
         particulars=_bytes(particulars.hashes),
@@ -161,8 +168,8 @@ def sign(text: str) -> Signature:
 
 def posting_keys(body: Sketch) -> list[int]:
     """One shingle in POSTING_SHARE, the same ones in every text: they find a text inside a longer one."""
-    rare = body.below(WHOLE // POSTING_SHARE)[:POSTINGS]
-    return _keys(rare.astype(np.uint64), 0)
+    found: list[int] = _keys(_array(b""), _postings(body)).tolist()
+    return found
 
 
 def is_band(key: int) -> int:
@@ -170,10 +177,22 @@ def is_band(key: int) -> int:
     return key & 1
 
 
-def _keys(values: NDArray[np.uint64], kind: int) -> list[int]:
-    """Signed, of 32 bits, evenly spread; the last bit tells the kind."""
-    hashes = (mixed(values) >> np.uint64(32)).astype(np.uint32)
-    return (hashes & np.uint32(0xFFFFFFFE) | np.uint32(kind)).view(np.int32).tolist()  # type: ignore[no-any-return]
+def _postings(body: Sketch) -> NDArray[np.uint32]:
+    return body.below(WHOLE // POSTING_SHARE)[:POSTINGS]
+
+
+# a band's number is hashed with it, so that bands do not meet one another
+_BAND_NUMBERS = np.arange(1, 2 * BANDS + 1, dtype=np.uint64) << np.uint64(32)
+
+
+def _keys(bands: NDArray[np.uint32], postings: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Evenly spread over 32 bits; the last tells the kind."""
+    values = np.concatenate([bands, postings]).astype(np.uint64)
+    values[: len(bands)] += _BAND_NUMBERS[: len(bands)]
+    found = (mixed(values) >> np.uint64(32)).astype(np.uint32)
+    found[: len(bands)] |= np.uint32(1)
+    found[len(bands) :] &= np.uint32(0xFFFFFFFE)
+    return found
 
 
 def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
@@ -182,33 +201,35 @@ def _particulars(tokens: Tokens) -> NDArray[np.uint32]:
     The word before tells one place of the template from another; the first word of a text has none. Where
     every noun has a capital (German), a capital tells no name, and figures alone are taken.
     """
-    pairs = runs(tokens.hashes, 2)
-    names_tell = len(tokens.names) <= NAMES_SHARE * len(tokens)
-    places = np.union1d(tokens.numbers, tokens.names) if names_tell else tokens.numbers
-    return pairs[places[places > 0] - 1]
+    names, numbers = tokens.names(), tokens.numbers()
+    names_tell = np.count_nonzero(names) <= NAMES_SHARE * len(tokens)
+    places = np.flatnonzero((names | numbers if names_tell else numbers)[1:])
+    return joined(tokens.hashes[places], tokens.hashes[places + 1])
 
 
 @lru_cache(maxsize=1)
 def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Drawn once a process: factors and summands."""
-    from datasketch import (
-        MinHash,
-    )  # brings scipy: half a second of CPU that a run without a new page is spared
+    """Drawn once a process: factors and summands, in columns."""
+    with scipy_when_called():
+        from datasketch import MinHash
 
     factors, summands = MinHash(num_perm=BANDS * ROWS, seed=SEED, scheme="affine32").permutations
-    return factors, summands
+    return factors[:, np.newaxis], summands[:, np.newaxis]
 
 
-def _minima(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """datasketch's MinHash.update_batch, value for value, without its walk over every hash in Python."""
+def _minima(hashes: NDArray[np.uint32], first: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """datasketch's MinHash.update_batch, value for value, without its walk over every hash in Python: of all hashes,
+    and of the first."""
     factors, summands = _permutations()
-    least = np.full(len(factors), 0xFFFFFFFF, np.uint32)
+    found = []
     for start in range(0, len(hashes), BATCH):
         values = _finalized(hashes[start : start + BATCH])
-        permuted = values * factors[:, np.newaxis]  # a permutation in each row: its minimum lies side by side
-        permuted += summands[:, np.newaxis]
-        np.minimum(least, permuted.min(axis=1), out=least)
-    return least
+        permuted = values * factors  # a permutation in each row: its minimum lies side by side
+        permuted += summands
+        found += (
+            [permuted[:, :first].min(axis=1), permuted.min(axis=1)] if not start else [permuted.min(axis=1)]
+        )
+    return np.minimum.reduce(found), found[0]
 
 
 def _finalized(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -218,9 +239,10 @@ def _finalized(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return values ^ (values >> np.uint32(16))
 
 
-def _bands(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    rows = _minima(hashes).reshape(BANDS, ROWS).astype(np.uint64)
-    key = np.zeros(BANDS, np.uint64)
+def _bands(shingles: NDArray[np.uint32], leading: int) -> NDArray[np.uint32]:
+    """Of all shingles, then of the first."""
+    rows = np.concatenate(_minima(shingles, leading)).reshape(2 * BANDS, ROWS).astype(np.uint64)
+    key = np.zeros(2 * BANDS, np.uint64)
     for row in range(ROWS):
         key = mixed(key ^ rows[:, row])
     return (key >> np.uint64(32)).astype(np.uint32)

@@ -65,7 +65,11 @@ class Overlap:
 
 
 def sketch_of(hashes: NDArray[np.uint32], most: int) -> Sketch:
-    distinct = distinct_of(hashes)
+    return whole_or_least(distinct_of(hashes), most)
+
+
+def whole_or_least(distinct: NDArray[np.uint32], most: int) -> Sketch:
+    """Of hashes that are ascending, each once."""
     if len(distinct) <= most:
         return Sketch(distinct, WHOLE)
     return Sketch(distinct[:most], int(distinct[most]))
@@ -98,3 +102,11 @@ def overlap(a: Sketch, b: Sketch) -> Overlap:
     short, long = (first, second) if len(first) <= len(second) else (second, first)
     common = int(np.count_nonzero(is_in(short, long))) if len(short) else 0
     return Overlap(len(first), len(second), common, limit / WHOLE)
+
+
+def spread(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """start, start + 1, ... of each range, one range after the other."""
+    ends = counts.cumsum()
+    total = int(ends[-1]) if len(ends) else 0
+    found: NDArray[np.int64] = np.arange(total) + np.repeat(starts - ends + counts, counts)
+    return found

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
+import threading
 import unicodedata
+from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
+
+from dedupe.sketch import spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,8 +34,8 @@ _TOKEN = re.compile(rf"[{SPACELESS}]|(?:[^\W_{SPACELESS}]|[{MARKS}])+")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _SEPARATOR = re.compile(r"[.,:]")
-CHUNKS, LONGEST_CHUNK = 1 << 16, 32  # kept between texts: some 20 MB; characters
-_IS_NUMBER, _IS_NAME = 1, 2
+KEPT = 1 << 17  # tokens: some 25 MB; at more, all chunks are forgotten before the next text
+_IS_NUMBER, _IS_NAME, _IS_FIGURE = 1, 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,20 @@ class Tokens:
     hashes: NDArray[np.uint64]  # of the casefolded token
     digest: bytes  # 16 bytes over all tokens: equal words in equal order
     figures: NDArray[np.uint64]  # hashes of the numbers, "1,000", "1.000" and "1000" being equal
-    numbers: NDArray[np.intp]  # positions of tokens that hold a digit
-    names: NDArray[np.intp]  # positions of capitalised tokens
+    kinds: NDArray[np.uint8]  # of each token
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    def names(self) -> NDArray[np.bool_]:
+        """Which tokens are capitalised."""
+        found: NDArray[np.bool_] = self.kinds & _IS_NAME != 0
+        return found
+
+    def numbers(self) -> NDArray[np.bool_]:
+        """Which tokens hold a digit."""
+        found: NDArray[np.bool_] = self.kinds & _IS_NUMBER != 0
+        return found
 
 
 def tokens_of(text: str) -> Tokens:
@@ -55,54 +67,71 @@ def tokens_of(text: str) -> Tokens:
     Chunk by chunk of what stands between spaces, for no word, number or normal form reaches across one: nine chunks
     in ten were met before.
     """
-    hashes, marks, folded, figures = zip(*map(_chunks.__getitem__, text.split() or [""]), strict=True)
-    kinds = np.frombuffer(b"".join(marks), np.uint8)
+    chunks = text.split()
+    known = _met.chunks
+    if len(known.hashes) > KEPT:
+        known = _met.chunks = _Chunks()
+    which = np.fromiter(map(known.__getitem__, chunks), np.intp, len(chunks))
+    places = spread(_array(known.firsts).take(which), _array(known.counts).take(which))
+    letters = spread(_array(known.starts).take(which), _array(known.lengths).take(which))
+    hashes, kinds = _array(known.hashes).take(places), _array(known.kinds).take(places)
+    is_token = kinds < _IS_FIGURE
     return Tokens(
-        hashes=np.frombuffer(b"".join(hashes), np.uint64),
-        digest=xxhash.xxh3_128_digest(b"".join(folded)[1:]),
-        figures=np.frombuffer(b"".join(figures), np.uint64),
-        numbers=np.flatnonzero(kinds & _IS_NUMBER),
-        names=np.flatnonzero(kinds & _IS_NAME),
+        hashes=hashes[is_token],
+        digest=xxhash.xxh3_128_digest(_array(known.letters).take(letters)[1:].tobytes()),
+        figures=hashes[~is_token],
+        kinds=kinds[is_token],
     )
 
 
-_Chunk = tuple[bytes, bytes, bytes, bytes]  # per token: hash, kind, a space and its letters; per number: hash
+class _Chunks(dict[str, int]):
+    """Numbers of the chunks that were met before. What is in them lies in arrays, chunk by chunk."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.firsts, self.counts = array("i"), array("i")  # of each chunk: where in the next two, how many
+        self.hashes, self.kinds = array("Q"), array("B")  # of its tokens, and of its numbers
+        self.starts, self.lengths = array("i"), array("i")  # of each chunk: where in the next, how many
+        self.letters = array("B")  # a space and the letters of each token
 
-class _Chunks(dict[str, _Chunk]):
-    """Chunks that were met before; emptied when full. A sentence of a script without spaces is a chunk that will
-    hardly come again, and is not kept."""
-
-    def __missing__(self, chunk: str) -> _Chunk:
-        found = _chunk(chunk)
-        if len(chunk) <= LONGEST_CHUNK:
-            if len(self) >= CHUNKS:
-                self.clear()
-            self[chunk] = found
+    def __missing__(self, chunk: str) -> int:
+        plain = unicodedata.normalize("NFKC", chunk)
+        spelled: list[str] = (_TOKEN if _RARE.search(plain) else _WORD).findall(plain)
+        folded = [token.casefold() for token in spelled]
+        numbers = [_SEPARATOR.sub("", number) for number in _NUMBER.findall(plain)]
+        self.firsts.append(len(self.hashes))
+        self.counts.append(len(folded) + len(numbers))
+        self.hashes.extend(map(_hash, folded + numbers))
+        self.kinds.extend(map(_kind, spelled, folded))
+        self.kinds.extend([_IS_FIGURE] * len(numbers))
+        self.starts.append(len(self.letters))
+        self.letters.frombytes(b"".join(b" " + token.encode("utf-8", "replace") for token in folded))
+        self.lengths.append(len(self.letters) - self.starts[-1])
+        self[chunk] = found = len(self)
         return found
 
 
-_chunks = _Chunks()
+class _Met(threading.local):
+    def __init__(self) -> None:
+        self.chunks = _Chunks()
 
 
-def _chunk(chunk: str) -> _Chunk:
-    plain = unicodedata.normalize("NFKC", chunk)
-    spelled: list[str] = (_TOKEN if _RARE.search(plain) else _WORD).findall(plain)
-    folded = [token.casefold() for token in spelled]
-    return (
-        b"".join(map(_hash, folded)),
-        bytes(
-            (_IS_NUMBER if not f.isalpha() and _DIGIT.search(f) else 0) | (_IS_NAME if s[0].isupper() else 0)
-            for s, f in zip(spelled, folded, strict=True)
-        ),
-        b"".join(b" " + token.encode("utf-8", "replace") for token in folded),
-        b"".join(_hash(_SEPARATOR.sub("", number)) for number in _NUMBER.findall(plain)),
-    )
+_met = _Met()
 
 
-def _hash(word: str) -> bytes:
-    """8 bytes in the machine's order. A lone surrogate counts as a question mark."""
-    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "replace")).to_bytes(8, sys.byteorder)
+def _kind(spelled: str, folded: str) -> int:
+    is_number = not folded.isalpha() and _DIGIT.search(folded)
+    return (_IS_NUMBER if is_number else 0) | (_IS_NAME if spelled[0].isupper() else 0)
+
+
+def _array(values: array[int]) -> NDArray[Any]:
+    """Not to be kept: the values can not grow as long as it is there."""
+    return np.frombuffer(values, values.typecode)
+
+
+def _hash(word: str) -> int:
+    """A lone surrogate counts as a question mark."""
+    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "replace"))
 
 
 _SHIFT = np.uint64(33)
@@ -125,7 +154,12 @@ def runs(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint32]:
         return np.empty(0, np.uint32)
     length = min(length, len(hashes))
     count = len(hashes) - length + 1
-    value = np.full(count, length, np.uint64)
-    for place in range(length):
-        value = mixed(value ^ hashes[place : place + count])
+    return joined(*(hashes[place : place + count] for place in range(length)))
+
+
+def joined(*tokens: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """One hash for each first, second, ... token."""
+    value = np.full(len(tokens[0]), len(tokens), np.uint64)
+    for hashes in tokens:
+        value = mixed(value ^ hashes)
     return (value >> np.uint64(32)).astype(np.uint32)

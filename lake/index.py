@@ -13,7 +13,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from lake.tombstones import Down, down_of, outlet_name, page_name
 log = logging.getLogger(__name__)
 
 FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
+_JOURNAL_PAGES = 8000  # 64 MiB; a crawl moves it with each flush
 _PAGE = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
@@ -87,6 +88,7 @@ class Index:
         self._db.execute("PRAGMA page_size = 8192")  # of a new file: fewer half-empty pages
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
         self._db.execute("PRAGMA cache_size = -65536")  # KiB: the band table is read at random
         self._db.executescript(_TABLES)
         with self.transaction():
@@ -111,6 +113,12 @@ class Index:
                 self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+
+    def move_journal(self) -> None:
+        """Bring what the journal holds into the file, and wait for the disk; in any thread, and nobody else waits for
+        it. Otherwise some transaction does so once the journal is long."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
         self._db.close()

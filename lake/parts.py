@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any
 
 from cleaning import CLEANER_VERSION
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 GROUP_BYTES = (
     8 << 20
 )  # of pages in a row group: a flush holds them twice, and who wants one page unpacks them all
+_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64  # a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,37 @@ def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) 
         "pressline.cleaner_version": CLEANER_VERSION,
         "pressline.signature_scheme": SCHEME,
     }
+    columns = schema(table).with_metadata(marks)
+    return _file(columns, (_arrow(group, columns) for group in _groups(rows)))
+
+
+def _arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
+    """Arrow lets no other thread run while it takes values over: a few rows at a time, or the event loop would wait."""
     import pyarrow as pa
 
-    columns = schema(table).with_metadata(marks)
-    return _file(columns, (pa.Table.from_pylist(group, schema=columns) for group in _groups(rows)))
+    _without_pandas()
+    slices = [pa.Table.from_pylist(few, schema=columns) for few in _bounded(rows, _SLICE_BYTES, _SLICE_ROWS)]
+    return pa.concat_tables(slices)
+
+
+@cache
+def _without_pandas() -> None:
+    """At its first column pyarrow loads pandas where that is installed: a quarter of a second of CPU and 50 MB, for
+    nothing that is done here. Who wants pandas of it later still gets it."""
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas(MetaPathFinder):
+    @classmethod
+    def find_spec(cls, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("not now", name=fullname)
 
 
 def written(rows: pa.Table) -> bytes:
@@ -76,11 +107,16 @@ def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
 
 def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """All rows, or so many at a time as have a row group's bytes of pages."""
+    return _bounded(rows, GROUP_BYTES, len(rows))
+
+
+def _bounded(rows: Sequence[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
+    """In order, so many at a time as reach one of the bounds; one empty list for none."""
     group, size = list[dict[str, Any]](), 0
     for values in rows:
         group.append(values)
         size += len(values.get("body") or b"")
-        if size >= GROUP_BYTES:
+        if size >= most_bytes or len(group) == most:
             yield group
             group, size = [], 0
     if group or not rows:

@@ -7,7 +7,18 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from cleaning import Article, NoArticle, RawPage, Rules, clean, continues, first_part, join, next_part
+from cleaning import (
+    Article,
+    Document,
+    NoArticle,
+    RawPage,
+    Rules,
+    clean,
+    continues,
+    first_part,
+    join,
+    next_part,
+)
 from cleaning.reservations import evidence, is_reserved
 from dedupe import sign
 from lake.records import Refined, Reject, reject
@@ -16,15 +27,16 @@ from outlets import Selection
 
 def refine(page: RawPage, rules: Rules, parts: Sequence[RawPage] = ()) -> Refined:
     """Clean and sign one page and the later pages of its article, in order; needs neither network nor disk."""
-    refined = refine_told(told(page), rules)
+    document = Document(page)
+    refined = refine_told(told(document), rules, document)
     for part in parts:
         refined = lengthen(refined, part, rules)
     return refined
 
 
-def told(page: RawPage) -> RawPage:
-    """With what its publisher says about its use by machines."""
-    return replace(page, tdm=evidence(page))
+def told(document: Document) -> RawPage:
+    """The page with what its publisher says about its use by machines."""
+    return replace(document.page, tdm=evidence(document.page, document))
 
 
 def told_by_headers(page: RawPage) -> RawPage:
@@ -32,16 +44,16 @@ def told_by_headers(page: RawPage) -> RawPage:
     return replace(page, tdm=evidence(replace(page, body=b"")))
 
 
-def refine_told(page: RawPage, rules: Rules) -> Refined:
-    """One page with its evidence."""
+def refine_told(page: RawPage, rules: Rules, document: Document) -> Refined:
+    """One page with its evidence. document: its own, which is used up."""
     if not page.body and is_reserved(page.tdm):  # as `leave_reserved` left it
         return Refined(page, reject=_reserved(page))
     if not _is_answer(page):
         return Refined(page, reject=reject(page, "http_error", f"answered {page.status}"))
     try:
-        if first := first_part(page):
+        if first := first_part(page, document):
             return Refined(page, reject=reject(page, "part", f"a later page of {first}"), first=first)
-        article, following = clean(page, rules), next_part(page)
+        following, article = next_part(page, document), clean(page, rules, document=document)
         article = replace(
             article,
             text_is_partial=following is not None or article.paywall_seen,
@@ -58,16 +70,17 @@ def refine_told(page: RawPage, rules: Rules) -> Refined:
 def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
     """The article with one more page. A page without text leaves `continues_at` as it was; one that is no part of
     the article, or repeats it, is its end."""
-    return lengthen_told(refined, told(part), rules)
+    document = Document(part)
+    return lengthen_told(refined, told(document), rules, document)
 
 
-def lengthen_told(refined: Refined, part: RawPage, rules: Rules) -> Refined:
-    """As `lengthen`, of a page with its evidence."""
+def lengthen_told(refined: Refined, part: RawPage, rules: Rules, document: Document) -> Refined:
+    """As `lengthen`, of a page with its evidence. document: its own, which is used up."""
     held = replace(refined, parts=(*refined.parts, part))
     if refined.article is None or not _is_answer(part):
         return held
     try:
-        cleaned, following = clean(part, rules), next_part(part)
+        following, cleaned = next_part(part, document), clean(part, rules, document=document)
     except Exception:  # no text, or a broken page: what was read so far stands
         return held
     joined = join(refined.article, cleaned) if continues(refined.article, cleaned, part.part) else None

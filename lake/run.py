@@ -92,6 +92,7 @@ class Run:
         """removed_texts: rows keep the texts of what cleaning cut."""
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
+        self.keeps_pages = True  # False: they are in raw already; lake/recleaning.py
         self._boilerplate = boilerplate.latest(store)  # for the whole run, whatever is learned meanwhile
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
@@ -232,7 +233,7 @@ class Run:
     def _buffer_rows(self, result: Result, refined: Refined) -> None:
         assert result.outcome != "unchanged"
         buffer = self._buffer
-        for page in refined.pages:
+        for page in refined.pages if self.keeps_pages else ():
             buffer.tables.setdefault("raw", []).append(row(page))
             buffer.bytes += len(page.body)
         buffer.tables.setdefault(result.outcome, []).append(result.values or {})

@@ -93,9 +93,17 @@ def _type(hint: Any) -> pa.DataType:
     return _plain_types()[hint]
 
 
+_AS_THEY_ARE = (int, float, bytes, datetime)
+
+
 def row(*records: Any) -> dict[str, Any]:
     """One row: the fields of the records side by side, nested records as dicts."""
-    return {f.name: _plain(getattr(record, f.name)) for record in records for f in fields(record)}
+    return {name: _plain(getattr(record, name)) for record in records for name in _names(type(record))}  # type: ignore[arg-type]  # classes hash
+
+
+@cache
+def _names(record: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(record))
 
 
 def _plain(value: Any) -> Any:
@@ -104,6 +112,8 @@ def _plain(value: Any) -> Any:
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
+    if value is None or isinstance(value, _AS_THEY_ARE):
+        return value
     return row(value) if is_dataclass(value) else value
 
 

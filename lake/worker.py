@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
-from cleaning import RawPage, Rules, load
+from cleaning import Document, RawPage, Rules, load
 from cleaning.language import language_of
 from dedupe import sign
 from lake.records import Refined
@@ -64,10 +64,14 @@ def main(channel: int, parent: int, memory: int) -> None:
 
 
 def _answer(parent: Connection, job: Job) -> None:
-    page = told(job.page)
+    document = Document(job.page)
+    page = told(document)
     if page.tdm:  # few pages say any of it
         parent.send_bytes(pickle.dumps(Answer(page.tdm), protocol=5))
-    refined = lengthen_told(job.so_far, page, job.rules) if job.so_far else refine_told(page, job.rules)
+    if job.so_far:
+        refined = lengthen_told(job.so_far, page, job.rules, document)
+    else:
+        refined = refine_told(page, job.rules, document)
     if refined.reject and (refined.reject.detail or "").startswith("MemoryError"):
         os._exit(OUT_OF_MEMORY)  # the page is no worse than others, and the process is of no use any more
     bare = replace(refined, page=None, parts=())

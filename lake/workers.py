@@ -200,9 +200,9 @@ class Workers:
             task = self._waiting.popleft()
             if task.spared or task.future.set_running_or_notify_cancel():
                 self._give(free.pop(), task)
-        starting = not all(worker.ready for worker in self._workers)
-        enough = _BACKLOG if self._workers else 1
-        if len(self._workers) < self.limits.most and not starting and len(self._waiting) >= enough:
+        starting = sum(not worker.ready for worker in self._workers)
+        enough = _BACKLOG * (1 + starting) if self._workers else 1  # each that starts takes some of them
+        if len(self._workers) < self.limits.most and len(self._waiting) >= enough:
             self._start()
 
     def _give(self, worker: _Worker, task: _Task) -> None:

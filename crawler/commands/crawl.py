@@ -11,6 +11,9 @@ class Command(ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check what can be checked before Scrapy starts and begins to log."""
+        from crawler.footprint import load
+
+        load()
         from crawler.hook import tell
         from crawler.preflight import Refused, preflight
 

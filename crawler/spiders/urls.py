@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from crawler.outlet_files import known_outlets, paces
 from crawler.selection import SELECTING, BadArgument, selection_of
 from lake.landing import Claim
 from outlets import Selection
+
+_AT_ONCE = 16  # addresses, some milliseconds
 
 
 class Urls(CandidateSpider):
@@ -50,7 +53,9 @@ class Urls(CandidateSpider):
     async def start(self) -> AsyncIterator[Any]:
         source = self.sources[self._file] = {"kind": "list", "found": 0, "new": 0, "error": None}
         bad = 0
-        for url in _read(self._file):
+        for number, url in enumerate(_read(self._file)):
+            if number % _AT_ONCE == 0:  # a long list must not hold up what was asked for before
+                await asyncio.sleep(0)
             try:
                 canonical(url)
             except ValueError as error:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # what cleans runs in the workers; what writes parts is needed at the first flush; what speaks to S3, by who uses S3
-DEAR = {"pandas", "pyarrow", "trafilatura", "boto3", "botocore", "datasketch", "aiohttp"}
+DEAR = {
+    "pandas",
+    "pyarrow",
+    "trafilatura",
+    "boto3",
+    "botocore",
+    "datasketch",
+    "aiohttp",
+    "tldextract",
+    "requests",
+}
 STARTED = """
 import sys
 from scrapy.crawler import AsyncCrawlerRunner

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dedupe import SchemeMismatch, sign
-from dedupe.packing import body_of, coarse, pack, unpack
+from dedupe.packing import Body, bodies_of, coarse, pack, unpack
 from dedupe.signature import posting_keys
 from dedupe.sketch import WHOLE, overlap
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, invented
@@ -16,7 +16,21 @@ TEXTS = ["", "one", HARBOUR, LIBRARY, invented(1, 5000), "港" * 700, " ".join(m
 def test_a_coarse_signature_comes_back_as_it_was(text):
     signature = coarse(sign(text))
     assert unpack(pack(signature)) == signature
-    assert body_of(pack(signature)).tobytes() == signature.body
+
+
+def test_many_bodies_are_read_at_once():
+    signatures = [coarse(sign(text)) for text in TEXTS]
+    found = bodies_of(pack(signature) for signature in signatures)
+    assert found.tobytes() == b"".join(signature.body for signature in signatures)
+    assert bodies_of([]).tolist() == []
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_part_of_each_hash_can_be_told_without_unpacking(text):
+    signature = coarse(sign(text))
+    body = Body.of(pack(signature))
+    assert body.middles().tolist() == (signature.body_sketch().hashes >> 8 & 0xFFFF).tolist()
+    assert (body.limit, body.digest) == (signature.body_limit, signature.digest)
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -4,7 +4,9 @@ import pytest
 
 from dedupe import sign
 from dedupe.boilerplate import NOTHING
-from dedupe.relation import compare, page_of
+from dedupe.packing import Body, coarse, pack
+from dedupe.relation import Sieve, compare, page_of
+from dedupe.sketch import overlap
 
 from .stories import (
     HARBOUR,
@@ -154,3 +156,41 @@ def test_boilerplate_does_not_count():
     known = sign(footer).body_sketch().hashes
     assert compare(page_of("a", one, known), page_of("a", other, known)) is None
     assert compare(page_of("a", one, NOTHING), page_of("b", other, NOTHING)) is not None
+
+
+TEXTS = [
+    HARBOUR,
+    LIBRARY,
+    cut(HARBOUR, 0.08),
+    cut(HARBOUR, 0.5),
+    LOCAL + cut(HARBOUR, 0.3),
+    invented(30, 3000),
+    invented(30, 2500) + HARBOUR,
+    invented(31, 300) + cut(invented(30, 3000), 0.1),
+    *(
+        invented(seed, 150) + cut(invented(40, 400), share)
+        for seed, share in ((41, 0.1), (42, 0.2), (43, 0.4))
+    ),
+    with_words_changed(HARBOUR, every=4),
+    with_words_changed(HARBOUR, every=6),
+    cut(LOCAL, 0.6),
+    "",
+]
+
+
+@pytest.mark.parametrize("words", [0, 160])
+def test_what_is_not_compared_would_not_have_been_related(words):
+    footer = invented(44, words)
+    known = coarse(sign(footer)).body_sketch().hashes
+    signatures = [coarse(sign(text + " " + footer)) for text in TEXTS]
+    dropped = 0
+    for new in (page_of("a", signature, known) for signature in signatures):
+        sieve = Sieve(new)
+        for signature in signatures:
+            old, body = page_of("b", signature, known), Body.of(pack(signature))
+            shared = sieve.shared_at_most(body)
+            assert overlap(new.body, old.body).common <= shared
+            may = sieve.may_relate(body, shared, len(known))
+            assert may or compare(new, old) is None
+            dropped += not may
+    assert dropped > 0.2 * len(TEXTS) ** 2

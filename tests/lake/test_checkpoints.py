@@ -82,7 +82,8 @@ def answers(uri, state):
     try:
         known = {name: index._db.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in TABLES}
         known["documents"] = index._db.execute(
-            "SELECT id, outlet, published, story_id, digest, signature FROM dedupe_documents ORDER BY 1"
+            "SELECT id, name, published, story_id, digest, signature FROM dedupe_documents"
+            " JOIN dedupe_outlets USING (outlet) ORDER BY 1"
         ).fetchall()
         for new in (refined(A_LATER), refined(B_COPY)):
             document = document_of(new.article, None)

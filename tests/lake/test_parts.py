@@ -1,6 +1,9 @@
 """The layout of a part: docs/performance.md."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
@@ -8,6 +11,8 @@ from lake import parts
 from lake.records import Landing
 from lake.schema import row, schema
 from tests.lake.stories import page
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def encoded(pages):
@@ -29,3 +34,28 @@ def test_a_part_without_rows_has_its_columns():
     _, file = encoded([])
     assert file.read().to_pylist() == []
     assert file.schema_arrow.names == schema("raw").names
+
+
+def test_rows_are_taken_over_a_few_at_a_time_and_lie_in_one_group(monkeypatch):
+    monkeypatch.setattr(parts, "_SLICE_ROWS", 2)
+    rows, file = encoded([page(f"https://one.example/{n}", "bridge") for n in range(5)])
+    assert file.num_row_groups == 1
+    assert file.read().to_pylist() == rows
+
+
+WITHOUT_PANDAS = """
+import sys
+from lake import parts
+parts.encode("rejects", [], "run", 0)
+parts.encode("rejects", [], "run", 1)
+print("pandas" in sys.modules)
+import pyarrow as pa
+print(len(pa.table({"a": [1]}).to_pandas()))
+"""
+
+
+def test_a_part_is_written_without_pandas_which_stays_to_be_had():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PANDAS], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["False", "1"], done.stderr

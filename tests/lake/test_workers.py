@@ -88,6 +88,17 @@ def test_workers_give_what_this_process_would_give_in_the_same_order(workers):
     assert workers.lengthen(whole, second, Rules()).result(60) == lengthen(whole, second, Rules())
 
 
+def test_another_worker_is_started_while_the_first_one_loads_when_enough_pages_wait():
+    with Workers(Limits(workers=2)) as workers:
+        pages = [workers.refine(story(n), Rules()) for n in range(7)]
+        until(lambda: workers.counts["started"] == 1)
+        pages += [workers.refine(story(n), Rules()) for n in range(7, 12)]
+        until(lambda: workers.counts["started"] == 2)
+        assert not any(page.done() for page in pages)
+        assert all(page.result(60).article for page in pages)
+        assert workers.counts == {"started": 2}
+
+
 def test_a_worker_killed_in_mid_page_costs_that_page_alone(workers):
     doomed, others = (
         workers.refine(endless(), SLOW),

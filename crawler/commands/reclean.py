@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import ClassVar
+
+from scrapy.commands import ScrapyCommand
+
+
+class Command(ScrapyCommand):
+    """Exit codes as of a crawl: 0 all landed, 1 it failed, 3 another machine has one of the outlets."""
+
+    requires_project = True
+    requires_crawler_process = False
+
+    default_settings: ClassVar[dict[str, object]] = {}
+
+    def short_desc(self) -> str:
+        return "Clean a lake's pages anew from raw, without a request; what comes out otherwise lands as revisions"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        ours = parser.add_argument_group("Pages; all of the lake, but for these choices, which may be repeated")
+        ours.add_argument("--day", action="append", default=[], help="of landing, as 2026-11-22")
+        ours.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
+        ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        from crawler.accounts import EXIT_FAILED, EXIT_HELD
+        from lake.leases import Held
+        from lake.store import LakeError
+        from lake.workers import WorkersFailed
+
+        try:
+            self._reclean(opts)
+        except (LakeError, WorkersFailed) as error:
+            print(error, file=sys.stderr)
+            self.exitcode = EXIT_HELD if isinstance(error, Held) else EXIT_FAILED
+
+    def _reclean(self, opts: argparse.Namespace) -> None:
+        from crawler.outlet_files import known_outlets
+        from crawler.pipelines import lake_of, limits_of, rules_of
+        from crawler.tdm import policy_of
+        from lake.landing import Claim
+        from lake.recleaning import outlets_in, reclean
+        from lake.refining import leave_reserved
+        from lake.warc_export import Choice
+        from lake.workers import Workers
+
+        assert self.settings
+        lake = lake_of(self.settings)
+        choice = Choice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
+        settled = leave_reserved if policy_of(self.settings) == "respect" else (lambda refined: refined)
+        known = sorted(outlets_in(lake.store, choice) & known_outlets().by_name.keys())
+        facts = {"spider": None, "reclean": True}
+        with (
+            lake.run("reclean", rules_of, facts, [Claim(outlet) for outlet in known]) as (run, _),
+            Workers(limits_of(self.settings)) as workers,
+        ):
+            try:
+                looked_at = reclean(
+                    run, workers, rules_of, choice, settled, self.settings.getint("FLUSH_ROWS")
+                )
+            except BaseException:
+                run.abandon()
+                raise
+            run.finish("finished", {**facts, "reason": "finished", "looked_at": looked_at})
+        found = ", ".join(f"{count} {name}" for name, count in run.counts.items() if "/" not in name)
+        print(f"reclean: {looked_at} pages → {found or 'nothing'} → {lake.store.uri}")

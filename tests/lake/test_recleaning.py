@@ -1,0 +1,124 @@
+"""A lake's pages cleaned anew, by other rules than before."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cleaning import Rules
+from lake.landing import Lake
+from lake.parts import read
+from lake.recleaning import outlets_in, reclean
+from lake.refining import lengthen
+from lake.store import FolderStore
+from lake.verify import verify
+from lake.warc_export import Choice
+from lake.workers import Limits, Workers
+from tests.lake.stories import page, raw, refined, text_of
+from tests.lake.test_refining import FIRST, part
+from tests.lake.test_run import crawl
+
+A = page("https://one.example/bridge", "bridge")
+A_LATER = replace(
+    page(A.url, "bridge", extra="A ferry has been found that also runs at night."),
+    fetched_at=A.fetched_at + timedelta(days=1),
+)
+B = page("https://two.example/library", "library")
+GONE = raw("https://one.example/gone", "", status=404)
+ROOT = Path(__file__).resolve().parents[2]
+LINE = text_of("bridge")[5]
+OTHER = Rules(lines=("^" + LINE[:30],))
+
+
+@pytest.fixture
+def lake(tmp_path):
+    crawl(str(tmp_path / "lake"), tmp_path / "state", A, B, GONE)
+    crawl(str(tmp_path / "lake"), tmp_path / "state", A_LATER)
+    return tmp_path
+
+
+def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda refined: refined):
+    with (
+        Lake(str(home / "lake"), home / "state").run("reclean", lambda outlet: rules, {}) as (run, _),
+        Workers(Limits(workers=0)) as workers,
+    ):
+        try:
+            looked_at = reclean(run, workers, lambda outlet: rules, choice or Choice(), settled, flush_rows=1)
+        except BaseException:
+            run.abandon()
+            raise
+        run.finish("finished", {})
+    return looked_at, dict(run.counts)
+
+
+def rows(home, table):
+    store = FolderStore(home / "lake")
+    return [values for key in sorted(store.keys(f"{table}/")) for values in read(store, key)]
+
+
+def test_what_comes_out_as_before_leaves_no_row(lake):
+    parts = sorted(lake.glob("lake/*/*/*.parquet"))
+    assert cleaned_anew(lake, Rules()) == (4, {"unchanged": 4})
+    assert sorted(lake.glob("lake/*/*/*.parquet")) == parts
+
+
+def test_what_comes_out_otherwise_lands_as_a_revision_of_the_same_fetch(lake):
+    assert cleaned_anew(lake) == (4, {"revisions": 2, "unchanged": 2})
+    mine = [values for values in rows(lake, "revisions") if values["run_id"].endswith(_run(lake))]
+    assert [values["fetched_at"] for values in mine] == [A.fetched_at, A_LATER.fetched_at]
+    assert not any(LINE in values["text"] for values in mine)
+    assert {values["story_id"] for values in mine} == {A.id}
+    assert len(rows(lake, "raw")) == 4
+    assert verify(FolderStore(lake / "lake")).faults == []
+    assert cleaned_anew(lake) == (4, {"unchanged": 4})
+
+
+def _run(lake):
+    (record,) = (p.stem for p in lake.glob("lake/runs/*-reclean-*.json") if "started" not in p.name)
+    return record.rpartition("-")[2]
+
+
+def test_only_what_is_chosen_is_looked_at(lake):
+    of_one = Choice(outlets=frozenset({"two.example"}))
+    assert outlets_in(FolderStore(lake / "lake"), of_one) == {"two.example"}
+    assert outlets_in(FolderStore(lake / "lake"), Choice()) == {"one.example", "two.example"}
+    assert cleaned_anew(lake, choice=of_one) == (1, {"unchanged": 1})
+
+
+def test_one_that_dies_is_finished_by_the_same_command(lake):
+    seen = []
+
+    def dies(refined):
+        seen.append(refined)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return refined
+
+    with pytest.raises(KeyboardInterrupt):
+        cleaned_anew(lake, settled=dies)
+    assert cleaned_anew(lake) == (4, {"revisions": 1, "unchanged": 3})
+    assert verify(FolderStore(lake / "lake")).faults == []
+
+
+def test_an_article_in_parts_is_cleaned_with_its_later_pages(tmp_path):
+    whole = lengthen(refined(FIRST), part(2), Rules())
+    with Lake(str(tmp_path / "lake"), tmp_path / "state").run("crawl", lambda outlet: Rules(), {}) as (run, _):
+        run.add(whole)
+        run.flush()
+        run.finish("finished", {})
+    assert cleaned_anew(tmp_path, Rules()) == (2, {"unchanged": 1})
+
+
+def test_the_command_tells_what_it_did(lake):
+    settings = {"LAKE_URI": lake / "lake", "STATE_DIR": lake / "state", "CLEAN_WORKERS": 0}
+    given = [text for name, value in settings.items() for text in ("-s", f"{name}={value}")]
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "reclean", "--outlet", "one.example", *given],
+        cwd=ROOT, env={**os.environ, "LOG_LEVEL": "ERROR"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("reclean: 3 pages → 3 unchanged → ")
