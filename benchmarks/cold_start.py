@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cleaning import Rules, page_id
 from dedupe import Document, Signature
-from dedupe.index import stored
 from dedupe.keys import packed, place_of
 from dedupe.packing import coarse, pack
+from dedupe.rows import stored
 from dedupe.sketch import WHOLE
 from dedupe.waiting import SLICES, SWEEP_ROWS
 from demo.object_store import ObjectStore

@@ -1,8 +1,8 @@
 """The CPU of a page, stage by stage, from its bytes to its rows; beside trafilatura with metadata in the same run.
 
-    python benchmarks/stages.py PAGES… [--functions N]
+    python benchmarks/stages.py PAGES… [--every N] [--functions N]
 
-PAGES: folders searched for *.html and *.html.gz. Prints milliseconds a page; with --functions the N functions of ours
+PAGES: folders searched for *.html and *.html.gz, of which every Nth is taken. Prints milliseconds a page; with --functions the N functions of ours
 that take most, by cProfile. The stages of cleaning are those that it tells itself (cleaning/trace.py).
 """
 
@@ -115,9 +115,11 @@ class Stages:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--functions", type=int, default=0)
     given = parser.parse_args()
-    pages = [_page(path) for folder in given.folders for path in sorted(folder.rglob("*.html*"))]
+    paths = [path for folder in given.folders for path in sorted(folder.rglob("*.html*"))]
+    pages = [_page(path) for path in paths[:: given.every]]
     if not pages:
         raise SystemExit("no pages: name folders that hold *.html or *.html.gz")
     _stages(pages)  # imports, models

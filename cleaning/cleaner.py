@@ -88,7 +88,7 @@ class _Parts:
 def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> Article:
     page, parts = document.page, _read(document, outlet)
     trace.head, trace.stated, trace.title = parts.head, parts.article, parts.title
-    trace.mark("headline, standfirst, and the parsing where it is first asked for")
+    trace.mark("parse, headline, standfirst")
     authors = authors_of(parts.tree, parts.head, parts.article)
     images = images_of(parts.tree, parts.head, parts.article, page.url)
     when = (page.url, page.fetched_at, rules.timezone)

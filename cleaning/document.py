@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -36,7 +37,7 @@ _STAIRS = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")  # opening tag
 _FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _NO_TEXT = ("style", "svg", "template")
-_REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,6})|(\d{1,7}));?")
+_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]{1,6}|\d{1,7});?")
 # by the WHATWG's encoding standard these labels mean the Windows code pages
 _WEB_NAMES = {
     "iso8859-1": "cp1252",
@@ -91,9 +92,11 @@ def decode(body: bytes, declared: str | None = None) -> str:
             "utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace"
         )
     # UTF-8 by accident is next to impossible; a wrong label is everyday
+    with suppress(UnicodeDecodeError):
+        return body.decode()
     text = body.decode("utf-8", "replace")
     damage = text.count("\ufffd")
-    well_formed = len(text) - len(text.encode("ascii", "ignore")) - damage if damage else 0
+    well_formed = len(text) - len(text.encode("ascii", "ignore")) - damage
     # few letters of another charset, which the page names, look like a little damage
     if damage <= len(text) // 2000 + 1 and (well_formed >= damage or set(stated) <= {"utf-8"}):
         return text
@@ -147,7 +150,7 @@ def _utf8(text: str) -> bytes:
 
 def _without_unseen_references(markup: str) -> str:
     """&#8203; and the like, which would come back as characters that no reader sees."""
-    for reference in {found[0] for found in _REFERENCE.finditer(markup)} if "&#" in markup else ():
+    for reference in set(_REFERENCE.findall(markup)) if "&#" in markup else ():
         if not _is_seen(reference):
             markup = markup.replace(reference, "")
     return markup

@@ -61,7 +61,14 @@ def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
 def _extracted(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
     import trafilatura  # not where nothing is cleaned: a crawl leaves that to its workers
 
-    found = trafilatura.bare_extraction(tree, url=url, include_comments=False, with_metadata=False, fast=fast)
+    found = trafilatura.bare_extraction(
+        tree,
+        url=url,
+        include_comments=False,
+        with_metadata=False,
+        fast=fast,
+        output_format="txt",  # of "python" it would make the text, too, which nobody reads
+    )
     body = getattr(found, "body", None)
     return [] if body is None else _bounded(lines_of(body))
 

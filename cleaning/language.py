@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from operator import add, and_
 
 from langdetect import detector_factory
@@ -20,16 +20,22 @@ _TRIALS = 1  # of langdetect's 7: the same answer on 570 articles, at three quar
 _SPACES = re.compile(" +")
 _LATIN, _BEYOND = re.compile("[A-z]"), re.compile("[\u0300-\U0010ffff]")
 
+_normalized = lru_cache(maxsize=4096)(NGram.normalize)
+
 
 class Judge(Detector):  # type: ignore[misc]
     """langdetect's own, value for value, in half of its time."""
+
+    def append(self, text: str) -> None:
+        text = NGram.normalize_vi(self.MAIL_RE.sub(" ", self.URL_RE.sub(" ", text)))
+        self.text += _SPACES.sub(" ", text[: self.max_text_length])
 
     def cleaning_text(self) -> None:
         if 2 * len(_LATIN.findall(self.text)) < len(_BEYOND.findall(self.text)):  # else it drops nothing
             super().cleaning_text()
 
     def _extract_ngrams(self) -> list[str]:
-        plain = {ord(character): NGram.normalize(character) for character in set(self.text)}
+        plain = {ord(character): _normalized(character) for character in set(self.text)}
         text = _SPACES.sub(" ", f" {self.text.translate(plain)}")
         pairs = list(map(add, text, text[1:]))
         grams = zip(text[1:], pairs, ["", *map(add, pairs, text[2:])], strict=False)
@@ -48,6 +54,11 @@ class Judge(Detector):  # type: ignore[misc]
         weight = alpha / self.BASE_FREQ
         prob[:] = [p * (weight + share) for p, share in zip(prob, self.word_lang_prob_map[word], strict=True)]
         return True
+
+    def _normalize_prob(self, prob: list[float]) -> float:
+        whole = sum(prob)
+        prob[:] = [p / whole for p in prob]
+        return max(prob)
 
 
 @cache

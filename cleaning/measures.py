@@ -58,32 +58,37 @@ class Size:
 
 
 def measure(tree: HtmlElement) -> dict[HtmlElement, Size]:
-    """Sizes of every element that shows text, in one pass from the leaves up."""
+    """Sizes of the root and of every element that shows text or holds a link, in one pass from the leaves up."""
     sizes: dict[HtmlElement, Size] = {}
     for element in reversed(list(tree.iter(etree.Element))):
         tag, text, tail = element.tag, element.text, element.tail
-        size = sizes.pop(element, None) or Size()
-        if text:
-            size.text += len(text.strip())
+        size = sizes.pop(element, None)
+        if text and (text := text.strip()):
+            size = size or Size()
+            size.text += len(text)
         if tag == "a" and not (element.get("href") or "#").startswith(("#", "javascript:")):
+            size = size or Size()
             size.linked, size.links = size.text, 1
-        elif tag == "p":
+        elif size and tag == "p":
             size.prose = size.text - size.linked
-        silent = tag in _SILENT
-        if not silent:
+        if tag in _SILENT:
+            size = None
+        elif size:
             sizes[element] = size
-        outer = element.getparent()
-        if outer is None or element is tree:
+        behind = len(tail.strip()) if tail else 0
+        if element is tree or not (size or behind):
+            continue
+        if (outer := element.getparent()) is None:
             continue
         if (whole := sizes.get(outer)) is None:
             whole = sizes[outer] = Size()
-        if tail:
-            whole.text += len(tail.strip())
-        if not silent:
+        whole.text += behind
+        if size:
             whole.text += size.text
             whole.linked += size.linked
             whole.prose += size.prose
             whole.links += size.links
+    sizes.setdefault(tree, Size())
     return sizes
 
 
@@ -154,7 +159,8 @@ def block_texts(tree: HtmlElement) -> tuple[list[str], list[str]]:
                 block.clear()
             if tag in _PICTURES:
                 inside += 1 if event == "start" else -1
-        if piece := element.text if event == "start" else element.tail:
+        piece = element.text if event == "start" else element.tail
+        if piece and (pieces or not piece.isspace()):  # between most tags stands nothing else
             pieces.append(piece)
     return blocks, outside
 

@@ -19,6 +19,7 @@ _LONGEST_WHOLE = 120  # characters
 _WORD = re.compile(r"\w+")
 _NO_WORD_START = re.compile(r"\W{0,3}")
 _MODES = ("whole", "opens", "holds", "from", "named")
+_PLEAS = ("membership", "newsletter", "correction")
 _LANGUAGES = re.compile(r"(?:[a-z]{2}|other)\.toml$")  # the other files have readers of their own
 
 
@@ -101,10 +102,12 @@ def holds(text: str) -> Match | None:
 def pleas(text: str) -> Match | None:
     """A long text that asks twice over: for money, an address, a correction."""
     text = phrase(text)
+    if len(_held(text, ("holds",), _PLEAS)) < 2:  # nearly every paragraph, in a third of the time
+        return None
     found = [
         words
         for words in _candidates("holds", text)
-        if words in text and _tables()["holds"][words][0] in ("membership", "newsletter", "correction")
+        if words in text and _tables()["holds"][words][0] in _PLEAS
     ]
     return Match(*_tables()["holds"][found[0]], start=0) if len(found) > 1 else None
 
@@ -122,11 +125,11 @@ def may_disclose(text: str) -> bool:
 
 def occurring(text: str, kind: str) -> tuple[str, ...]:
     """The words of a kind that occur in a long text in the form of characters.phrase, wherever a line holds them."""
-    return _held(text, _MODES[1:4], kind)
+    return _held(text, _MODES[1:4], (kind,))
 
 
-def _held(text: str, modes: tuple[str, ...], kind: str | None = None) -> tuple[str, ...]:
-    index, always = _by_inner_word(modes, kind)
+def _held(text: str, modes: tuple[str, ...], kinds: tuple[str, ...] = ()) -> tuple[str, ...]:
+    index, always = _by_inner_word(modes, kinds)
     words = set(text.split())
     found = [*always, *(entry for word in index if word in words for entry in index[word])]
     return tuple(phrase for _, phrase in sorted(found) if phrase in text)
@@ -134,14 +137,14 @@ def _held(text: str, modes: tuple[str, ...], kind: str | None = None) -> tuple[s
 
 @cache
 def _by_inner_word(
-    modes: tuple[str, ...], kind: str | None
+    modes: tuple[str, ...], kinds: tuple[str, ...]
 ) -> tuple[dict[str, list[tuple[int, str]]], list[tuple[int, str]]]:
     """A word that spaces part from the phrase's others on both sides, and so in any text that holds the phrase -> (place,
     phrase); and the phrases without one. All kinds where none is named."""
     index: dict[str, list[tuple[int, str]]] = {}
     always: list[tuple[int, str]] = []
     tables = (_tables()[mode].items() for mode in modes)
-    ours = (phrase for table in tables for phrase, (owner, _) in table if kind in (None, owner))
+    ours = (phrase for table in tables for phrase, (owner, _) in table if not kinds or owner in kinds)
     for place, found in enumerate(ours):
         inner = max(found.split(" ")[1:-1], key=len, default="")
         (index.setdefault(inner, []) if inner else always).append((place, found))

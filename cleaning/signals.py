@@ -39,14 +39,17 @@ def notices(blocks: Iterable[str]) -> Notices:
     page = phrase("\n".join(texts))
     told = phrases.occurring(page, "rights")
     made = phrases.occurring(page, "ai-disclaimer")
-    if not (told or made or any(sign in page for sign in _SIGNS)):
+    wanted = (*told, *made, *(sign for sign in _SIGNS if sign in page))
+    if not wanted:
         return Notices(None, None)
     rights: dict[str, str] = {}
     disclosed: str | None = None
     for text in texts:
         plain = one_quote(text).casefold()
+        if not any(words in plain for words in wanted):
+            continue
         holds = any(words in plain for words in told)
-        if holds or (any(sign in plain for sign in _SIGNS) and _MARK.search(text)):
+        if holds or _MARK.search(text):
             if (holds or _is_notice(text)) and word_count(text) <= _MOST_WORDS:
                 rights.setdefault(fold(text), text)
         elif disclosed is None and any(words in plain for words in made):

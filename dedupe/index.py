@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from dedupe import boilerplate, keys
 from dedupe.boilerplate import NOTHING, Boilerplate, Outlet
 from dedupe.groups import SUPPORT_MEMBERS, is_close, is_supported
 from dedupe.keys import SEQ, UNDATED, Keys, marks, place_of
-from dedupe.packing import Body, coarse, pack, unpack
+from dedupe.packing import coarse, pack, unpack
 from dedupe.records import Document, Link, Verdict
-from dedupe.relation import (
-    CONTAINS_COMMON,
-    MERGING,
-    Finding,
-    Page,
-    Sieve,
-    as_round_up,
-    compare,
-    is_loose,
-    is_round_up,
-    page_of,
-)
+from dedupe.related import related
+from dedupe.relation import MERGING, Page, page_of
+from dedupe.rows import TABLES, Row, microseconds, number_of, stored, told
 from dedupe.scheme import INDEX_FORMAT, SchemeMismatch
 
 if TYPE_CHECKING:
@@ -38,23 +28,6 @@ CANDIDATES = 32  # verified per document, those with most keys in common first
 EQUALS = 8  # word-for-word equal documents looked at: the earliest
 WINDOW = timedelta(days=30)  # documents published further apart do not match
 ALWAYS = 2**62  # microseconds: a window that all dates share
-
-TABLES = """
-CREATE TABLE IF NOT EXISTS dedupe_scheme (scheme TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS dedupe_documents (
-    seq INTEGER PRIMARY KEY,
-    id NOT NULL UNIQUE, -- 16 bytes if it has 32 hexadecimal digits, else text
-    outlet INTEGER NOT NULL, -- of dedupe_outlets
-    published INTEGER NOT NULL, -- Document.moment in microseconds since 1970; UNDATED for none
-    story_id, -- as id; NULL: the row's own
-    digest INTEGER NOT NULL, -- of the words: 64 bits, signed
-    signature BLOB NOT NULL -- packed
-);
-CREATE INDEX IF NOT EXISTS dedupe_documents_digest ON dedupe_documents (digest, published, id);
-CREATE INDEX IF NOT EXISTS dedupe_documents_outlet ON dedupe_documents (outlet, seq);
-CREATE INDEX IF NOT EXISTS dedupe_documents_story ON dedupe_documents (story_id, published, id)
-    WHERE story_id IS NOT NULL;
-"""
 
 
 class Index:
@@ -171,7 +144,7 @@ class Index:
                 self._boilerplate.count(document.outlet, seq),
                 published,
                 stored(story_id) if story_id != document.id else None,
-                _number(signature.digest),
+                number_of(signature.digest),
                 pack(kept),
             ),
         )
@@ -231,45 +204,14 @@ class Index:
     def _links(self, document: Document, signature: Signature) -> tuple[Link, ...]:
         if not signature.comparable:
             return ()
-        known = self._boilerplate.named(document.outlet)
-        (mine,) = known.values() or (Outlet(document.outlet, NOTHING),)
+        outlets = self._boilerplate.named(document.outlet)
+        (mine,) = outlets.values() or (Outlet(document.outlet, NOTHING),)
         new = page_of(mine.name, coarse(signature), mine.boilerplate)
-        moment = microseconds(document.moment)
-        rows = self._rows(new, document.id, moment)
-        if not rows:
-            return ()
-        known |= self._boilerplate.of({row.outlet for row in rows} - known.keys())
-
-        def page(row: _Row) -> Page:
-            its = known[row.outlet]
-            return page_of(its.name, unpack(row.signature), its.boilerplate)
-
-        sieve = Sieve(new)
-        found: list[tuple[Finding, _Row]] = []
-        others: list[Page] = []
-        rest: list[_Row] = []
-        for row in rows:
-            body = Body.of(row.signature)
-            shared = sieve.shared_at_most(body)
-            if sieve.may_relate(body, shared, len(known[row.outlet].boilerplate)):
-                old = page(row)
-                finding = compare(new, old)
-                if finding:
-                    found.append((finding, row))
-                if not finding or finding.relation == "contains":
-                    others.append(old)
-            elif shared >= CONTAINS_COMMON:
-                rest.append(row)
-        if any(is_loose(finding) for finding, _ in found) and is_round_up(
-            new, chain(others, map(page, rest))
-        ):
-            found = [(as_round_up(finding), row) for finding, row in found]
-        found.sort(
-            key=lambda f: (f[0].relation not in MERGING, -f[0].containment, f[1].published, told(f[1].id))
-        )
+        rows = self._rows(new, document)
+        outlets |= self._boilerplate.of({row.outlet for row in rows} - outlets.keys())
         return tuple(
             Link(told(row.id), row.story, finding.relation, finding.jaccard, finding.containment)
-            for finding, row in found
+            for finding, row in related(new, rows, outlets)
         )
 
     def _may_match(self, one: int, other: int) -> bool:
@@ -281,9 +223,10 @@ class Index:
             (-UNDATED, UNDATED - 1) if moment == UNDATED else (moment - self._window, moment + self._window)
         )
 
-    def _rows(self, new: Page, id: str, moment: int) -> list[_Row]:
+    def _rows(self, new: Page, document: Document) -> list[Row]:
         """Other rows with equal words, then those that share a band or two postings, the most first; all in the
         window."""
+        moment, mine = microseconds(document.moment), stored(document.id)
         window = self._around(moment)
         seqs = {
             seq
@@ -291,7 +234,7 @@ class Index:
             for (seq,) in self._connection.execute(
                 "SELECT seq FROM dedupe_documents"
                 " WHERE digest = ? AND published BETWEEN ? AND ? ORDER BY published, id LIMIT ?",
-                (_number(new.signature.digest), since, until, EQUALS),
+                (number_of(new.signature.digest), since, until, EQUALS),
             )
         }
         seqs.update(
@@ -303,50 +246,9 @@ class Index:
             )
         )
         found = self._connection.execute(
-            f"SELECT {', '.join(_Row._fields)} FROM dedupe_documents WHERE seq IN ({marks(seqs)})",
+            f"SELECT {', '.join(Row._fields)} FROM dedupe_documents WHERE seq IN ({marks(seqs)})",
             tuple(seqs),
         )
-        mine = stored(id)
         return [
-            row for row in map(_Row._make, found) if row.id != mine and self._may_match(moment, row.published)
+            row for row in map(Row._make, found) if row.id != mine and self._may_match(moment, row.published)
         ]
-
-
-class _Row(NamedTuple):
-    id: bytes | str
-    outlet: int
-    published: int
-    story_id: bytes | str | None
-    signature: bytes  # packed
-
-    @property
-    def story(self) -> str:
-        return told(self.story_id if self.story_id is not None else self.id)
-
-
-def stored(id: str) -> bytes | str:
-    """Half the size for the ids of pages."""
-    if len(id) != 32:
-        return id
-    try:
-        short = bytes.fromhex(id)
-    except ValueError:
-        return id
-    return short if short.hex() == id else id
-
-
-def told(id: bytes | str) -> str:
-    return id if isinstance(id, str) else id.hex()
-
-
-def _number(digest: bytes) -> int:
-    """Its first 64 bits, signed: what SQLite holds in an integer."""
-    return int.from_bytes(digest[:8], "little", signed=True)
-
-
-def microseconds(moment: datetime | None) -> int:
-    """A time without a zone is taken as UTC."""
-    if moment is None:
-        return UNDATED
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1_000_000)

@@ -2,7 +2,8 @@
 
 Of a shingle's 32 bits an index keeps 24: two texts of 450 shingles then have one in common by chance in every eighty
 pairs. The lowest sixteenth keeps all, because posting keys are made of it. What is left is coded after Elias (1974)
-and Fano (1971): sorted values lose their first eight bits to a bitmap that counts them.
+and Fano (1971): sorted values lose their first eight bits to a bitmap that counts them. Particulars keep 24 bits as well,
+and are too few for the bitmap to pay.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.index import ALWAYS, microseconds
+from dedupe.index import ALWAYS
 from dedupe.keys import UNDATED
+from dedupe.rows import microseconds
 from dedupe.signature import Signature
 
 if TYPE_CHECKING:

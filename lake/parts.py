@@ -43,7 +43,7 @@ def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
     return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
 
 
-def encode(table: Table, rows: Sequence[dict[str, Any]], run_id: str, seq: int) -> bytes:
+def encode(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
     """One Parquet file; the same rows give the same bytes."""
     marks = {
         "pressline.schema_version": SCHEMA_VERSION,
@@ -105,22 +105,29 @@ def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
     return sink.getvalue()
 
 
-def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """All rows, or so many at a time as have a row group's bytes of pages."""
-    return _bounded(rows, GROUP_BYTES, len(rows))
+    return _bounded(rows, GROUP_BYTES, sys.maxsize)
 
 
-def _bounded(rows: Sequence[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
+def _bounded(rows: Iterable[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
     """In order, so many at a time as reach one of the bounds; one empty list for none."""
-    group, size = list[dict[str, Any]](), 0
+    group, size, none = list[dict[str, Any]](), 0, True
     for values in rows:
         group.append(values)
         size += len(values.get("body") or b"")
+        none = False
         if size >= most_bytes or len(group) == most:
             yield group
             group, size = [], 0
-    if group or not rows:
+    if group or none:
         yield group
+
+
+def _drained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    rows.reverse()
+    while rows:
+        yield rows.pop()
 
 
 def made(
@@ -131,13 +138,15 @@ def made(
     *,
     empty: bool = False,
 ) -> list[tuple[Part, bytes]]:
-    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one."""
+    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one. The rows of raw
+    are taken out of their list as they are written: a flush is not to hold all of its pages to the end."""
     found = []
     for table in TABLES:
         rows = tables.get(table)
         if rows or (empty and rows is not None):
-            data, key = encode(table, rows, run_id, seq), part_key(table, run_id, seq, landed_at)
-            found.append((Part(table, key, seq, len(rows), len(data), digest(data)), data))
+            count, key = len(rows), part_key(table, run_id, seq, landed_at)
+            data = encode(table, _drained(rows) if table == "raw" else rows, run_id, seq)
+            found.append((Part(table, key, seq, count, len(data), digest(data)), data))
     return found
 
 

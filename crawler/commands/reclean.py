@@ -20,7 +20,9 @@ class Command(ScrapyCommand):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        ours = parser.add_argument_group("Pages; all of the lake, but for these choices, which may be repeated")
+        ours = parser.add_argument_group(
+            "Pages; all of the lake, but for these choices, which may be repeated"
+        )
         ours.add_argument("--day", action="append", default=[], help="of landing, as 2026-11-22")
         ours.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
         ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")

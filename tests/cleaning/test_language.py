@@ -35,8 +35,18 @@ def test_the_answer_is_langdetects_own():
     grams = sorted(profiles().word_lang_prob_map)
     mixed = ["".join(random.choices([*grams, " ", "A", "B"], k=99)) for _ in range(40)]
     strange = ["".join(map(chr, random.choices(range(32, 0xD7A4), k=200))) for _ in range(10)]
-    for text in [*TEXTS.values(), *mixed, *strange, "a", "ABC DE f", "12 34"]:
+    for text in [
+        *TEXTS.values(),
+        *mixed,
+        *strange,
+        "a",
+        "ABC DE f",
+        "12 34",
+        "  a   b  ",
+        "write to a@b.example",
+    ]:
         ours, theirs = _asked(Judge, text), _asked(Detector, text)
+        assert ours.text == theirs.text
         assert ours._extract_ngrams() == theirs._extract_ngrams(), text
         if ours._extract_ngrams():
             assert [(one.lang, one.prob) for one in ours.get_probabilities()] == [

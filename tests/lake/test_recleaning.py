@@ -106,7 +106,10 @@ def test_one_that_dies_is_finished_by_the_same_command(lake):
 
 def test_an_article_in_parts_is_cleaned_with_its_later_pages(tmp_path):
     whole = lengthen(refined(FIRST), part(2), Rules())
-    with Lake(str(tmp_path / "lake"), tmp_path / "state").run("crawl", lambda outlet: Rules(), {}) as (run, _):
+    with Lake(str(tmp_path / "lake"), tmp_path / "state").run("crawl", lambda outlet: Rules(), {}) as (
+        run,
+        _,
+    ):
         run.add(whole)
         run.flush()
         run.finish("finished", {})

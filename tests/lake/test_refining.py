@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cleaning import RawPage, Rules, next_part
+from cleaning import RawPage, Rules, document, next_part
 from lake.landing import Lake
 from lake.records import TABLES
 from lake.refining import lengthen, refine, select
@@ -160,3 +160,18 @@ def test_what_nothing_tells_is_wanted():
 def test_a_reject_stays_what_it_is():
     gone = refine(raw(URL, "", status=404), Rules())
     assert select(gone, Selection(min_words=9)) is gone
+
+
+def test_a_page_is_decoded_and_parsed_once(monkeypatch):
+    """Reservations, the links to other parts, metadata and text are read off one tree."""
+    calls = []
+    for name in ("decode", "parse"):
+        real = getattr(document, name)
+        monkeypatch.setattr(
+            document, name, lambda *given, name=name, real=real: calls.append(name) or real(*given)
+        )
+    text = "".join(f"<p>{line}</p>" for line in text_of("bridge"))
+    html = f"<html><head><meta name=robots content=noai></head><body><h1>The bridge</h1>{text}</body></html>"
+    found = refined(raw(URL, html))
+    assert found.article.tdm == ("meta robots: noai",)
+    assert calls == ["decode", "parse"]
