@@ -37,7 +37,8 @@ OTHER = Rules(lines=("^" + LINE[:30],))
 @pytest.fixture
 def lake(tmp_path):
     crawl(str(tmp_path / "lake"), tmp_path / "state", A, B, GONE)
-    crawl(str(tmp_path / "lake"), tmp_path / "state", A_LATER)
+    # of runs that began in one second the name says which came first
+    crawl(str(tmp_path / "lake"), tmp_path / "state", A_LATER, name="test2")
     return tmp_path
 
 

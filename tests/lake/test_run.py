@@ -35,9 +35,9 @@ def uri(request, tmp_path):
     )
 
 
-def crawl(uri, state, *pages, flush_each=False):
+def crawl(uri, state, *pages, flush_each=False, name="test"):
     """One whole run over the pages; returns the outcomes in order."""
-    with Lake(uri, state).run("test", no_rules, {}) as (run, _):
+    with Lake(uri, state).run(name, no_rules, {}) as (run, _):
         results = []
         for one in pages:
             results.append(run.add(refined(one)))
