@@ -2,14 +2,15 @@
 
 1. The page that the others credit: by rel=canonical, or by naming its outlet as their source.
 2. Else the fullest text among the earliest. First seen counts: a page is taken to be as old as it claims only if
-   no other page of the story was seen fresh long before it was seen; a claimed date alone proves nothing. Where no
-   page was seen fresh, as in a backfill, there are only claims, and they are compared.
+   no other page of the story was seen fresh long before it was seen; a claimed date alone proves nothing. A page that
+   claims to have been there when its outlet was visited before, and was not found, is as old as its first sight. Where
+   no page was seen fresh, as in a backfill, there are only claims, and they are compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,7 @@ Reason = Literal["only", "credited", "earliest", "fullest"]
 
 FRESH = timedelta(days=2)  # seen so soon after its claimed publication, a page was new when it was seen
 ROUND = timedelta(hours=6)  # outlets are not all visited at once: what is seen so much later may be as old
+UNLISTED = timedelta(hours=1)  # feeds name a page some time after the hour that it bears
 TOGETHER = timedelta(minutes=10)  # published at the same time, as far as clocks and editors are exact
 FULLER = 1.1  # times as many words; less is an added line
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -33,6 +35,9 @@ class Member:
     published_at: datetime | None  # Document.moment
     seen_at: datetime | None  # first fetched
     words: int
+    visited_at: datetime | None = (
+        None  # when its outlet was visited before that; None: never, as far as is known
+    )
     credits: frozenset[str] = frozenset()  # ids of the story's pages that it names as its source
 
 
@@ -63,9 +68,28 @@ def _credited(members: Sequence[Member]) -> str | None:
 def _earliest(members: Sequence[Member]) -> list[Member]:
     """Those that were published first, among those that may have been."""
     fresh = [
-        m.seen_at for m in members if m.seen_at and m.published_at and m.seen_at - m.published_at <= FRESH
+        m.seen_at
+        for m in members
+        if m.seen_at
+        and m.published_at
+        and m.seen_at - m.published_at <= FRESH
+        and not _should_have_been_seen(m)
     ]
-    until = min(fresh) + ROUND if fresh else _LATEST
-    possible = [m for m in members if m.seen_at is None or m.seen_at <= until]
-    start = min(m.published_at or _LATEST for m in possible)
-    return [m for m in possible if (m.published_at or _LATEST) - start <= TOGETHER]
+    if fresh:
+        until = min(fresh) + ROUND
+        members = [_believed(m) for m in members if m.seen_at is None or m.seen_at <= until]
+    start = min(m.published_at or _LATEST for m in members)
+    return [m for m in members if (m.published_at or _LATEST) - start <= TOGETHER]
+
+
+def _believed(member: Member) -> Member:
+    return replace(member, published_at=member.seen_at) if _should_have_been_seen(member) else member
+
+
+def _should_have_been_seen(member: Member) -> bool:
+    """By the visit before, if it was as old as it claims."""
+    return (
+        member.published_at is not None
+        and member.visited_at is not None
+        and member.published_at + UNLISTED < member.visited_at
+    )

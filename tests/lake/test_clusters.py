@@ -33,16 +33,16 @@ def uri(tmp_path):
     return str(tmp_path / "lake")
 
 
-def land(uri, tmp_path, *articles):
+def land(uri, tmp_path, *articles, name="test"):
     """One run after the other."""
     for article in articles:
-        with running(uri, tmp_path / "state") as run:
+        with running(uri, tmp_path / "state", name) as run:
             run.add(article)
 
 
 @contextmanager
-def running(uri, state):
-    with Lake(uri, state).run("test", lambda outlet: Rules(), {}) as (run, _):
+def running(uri, state, name="test"):
+    with Lake(uri, state).run(name, lambda outlet: Rules(), {}) as (run, _):
         yield run
         run.flush()
         run.finish("finished", {})
@@ -114,6 +114,19 @@ def test_of_a_credited_outlets_pages_the_earliest_is_the_original(uri, tmp_path)
     source = article(A, "bridge", hours=3, outlet="the-agency")
     land(uri, tmp_path, copy, later, source)
     assert {row["original_id"] for row in clustered(uri).values()} == {source.article.id}
+
+
+@pytest.mark.parametrize("visits", ["news", "urls"])
+def test_a_copy_that_claims_to_be_older_than_its_outlets_last_visit_is_not_the_original(
+    uri, tmp_path, visits
+):
+    """A visit is a run that looks for what is new; one that is told what to fetch says nothing of what was there."""
+    other = article(f"{B}-other", "library", hours=-2, seen=1)
+    source, thief = article(A, "bridge", seen=1), article(B, "bridge", hours=-24, seen=25)
+    land(uri, tmp_path, other, name=visits)
+    land(uri, tmp_path, source, thief)
+    expected = source if visits == "news" else thief
+    assert clustered(uri)[source.article.id]["original_id"] == expected.article.id
 
 
 def test_rel_canonical_to_another_outlet_credits_it(uri, tmp_path):
