@@ -37,7 +37,7 @@ from lake.schema import schema
 FLUSH = 1000  # stories in a part, as FLUSH_ROWS has it
 DAYS = 10
 ROUNDS = 5
-RAW_BYTES = 64 << 20  # of pages in a part, as FLUSH_BYTES has it
+RAW_BYTES = 64 << 20  # of pages in a part
 FEW_VALUES = ("outlet", "language", "published_precision", "published_source", "section", "rights", "cleaner_version",
               "relation", "run_id", "boilerplate_version")  # fmt: skip
 
