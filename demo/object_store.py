@@ -112,13 +112,13 @@ class ObjectStore:
         raise RuntimeError(f"the S3 server on port {self.port} did not start:\n{tail}")
 
     def _answer(self) -> None:
-        """Write an object: the gateway answers before the volumes behind it do."""
+        """Write an object that is not empty: the gateway, which keeps empty ones itself, answers before the volumes."""
         client = self._client()
         with contextlib.suppress(
             client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou
         ):
             client.create_bucket(Bucket="probe")
-        client.put_object(Bucket="probe", Key="ready", Body=b"")
+        client.put_object(Bucket="probe", Key="ready", Body=b"ready")
 
 
 def storage_options(environ: Mapping[str, str]) -> dict[str, str]:

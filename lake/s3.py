@@ -23,7 +23,8 @@ from botocore.exceptions import (
 
 from lake.store import PROBE, Changed, LakeConfigError, LakeError, PartExists, Seen, StoreAway
 
-_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5})
+# seven, because botocore's pauses begin at 50 ms: five are over in .4 s, seven in 1.6 on average
+_CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
 _TRIES = 3  # where boto3 does not try again by itself: a torn body, two conditional writes that met
 _T = TypeVar("_T")
 
@@ -186,4 +187,4 @@ class S3Store:
                 "AWS_PROFILE) and the bucket's policy"
             )
         kind = StoreAway if status == 429 or (status or 0) >= 500 else LakeError
-        return kind(f"{self.uri}: the store answered {status} {code}")
+        return kind(f"{self.uri}: the store answered {error.operation_name} with {status} {code}")
