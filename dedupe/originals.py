@@ -76,10 +76,16 @@ def _earliest(members: Sequence[Member]) -> list[Member]:
         and not _should_have_been_seen(m)
     ]
     if fresh:
-        until = min(fresh) + ROUND
-        members = [_believed(m) for m in members if m.seen_at is None or m.seen_at <= until]
+        members = [_believed(m) for m in members if _may_be_first(m, min(fresh))]
     start = min(m.published_at or _LATEST for m in members)
     return [m for m in members if (m.published_at or _LATEST) - start <= TOGETHER]
+
+
+def _may_be_first(member: Member, first: datetime) -> bool:
+    """Not seen too late after the first sight of the story, unless its outlet was not visited in between."""
+    if member.seen_at is None or member.seen_at <= first + ROUND:
+        return True
+    return member.visited_at is not None and member.visited_at <= first
 
 
 def _believed(member: Member) -> Member:

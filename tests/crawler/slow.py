@@ -20,6 +20,6 @@ class Slow:
     async def process_item(self, item: Any) -> Any:
         self._held += 1
         self.crawler.stats.max_value("slow/held", self._held)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         self._held -= 1
         return item

@@ -326,7 +326,8 @@ def test_an_outlet_in_a_list_keeps_its_own_pace_under_autothrottle(crawl_urls, t
         crawl_urls(*(f"{home}/a{n}" for n in range(3)), more=more)
     gaps = [later - earlier for earlier, later in pairwise(asked_at)]
     assert len(gaps) == 4  # between robots.txt, tdmrep.json and three pages
-    assert min(gaps) > 1.4
+    assert min(gaps) > 0.75  # a busy machine notes one late, and the next in time
+    assert sum(gaps) > 4 * 1.4
 
 
 def test_the_hosts_of_an_outlet_share_one_pace(monkeypatch, tmp_path):

@@ -266,10 +266,12 @@ def test_after_sigkill_the_same_command_goes_on_where_the_lake_ends(tmp_path):
     file.write_bytes(warcs.gzip_members(pages))
     replay, whole = Replay(tmp_path / "replay"), Replay(tmp_path / "whole")
     flushes = ("-s", "FLUSH_ROWS=40")
+    slow = {"tests.crawler.slow.Slow": 100, "crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
     parts = lambda: len(list(Path(replay.lake).rglob("raw/**/*.parquet")))  # noqa: E731
     for more in (9, 2):
         enough = parts() + more
-        process = subprocess.Popen(replay.command([file], *flushes), cwd=ROOT, stderr=subprocess.DEVNULL)
+        command = replay.command([file], *flushes, "-s", f"ITEM_PIPELINES={json.dumps(slow)}")
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         while process.poll() is None and parts() < enough:
             time.sleep(0.01)
         process.kill()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,19 +13,19 @@ from lake.parts import read
 from lake.store import open_store
 from tests.crawler.outlet_crawl import QUICK, ROOT
 from tests.crawler.site import site
-from tests.lake.test_workers import SLOW, children, endless, is_gone, story, until
+from tests.lake.test_workers import SLOW, children, cpu_s, endless, in_mid_page, is_gone, story, until
 
 ENDLESS = endless().body
 STORIES = [f"story{n}" for n in range(8)]
-START_S = 2.5  # of CPU, more than a worker needs to load its libraries
 
 
 @contextmanager
-def crawl(folder, *names, more=()):
+def crawl(folder, *names, more=(), go=None):
     """A crawl of these pages, one after the other, by one worker: (process, what the site was asked for)."""
 
     def answer(path):
         if path == "/endless":
+            go.wait(60)
             return ENDLESS
         return story(path).body if path.startswith("/story") else None
 
@@ -55,26 +56,20 @@ def crawl(folder, *names, more=()):
                 process.kill()
 
 
-def busy_worker(process):
-    """Once it has begun with the first page."""
-    (worker,) = until(lambda: children(process.pid))
-
-    def seconds():
-        ticks = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[11]
-        return int(ticks) / os.sysconf("SC_CLK_TCK")
-
-    until(lambda: seconds() > START_S)
-    return worker
-
-
 def rows(folder, table):
     store = open_store(str(folder / "lake"))
     return [values for key in store.keys(f"{table}/") for values in read(store, key)]
 
 
 def test_a_worker_killed_in_mid_page_costs_that_page_and_the_crawl_goes_on(tmp_path):
-    with crawl(tmp_path, "endless", *STORIES) as (process, _):
-        os.kill(busy_worker(process), signal.SIGKILL)
+    go, names = threading.Event(), [STORIES[0], "endless", *STORIES[1:]]
+    with crawl(tmp_path, *names, more=("-s", "FLUSH_ROWS=1"), go=go) as (process, _):
+        until(lambda: rows(tmp_path, "raw"))  # the worker has loaded, and has nothing to do
+        (worker,) = children(process.pid)
+        before_s = cpu_s(worker)
+        go.set()
+        in_mid_page(worker, before_s)
+        os.kill(worker, signal.SIGKILL)
         log = process.communicate(timeout=120)[1]
     assert process.returncode == 0
     (lost,) = rows(tmp_path, "rejects")

@@ -1,6 +1,7 @@
 """Ctrl-C, a store that dies in mid-crawl, a state folder that cannot be written: nothing lost, nothing silent."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -8,30 +9,70 @@ import pytest
 from demo.newsroom import Newsroom
 from demo.object_store import ObjectStore
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
+from tests.lake.test_workers import until
 
 pytestmark = pytest.mark.xdist_group("interruptions")
-SLOW = ("-s", "DOWNLOAD_DELAY=0.3", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS=2")
+PATIENT = ("-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS=2",
+           "-s", "DOWNLOAD_TIMEOUT=300")  # fmt: skip
+
+
+class HoldingRoom(Newsroom):
+    """Answers so many requests, and holds the others back until it may go on: a crawl is in its midst for as long as a
+    test needs, on any machine."""
+
+    def __init__(self):
+        super().__init__(day=1)
+        self._changed, self._left, self._held = threading.Condition(), None, 0
+
+    def hold_after(self, count):
+        with self._changed:
+            self._left = count
+            self._changed.notify_all()
+
+    def go_on(self):
+        self.hold_after(None)
+
+    def wait_until_held(self):
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._left == 0 and self._held, 60)
+
+    def answer(self, host, target):
+        with self._changed:
+            self._held += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._left != 0, 300)
+            self._held -= 1
+            if self._left:
+                self._left -= 1
+        return super().answer(host, target)
 
 
 @pytest.fixture(scope="module")
-def room():
-    with Newsroom(day=1) as room:
+def the_room():
+    with HoldingRoom() as room:
         yield room
 
 
-def wait_for_pages(room, count):
-    began, until = len(room.requests), time.monotonic() + 60
-    while len(room.requests) < began + count:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+@pytest.fixture
+def room(the_room):
+    yield the_room
+    the_room.go_on()
+
+
+def start(room, crawl, count, *more):
+    """A crawl that was answered so many requests and waits for the next; to be let go on."""
+    room.hold_after(count)
+    process = crawl.place.start("danubecourier", *PATIENT, *more)
+    room.wait_until_held()
+    return process
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_a_crawl_that_is_asked_to_stop_lands_what_it_has(room, tmp_path, sign):
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
-    process = crawl.place.start("danubecourier", *SLOW)
-    wait_for_pages(room, 8)
+    process = start(room, crawl, 8)
     process.send_signal(sign)
+    room.go_on()
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0, log
     (record,) = crawl.records()
@@ -55,10 +96,10 @@ def dying(room, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def whole(room, tmp_path_factory):
+def whole(the_room, tmp_path_factory):
     """What an unbroken crawl gives."""
     folder = tmp_path_factory.mktemp("whole")
-    crawl = newsroom_crawl(room, folder, str(folder / "lake"))
+    crawl = newsroom_crawl(the_room, folder, str(folder / "lake"))
     assert crawl.place.crawl("danubecourier", *QUICK).returncode == 0
     return crawl.stories()
 
@@ -71,9 +112,9 @@ def nothing_twice(crawl):
 def test_a_store_that_dies_in_mid_crawl_is_loud_and_costs_nothing(room, tmp_path, dying):
     """The crawl goes on into the spool; the next start of any crawl lands it before all else."""
     store, crawl = dying
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=3")
-    wait_for_pages(room, 9)
+    process = start(room, crawl, 9, "-s", "FLUSH_ROWS=3")
     store.kill()
+    room.go_on()
     _, log = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "the store is away" in log
@@ -93,13 +134,14 @@ def test_a_store_that_dies_in_mid_crawl_is_loud_and_costs_nothing(room, tmp_path
     assert crawl.counts() == before
 
 
-def test_a_store_that_comes_back_in_mid_crawl_has_it_all_in_the_end(room, whole, dying):
+def test_a_store_that_comes_back_in_mid_crawl_has_it_all_in_the_end(room, whole, dying, tmp_path):
     store, crawl = dying
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", "-s", "DOWNLOAD_DELAY=0.5")
-    wait_for_pages(room, 7)
+    process = start(room, crawl, 7, "-s", "FLUSH_ROWS=2")
     store.kill()
-    time.sleep(2)
+    room.hold_after(4)
+    until(lambda: any(path.is_file() for path in (tmp_path / "state" / "spool").rglob("*")))
     store.start()
+    room.go_on()
     _, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert crawl.stories() == whole
@@ -124,9 +166,9 @@ def test_a_store_that_is_away_for_a_whole_run_fails_it_at_once_and_the_next_gets
 
 def test_a_full_spool_stops_the_fetching_and_loses_nothing(room, whole, dying):
     store, crawl = dying
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", "-s", "SPOOL_BYTES=1")
-    wait_for_pages(room, 7)
+    process = start(room, crawl, 7, "-s", "FLUSH_ROWS=2", "-s", "SPOOL_BYTES=1")
     store.kill()
+    room.go_on()
     _, log = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "is full (SPOOL_BYTES)" in log
@@ -142,8 +184,7 @@ def test_an_outlet_is_crawled_by_one_process_at_a_time(room, tmp_path):
     """On one machine and on two; the loser names the holder and fetches nothing."""
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
     other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "DOWNLOAD_DELAY=4")
-    wait_for_pages(room, 2)
+    process = start(room, crawl, 2)
     try:
         for loser in (crawl, other):
             done = loser.place.crawl("danubecourier", *QUICK)
@@ -157,10 +198,10 @@ def test_an_outlet_is_crawled_by_one_process_at_a_time(room, tmp_path):
 
 def test_a_killed_crawl_s_outlet_is_its_machine_s_again_at_once(room, whole, tmp_path):
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2")
-    wait_for_pages(room, 6)
+    process = start(room, crawl, 6, "-s", "FLUSH_ROWS=2")
     process.kill()
     process.communicate()
+    room.go_on()
     other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
     held = other.place.crawl("danubecourier", *QUICK)
     assert held.returncode == 3, held.stderr
@@ -175,9 +216,9 @@ def test_a_crawl_that_was_stopped_for_too_long_lands_nothing_more(room, whole, t
     short = ("-s", "LEASE_S=2")
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
     other = newsroom_crawl(room, tmp_path / "other", str(tmp_path / "lake"))
-    process = crawl.place.start("danubecourier", *SLOW, "-s", "FLUSH_ROWS=2", *short)
-    wait_for_pages(room, 6)
+    process = start(room, crawl, 6, "-s", "FLUSH_ROWS=2", *short)
     process.send_signal(signal.SIGSTOP)
+    room.go_on()
     time.sleep(3)
     taken = other.place.crawl("danubecourier", *QUICK, *short)
     process.send_signal(signal.SIGCONT)
@@ -191,7 +232,8 @@ def test_a_crawl_that_was_stopped_for_too_long_lands_nothing_more(room, whole, t
 
 def test_rows_land_when_they_have_waited_long_enough_and_every_part_is_in_the_record(room, tmp_path):
     crawl = newsroom_crawl(room, tmp_path, str(tmp_path / "lake"))
-    assert crawl.place.crawl("danubecourier", *SLOW, "-s", "FLUSH_AGE_S=0.2").returncode == 0
+    slow = ("-s", "DOWNLOAD_DELAY=0.3", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS=2")
+    assert crawl.place.crawl("danubecourier", *slow, "-s", "FLUSH_AGE_S=0.2").returncode == 0
     (record,) = crawl.records()
     landed = {p.relative_to(tmp_path / "lake").as_posix() for p in (tmp_path / "lake").rglob("*.parquet")}
     assert {part["key"] for part in record["parts"]} == landed

@@ -47,9 +47,9 @@ def way(bucket, object_store, monkeypatch):
         yield way
 
 
-def impatient(tries):
+def impatient(tries, read_s=30):
     retries = {"mode": "standard", "total_max_attempts": tries}
-    return Config(connect_timeout=1, read_timeout=1, retries=retries)
+    return Config(connect_timeout=5, read_timeout=read_s, retries=retries)
 
 
 def away(request):
@@ -161,7 +161,7 @@ def test_a_spool_that_fails_too_says_so(tmp_path):
     ("fault", "each"), [("reset", 2), ("lose the reply", 2), ("slow down", 2), ("stall 1.3", 7)]
 )
 def test_failing_requests_are_made_again_and_nothing_lands_twice(way, state, fault, each, monkeypatch):
-    monkeypatch.setattr(s3, "_CONFIG", impatient(tries=4))
+    monkeypatch.setattr(s3, "_CONFIG", impatient(tries=4, read_s=1))
     puts = [0]
 
     def now_and_then(request):

@@ -25,7 +25,7 @@ class Answer:
 def ask(room: Newsroom, url: str, **headers: str) -> Answer:
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    connection = http.client.HTTPConnection("127.0.0.1", room.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", room.port, timeout=60)
     connection.request(
         "GET", target or "/", headers={"Host": parts.netloc, "User-Agent": "visitor"} | headers
     )
