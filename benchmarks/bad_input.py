@@ -1,7 +1,5 @@
 """What deduplication makes of bad input in full size, with time and counts; exit code 1 where an answer is not the
-documented one. python benchmarks/bad_input.py [equal texts in a batch] [equal texts streamed]
-
-An index file that is of another version or damaged: tests/lake/test_damaged_index.py.
+documented one. python benchmarks/bad_input.py [equal texts in a batch] [equal texts streamed] [articles in a lake]
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.articles import Generator, newsroom_texts
+from benchmarks.bad_lake import answers
 from dedupe import Counts, Document, Index, SchemeMismatch, Signature, cluster_signed, sign
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,18 +115,22 @@ def long_text(size: int) -> None:
         text += " ".join(made.text for made in made.articles(1000))
     began = time.process_time()
     signature = sign(text[:size])
-    print(
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    expect(
         f"a text of {size / 1e6:.0f} MB: {time.process_time() - began:.1f} s of CPU to sign, "
         f"{len(signature.to_bytes())} bytes of signature, "
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB of memory at most"
+        f"{memory:.2f} GB of memory at most",
+        is_right=len(signature.to_bytes()) < 10_000 and memory < 1,
     )
 
 
-def main(count: int, streamed: int) -> int:
+def main(count: int, streamed: int, landed: int) -> int:
     long_text(10_000_000)
     story, other = [text for text in newsroom_texts() if len(text.split()) > 150][:2]
     twice(story, other)
     another_scheme(story)
+    for answer, is_right in answers(newsroom_texts(), landed):
+        expect(answer, is_right)
     batch(count, "", "empty texts", clusters=count, pairs=0)
     batch(count, "one", "one-word texts", clusters=count, pairs=0)
     batch(count, story, "equal texts", clusters=1, pairs=1_000)
@@ -137,4 +140,4 @@ def main(count: int, streamed: int) -> int:
 
 if __name__ == "__main__":
     sizes = [*map(int, sys.argv[1:])]
-    raise SystemExit(main(*[*sizes, *(1_000_000, 20_000)[len(sizes) :]]))
+    raise SystemExit(main(*[*sizes, *(1_000_000, 20_000, 3_000)[len(sizes) :]]))

@@ -47,7 +47,7 @@ from lake.store import Store
 RUN_ROWS = 500
 OUTLETS = 200
 WORDS = 450
-KEYS = 24 + 28  # of a text: bands, and one shingle in sixteen
+KEYS = 12 + 28  # of a text: bands of the lead, and one shingle in sixteen
 _CHANCE = np.random.default_rng(1)
 _VOCABULARY = [f"word{n:04d}" for n in range(8000)]
 
@@ -130,7 +130,7 @@ def fill(index: Index, count: int) -> None:
             (n + 1, f"outlet{n}", len(range(n, count, OUTLETS)), None) for n in range(OUTLETS)
         ))  # fmt: skip
         keys = np.sort(_CHANCE.integers(0, 2**32, count * KEYS, dtype=np.int64))
-        place = place_of(moment, 0)
+        place = place_of(moment, 450, 0)
         for first in range(0, len(keys), 1_000_000):
             some = keys[first : first + 1_000_000].tolist()
             data = packed(place | _CHANCE.integers(1, count + 1, len(some)))
@@ -139,7 +139,7 @@ def fill(index: Index, count: int) -> None:
                 (key, data[n * each : (n + 1) * each]) for n, key in enumerate(some)
             ), "INSERT OR IGNORE INTO")  # fmt: skip
         _into(db, "dedupe_waiting", (
-            (seq, seq, moment // 86_400_000_000, np.sort(_CHANCE.integers(0, 2**32, KEYS)).astype("<u4").tobytes())
+            (seq, seq, place | seq, np.sort(_CHANCE.integers(0, 2**32, KEYS)).astype("<u4").tobytes())
             for seq in range(max(1, count - SLICES * SWEEP_ROWS + 1), count + 1)
         ))  # fmt: skip
 

@@ -26,7 +26,13 @@ COMMIT_EVERY = 500  # rows in one transaction while the index is filled, as of a
 def opened(path: Path) -> sqlite3.Connection:
     """As lake/index.py does."""
     connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
+    for pragma in (
+        "page_size = 8192",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "wal_autocheckpoint = 8000",
+        "cache_size = -49152",
+    ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

@@ -158,11 +158,13 @@ def _hours(since: str, now: datetime) -> float:
 
 
 def of_sources(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
-    """What the monitors want to know of an outlet's sources; answered: anew, unlike one that has not changed."""
+    """What the monitors, and lake/rounds.py, want to know of an outlet's sources; answered: anew, unlike one that has not
+    changed."""
     anew = [s for s in sources if not s.get("error") and "not_due" not in s and not s.get("unchanged")]
     return {
         "sources": len(sources),
         "dead_sources": sum(bool(s.get("error")) for s in sources),
+        "not_due": sum("not_due" in s for s in sources),
         "answered": len(anew),
         "listed": sum(s.get("found", 0) for s in anew),
     }

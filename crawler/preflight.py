@@ -19,9 +19,11 @@ from cleaning import host_of
 from crawler import settings as ours
 from crawler.addon import Pressline
 from crawler.contact import contact_problem, public
+from crawler.outlet_files import known_outlets
 from crawler.resolver import networks
 from crawler.tdm import policy_of
 from lake.store import LakeConfigError, LakeError, open_store
+from outlets import OutletErrors
 
 MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -55,6 +57,17 @@ def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]
         raise Refused(str(error), 2) from error
     except LakeError as error:
         raise Refused(str(error), 1) from error
+
+
+def ready(settings: BaseSettings) -> None:
+    """What a run that asks no site needs. Raises Refused."""
+    Pressline.update_pre_crawler_settings(settings)
+    try:
+        known_outlets()
+    except OutletErrors as errors:
+        raise Refused(str(errors), 2) from errors
+    _configured(settings)
+    _state(Path(settings["STATE_DIR"]))
 
 
 def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dedupe import boilerplate, keys
 from dedupe.boilerplate import NOTHING, Boilerplate, Outlet
 from dedupe.groups import SUPPORT_MEMBERS, is_close, is_supported
-from dedupe.keys import SEQ, UNDATED, Keys, marks, place_of
+from dedupe.keys import UNDATED, Keys, day_of, marks, place_of
 from dedupe.packing import coarse, pack, unpack
 from dedupe.records import Document, Link, Verdict
 from dedupe.related import related
@@ -150,7 +150,9 @@ class Index:
         )
         first, last = self._around(published)
         self._keys.add(
-            kept.keys(kept.body_sketch()), place_of(published, seq), (place_of(first, 0), place_of(last, SEQ))
+            kept.keys(kept.body_sketch()),
+            place_of(published, kept.shingles, seq),
+            (day_of(first), day_of(last)),
         )
 
     def _follow(self) -> None:
@@ -184,7 +186,7 @@ class Index:
         self._boilerplate.removing(outlet)
         self._connection.execute("DELETE FROM dedupe_documents WHERE seq = ?", (seq,))
         old = unpack(data)
-        self._keys.remove(old.keys(old.body_sketch()), place_of(published, seq))
+        self._keys.remove(old.keys(old.body_sketch()), place_of(published, old.shingles, seq))
 
     def _create(self) -> None:
         """In one transaction, the caller's or its own: another process sees all of the index or nothing."""
@@ -240,8 +242,8 @@ class Index:
         seqs.update(
             self._keys.nearest(
                 new.signature.keys(new.body),  # boilerplate would find its whole outlet
-                place_of(window[0], 0),
-                place_of(window[1], SEQ),
+                len(new.body),
+                (day_of(window[0]), day_of(window[1])),
                 CANDIDATES,
             )
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedupe.index import CANDIDATES
-from dedupe.keys import DOUBTFUL, SOUND
+from dedupe.keys import SOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     MayMatch = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
+DOUBTFUL = 8  # pairs of a row that share less than two bands or four postings
 REACH = 16  # rows on either side that a row meets under one key
 ROWS_AT_ONCE = 1024  # of which the meetings are counted; each has some thousand
 

@@ -1,6 +1,6 @@
 """Which rows share a key with a text: an inverted index, in SQLite and, for its youngest part, in memory.
 
-A text has some fifty keys, and each lies on another page of the table: writing them at once would write fifty
+A text has some forty keys, and each lies on another page of the table: writing them at once would write forty
 pages for one article. So they wait in memory (waiting.py), the same in every process because all follow the same
 rows, and are swept into the table slice by slice. Each row's keys lie in one blob until all are in the table: a
 process that opens the index reads the latest of them and knows what is waiting; nothing is lost with it.
@@ -14,6 +14,7 @@ import numpy as np
 import xxhash
 
 from dedupe import waiting
+from dedupe.scheme import POSTING_SHARE
 from dedupe.sketch import distinct_of
 from dedupe.waiting import Waiting, slices_of, turns
 
@@ -24,29 +25,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BUCKET_ROWS = 32  # a key met more often (a phrase of the trade, a template) finds nothing anyway
-DOUBTFUL, SOUND = (
-    8,
-    4,
-)  # so many rows at most that share less than two bands or four postings: chance hits, mostly
+SOUND = 4  # postings, or half as many bands: what shares less is a chance hit, mostly
+DOUBTFUL = 4  # so many of those are looked at, the likeliest,
+LIKELY = (1 << 16) // 20  # if the postings let expect that a twentieth of the smaller text is shared
 HELD = 64  # sweeps that are written together while a cache catches up
-SEQ = 2**32 - 1  # the part of a place that names the row
+SEQ = 2**28 - 1  # the part of a place that names the row
 UNDATED = 2**63 - 1  # microseconds: sorts after every date, and lets the index serve the order
 _DAY = 86_400_000_000  # microseconds
 _LAST_DAY = 2**15 - 1  # in 2059: a place takes six bytes
-_PLACE = np.dtype([("seq", "<u4"), ("day", "<u2")])
+_PLACE = np.dtype([("row", "<u4"), ("day", "<u2")])
+# lengths go by half octaves: shingles of the shortest text of each but the first, and of a middling one
+_LENGTHS_FROM = 8 * 2 ** (np.arange(1, 16) / 2)
+_LENGTHS = np.round(8 * 2 ** (np.arange(16) / 2 + 0.25)).astype(np.int64)
 _FULL = BUCKET_ROWS * _PLACE.itemsize
 _ASKED = 256  # keys in one query
-_MOST = 1 << 16  # more than two texts can have in common
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_keys (
     key INTEGER PRIMARY KEY,
-    places BLOB NOT NULL -- of each row its number in four bytes, day of publication since 1970 in two (0 for none)
+    -- of each row its number in 28 bits, length in four, day of publication since 1970 in sixteen (0 for none)
+    places BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS dedupe_waiting (
     seq INTEGER PRIMARY KEY, -- without gaps: rows that were removed are still there
     mark INTEGER NOT NULL, -- hash of this row and of all before it: tells one history from another
-    day INTEGER NOT NULL,
+    place INTEGER NOT NULL,
     keys BLOB NOT NULL -- uint32, ascending
 );
 CREATE TABLE IF NOT EXISTS dedupe_refused (keys INTEGER NOT NULL); -- one row
@@ -77,9 +80,10 @@ class Keys:
         """The number of the row that is to be added, all older ones having been followed."""
         return self._last + 1
 
-    def nearest(self, keys: NDArray[np.uint32], first: int, last: int, most: int) -> list[int]:
-        """The rows that share a band or two postings, those with most in common first, of equal ones those with the
-        rarest key; places from first to last, and places without a day. All rows have been followed."""
+    def nearest(self, keys: NDArray[np.uint32], shingles: int, days: tuple[int, int], most: int) -> list[int]:
+        """The rows that share a band or two postings with a text of so many shingles: those with most in common, of
+        equal ones those with the rarest key; a few that share little, if they are short enough for it to be much.
+        From the first of two days to the last, or without a day. All rows have been followed."""
         if not len(keys):
             return []
         once = distinct_of(keys).astype(np.uint64)
@@ -97,15 +101,19 @@ class Keys:
         places = shared >> 8
         starts = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]]))
         counts = np.add.reduceat((shared & 1) + 1, starts)  # a band counts two, a posting one
-        rarest, places = shared[starts] >> 1 & 127, places[starts]
-        wanted = (counts > 1) & (((first <= places) & (places <= last)) | (places <= SEQ))
-        ranked = (_MOST - counts[wanted]) << 40 | rarest[wanted] << 32 | (places[wanted] & SEQ)
-        ranked.sort()
-        return [
-            rank & SEQ
-            for n, rank in enumerate(ranked[:most].tolist())
-            if n < DOUBTFUL or _MOST - (rank >> 40) >= SOUND
-        ]
+        wanted = (counts > 1).nonzero()[0]
+        counts, rarest, places = counts[wanted], shared[starts[wanted]] >> 1 & 127, places[starts[wanted]]
+        smaller = np.minimum(_LENGTHS[places >> 28 & 15], shingles)
+        likely = (counts * POSTING_SHARE << 16) // smaller
+        sound, day = counts >= SOUND, places >> 32
+        within = ((days[0] <= day) & (day <= days[1])) | (day == 0)
+        ranks = rarest << 28 | (places & SEQ)
+        found = (-counts << 35 | ranks)[within & sound]
+        found.sort()
+        doubtful = (-likely << 35 | ranks)[within & ~sound & (likely >= LIKELY)]
+        doubtful.sort()
+        rows: list[int] = (np.concatenate([found[:most], doubtful[:DOUBTFUL]]) & SEQ).tolist()
+        return rows
 
     def follow(self) -> bool:
         """Take in the rows that this and other processes have added since. False: what was known before has been
@@ -116,9 +124,9 @@ class Keys:
             self.forget()
         if not self._last:
             found = self._rows_from(0)
-        for seq, mark, day, keys in found:
+        for seq, mark, place, keys in found:
             if seq > self._last:
-                self._waiting.enter(seq, day, np.frombuffer(keys, "<u4"))
+                self._waiting.enter(seq, place, np.frombuffer(keys, "<u4"))
                 self._last, self._mark = seq, mark
         if len(found) > 1:
             self._waiting.settle(self._last)
@@ -126,15 +134,15 @@ class Keys:
 
     def add(self, keys: NDArray[np.uint32], place: int, window: tuple[int, int]) -> None:
         """File the row `next`, which was just inserted; sweep the slice whose turn it is. Places outside the window
-        may give way to new ones."""
+        (its days) may give way to new ones."""
         keys = distinct_of(keys)
-        data, day = keys.astype("<u4").tobytes(), place >> 32
+        data = keys.astype("<u4").tobytes()
         self._last += 1
-        self._mark = _mark(self._mark, day, data)
+        self._mark = _mark(self._mark, place, data)
         self._connection.execute(
-            "INSERT INTO dedupe_waiting VALUES (?, ?, ?, ?)", (self._last, self._mark, day, data)
+            "INSERT INTO dedupe_waiting VALUES (?, ?, ?, ?)", (self._last, self._mark, place, data)
         )
-        self._waiting.enter(self._last, day, keys)
+        self._waiting.enter(self._last, place, keys)
         if self._last % waiting.SWEEP_ROWS == 0:
             self._windows[turns(self._last)] = window
             if not self._holds or len(self._windows) >= min(HELD, waiting.SLICES):
@@ -172,7 +180,7 @@ class Keys:
 
     def _rows_from(self, seq: int) -> list[tuple[int, int, int, bytes]]:
         return self._connection.execute(
-            "SELECT seq, mark, day, keys FROM dedupe_waiting WHERE seq >= ? ORDER BY seq", (seq,)
+            "SELECT seq, mark, place, keys FROM dedupe_waiting WHERE seq >= ? ORDER BY seq", (seq,)
         ).fetchall()
 
     def _filed(self, keys: Sequence[int]) -> dict[int, bytes]:
@@ -219,7 +227,7 @@ def _within(data: bytes, old: int, window: tuple[int, int]) -> bytes:
     excess = len(data) // _PLACE.itemsize - BUCKET_ROWS
     first, last = window
     places = sorted(_places(data[:old]).tolist())
-    gone = set([p for p in places if p > SEQ and not first <= p <= last][:excess])
+    gone = set([p for p in places if p >> 32 and not first <= p >> 32 <= last][:excess])
     kept = [p for p in _places(data).tolist() if p not in gone]
     return packed(np.array(kept[:BUCKET_ROWS]))
 
@@ -227,13 +235,13 @@ def _within(data: bytes, old: int, window: tuple[int, int]) -> bytes:
 def packed(places: NDArray[np.int64]) -> bytes:
     """As a bucket holds them."""
     found = np.empty(len(places), _PLACE)
-    found["seq"], found["day"] = places & SEQ, places >> 32
+    found["row"], found["day"] = places & 0xFFFFFFFF, places >> 32
     return found.tobytes()
 
 
 def _places(data: bytes) -> NDArray[np.int64]:
     packed = np.frombuffer(data, _PLACE)
-    places: NDArray[np.int64] = packed["day"].astype(np.int64) << 32 | packed["seq"]
+    places: NDArray[np.int64] = packed["day"].astype(np.int64) << 32 | packed["row"]
     return places
 
 
@@ -241,9 +249,9 @@ def _each(data: bytes) -> list[bytes]:
     return [data[at : at + _PLACE.itemsize] for at in range(0, len(data), _PLACE.itemsize)]
 
 
-def _mark(before: int, day: int, keys: bytes) -> int:
+def _mark(before: int, place: int, keys: bytes) -> int:
     """Signed: what SQLite holds in an integer."""
-    found = xxhash.xxh3_64_intdigest(day.to_bytes(2, "little") + keys, seed=before & (2**64 - 1))
+    found = xxhash.xxh3_64_intdigest(place.to_bytes(8, "little") + keys, seed=before & (2**64 - 1))
     return found - 2**63
 
 
@@ -254,10 +262,14 @@ def _query(keys: Sequence[int]) -> tuple[str, Sequence[int]]:
     return f"SELECT key, places FROM dedupe_keys WHERE key IN ({marks(padded)})", padded
 
 
-def place_of(published: int, seq: int) -> int:
-    """Day and row."""
-    day = 0 if published == UNDATED else min(max(published // _DAY, 1), _LAST_DAY)
-    return day << 32 | seq
+def day_of(published: int) -> int:
+    return 0 if published == UNDATED else min(max(published // _DAY, 1), _LAST_DAY)
+
+
+def place_of(published: int, shingles: int, seq: int) -> int:
+    """Day, length, row."""
+    length = int(_LENGTHS_FROM.searchsorted(shingles, "right"))
+    return day_of(published) << 32 | length << 28 | seq
 
 
 def marks(values: Sized) -> str:

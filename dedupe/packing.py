@@ -9,7 +9,6 @@ and are too few for the bitmap to pay.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,18 +35,24 @@ def coarse(signature: Signature) -> Signature:
     body = np.frombuffer(signature.body, "<u4")
     kept, body_limit = _coarse(body, signature.body_limit, FINE)
     lead, first = signature.lead, _first(kept)
-    if len(kept) < len(body) or not first.all():
+    if len(kept) < len(body) or first is not None:
         marks = np.unpackbits(np.frombuffer(lead, np.uint8), count=len(body))[: len(kept)]
-        # two that became one occur in the lead if either did
-        marks = np.maximum.reduceat(marks, np.flatnonzero(first)) if len(kept) else marks
-        kept, lead = kept[first], np.packbits(marks).tobytes()
+        if first is not None:  # two that became one occur in the lead if either did
+            kept, marks = kept[first], np.maximum.reduceat(marks, first)
+        lead = np.packbits(marks).tobytes()
     particulars, limit = _coarse(np.frombuffer(signature.particulars, "<u4"), signature.particulars_limit, 0)
-    return replace(
-        signature,
+    first = _first(particulars)
+    return Signature(  # not dataclasses.replace: called for each text
+        digest=signature.digest,
+        tokens=signature.tokens,
+        shingles=signature.shingles,
         body=kept.tobytes(),
         body_limit=body_limit,
         lead=lead,
-        particulars=particulars[_first(particulars)].tobytes(),
+        bands=signature.bands,
+        numbers=signature.numbers,
+        numbers_limit=signature.numbers_limit,
+        particulars=(particulars if first is None else particulars[first]).tobytes(),
         particulars_limit=limit,
     )
 
@@ -63,11 +68,10 @@ def _coarse(hashes: NDArray[np.uint32], limit: int, fine: int) -> tuple[NDArray[
     return kept.astype("<u4", copy=False), limit
 
 
-def _first(ordered: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Where a value differs from the one before."""
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return first
+def _first(ordered: NDArray[np.uint32]) -> NDArray[np.intp] | None:
+    """Where a value differs from the one before; None: everywhere."""
+    same = ordered[1:] == ordered[:-1]
+    return np.concatenate([[0], (~same).nonzero()[0] + 1]) if same.any() else None
 
 
 def pack(signature: Signature) -> bytes:
@@ -137,9 +141,9 @@ class Body(NamedTuple):
         at = _HEAD.size + (count + 7) // 8 + 4 * (bands + numbers) + 3 * particulars
         return cls(packed, digest, limit or WHOLE, count, fine, at)
 
-    def middles(self) -> NDArray[np.uint16]:
+    def middles(self) -> bytes:
         """Bits 8 to 23 of each hash: two that differ here differ."""
-        return np.frombuffer(self.data, "<u2", self.length, self.at)
+        return self.data[self.at : self.at + 2 * self.length]
 
 
 def bodies_of(packed: Iterable[bytes]) -> NDArray[np.uint32]:

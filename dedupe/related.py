@@ -39,9 +39,8 @@ def related(new: Page, rows: Sequence[Row], outlets: Mapping[int, Outlet]) -> li
     found: list[tuple[Finding, Row]] = []
     others: list[Page] = []
     rest: list[Row] = []
-    for row in rows:
-        body = Body.of(row.signature)
-        shared = sieve.shared_at_most(body)
+    bodies = [Body.of(row.signature) for row in rows]
+    for row, body, shared in zip(rows, bodies, sieve.shared_at_most(bodies), strict=True):
         if sieve.may_relate(body, shared, len(outlets[row.outlet].boilerplate)):
             old = page(row)
             finding = compare(new, old)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from dedupe.scheme import SHINGLE_TOKENS
 from dedupe.sketch import WHOLE, Overlap, Sketch, is_in, overlap, shared_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -112,12 +113,16 @@ class Sieve:
 
     def __init__(self, new: Page) -> None:
         self._new = new
-        self._mine = np.zeros(1 << 16, np.bool_)
-        self._mine[new.body.hashes >> np.uint32(8) & np.uint32(0xFFFF)] = True
+        self._mine = np.zeros(1 << 16, np.uint8)
+        self._mine[(new.body.hashes >> np.uint32(8)).astype(np.uint16)] = 1
 
-    def shared_at_most(self, old: Body) -> int:
-        """How many shingles of the old text the new one has, at most."""
-        return int(np.count_nonzero(self._mine.take(old.middles())))
+    def shared_at_most(self, old: Sequence[Body]) -> list[int]:
+        """How many shingles of each old text the new one has, at most."""
+        middles = np.frombuffer(b"".join(body.middles() for body in old), "<u2")
+        before = np.concatenate([[0], self._mine.take(middles).cumsum(dtype=np.int32)])
+        ends = np.array([0, *accumulate(body.length for body in old)])
+        found: list[int] = np.diff(before.take(ends)).tolist()
+        return found
 
     def may_relate(self, old: Body, shared: int, recurring: int) -> bool:
         """Whether `compare` could find anything. recurring: how many shingles the old text's boilerplate has."""

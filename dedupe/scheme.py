@@ -24,7 +24,7 @@ SCHEME = (
     f"sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
 )
 # what an index must have been made as: the scheme, and the layout of its tables
-INDEX_FORMAT = f"{SCHEME};layout=5"
+INDEX_FORMAT = f"{SCHEME};layout=6"
 SCHEME_TAG = xxhash.xxh32_digest(SCHEME.encode())  # 4 bytes: opens every stored signature
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 COMPARABLE_SHINGLES = 5  # a shorter text ("Watch the video") says nothing about its story
 BATCH = 1 << 12  # one row of permutations per hash is held: a text of 10 MB would take 400 MB
+BODY_BANDS_BELOW = 192  # shingles; longer texts that share what a rule asks for share postings
 NAMES_SHARE = 0.25  # of all tokens; English news has about 0.15, German 0.35
 _HEAD = struct.Struct("<4s16sIIIIIHHHH")
 
@@ -80,10 +81,11 @@ class Signature:
 
     def keys(self, body: Sketch) -> NDArray[np.uint32]:
         """Under which a text is filed, or sought: then by a body without boilerplate, which would find its whole
-        outlet. Bands first."""
+        outlet. Of a longer text not under the bands of the body."""
         if not self.comparable:
             return _array(b"")
-        return _keys(_array(self.bands), _postings(body))
+        found = _keys(_array(self.bands), _postings(body))
+        return found if self.shingles < BODY_BANDS_BELOW else found[BANDS:]
 
     def to_bytes(self) -> bytes:
         """Header, body, lead, bands, numbers, particulars; a limit of 2**32 is written as 0."""

@@ -46,31 +46,38 @@ class Waiting:
     def __init__(self) -> None:
         self._levels = [_NOTHING, _NOTHING, _NOTHING]  # sorted; the next rows in each
         self._rows = [0, 0, 0]  # entered so far into each
+        self._turn = -1  # of which the next tells at which row the keys of each slice begin to wait
+        self._waits_from: NDArray[np.uint64] = _NOTHING
         self._new: list[NDArray[np.uint64]] = []  # rows after those: sorted in when they are wanted
-        self._days = np.zeros(1 << 16, np.int64)  # of each row, at its number modulo the length
+        self._places = np.zeros(1 << 16, np.int64)  # of each row, at its number modulo the length
 
-    def enter(self, seq: int, day: int, keys: NDArray[np.uint32]) -> None:
+    def enter(self, seq: int, place: int, keys: NDArray[np.uint32]) -> None:
         """Keys ascending, each once."""
-        self._days[seq % len(self._days)] = day
+        self._places[seq % len(self._places)] = place
         self._new.append(keys.astype(np.uint64) << _KEY | np.uint64(seq))
 
     def places(self, entries: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Day of publication << 32 | row."""
-        rows = (entries & _SEQ).astype(np.int64)
-        return self._days[rows % len(self._days)] << 32 | rows
+        """Of the rows of some entries."""
+        found: NDArray[np.int64] = self._places.take((entries & _SEQ).astype(np.int64) % len(self._places))
+        return found
 
     def under(self, keys: NDArray[np.uint64], last: int, most: int) -> NDArray[np.uint64]:
         """Entries of the keys (ascending) that wait once row `last` is there; the latest `most` of each key."""
-        after = np.maximum(swept_up_to(slices_of(keys), turns(last)), 0).astype(np.uint64)
-        bounds = np.stack([keys << _KEY | after + np.uint64(1), keys << _KEY | _SEQ], axis=1).ravel()
+        if self._turn != turns(last):
+            self._turn = turns(last)
+            swept = swept_up_to(np.arange(SLICES), self._turn)
+            self._waits_from = np.maximum(swept + 1, 1).astype(np.uint64)
         self._take_in()
-        found, left = [], np.full(len(keys), most)
+        first = keys << _KEY
+        bounds = np.concatenate([first | self._waits_from.take(slices_of(keys)), first | _SEQ])
+        found, left = [], most
         for level in reversed(self._levels):
-            ends = level.searchsorted(bounds).reshape(-1, 2)
-            counts = np.minimum(ends[:, 1] - ends[:, 0], left)
-            found.append(level[spread(ends[:, 1] - counts, counts)])
-            left -= counts
-        return np.concatenate(found)
+            starts, ends = level.searchsorted(bounds).reshape(2, -1)
+            counts = np.minimum(ends - starts, left)
+            if counts.any():
+                found.append(level.take(spread(ends - counts, counts)))
+                left = left - counts
+        return np.concatenate(found) if found else _NOTHING
 
     def due(self, first: int, last: int) -> NDArray[np.uint64]:
         """Entries, sorted, that the turns from first to last (no slice twice) sweep."""

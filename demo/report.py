@@ -12,7 +12,6 @@ from demo.object_store import storage_options
 from lake.reading import table
 from lake.records import STORY_TABLES, TABLES, Table
 
-WIDTH = 100
 _SHOWN = ["id", "outlet", "title", "url", "relation", "story_id", "copy_of", "containment", "removed"]
 
 

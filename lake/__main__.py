@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from lake.store import LakeConfigError, LakeError, open_store
+from lake.store import LakeConfigError, LakeError, open_lake
 
 
 def main(given: list[str] | None = None) -> int:
@@ -63,7 +63,7 @@ def _cluster(arguments: argparse.Namespace) -> int:
     from lake.clusters import cluster_lake
 
     window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
-    done = cluster_lake(open_store(arguments.lake), window)
+    done = cluster_lake(open_lake(arguments.lake), window)
     print(
         f"{done.key}: {done.pages} pages, {done.stories} stories, {done.merged} story ids merged into others\n"
         f"{done.counts.pairs} pairs compared; {done.counts.crowded} keys shared by more pages than one is compared with"
@@ -100,7 +100,7 @@ def _boilerplate(arguments: argparse.Namespace) -> int:
     from lake.boilerplate import learn
 
     found, is_new = learn(
-        open_store(arguments.lake), arguments.stories, arguments.days, dry_run=arguments.dry_run
+        open_lake(arguments.lake), arguments.stories, arguments.days, dry_run=arguments.dry_run
     )
     for outlet, lines in (found.outlets or {}).items():
         print(f"{outlet}: {len(lines)} lines")
@@ -146,7 +146,7 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
 def _forget(arguments: argparse.Namespace) -> int:
     from lake.takedown import foreseen, forget
 
-    store = open_store(arguments.lake)
+    store = open_lake(arguments.lake)
     if arguments.dry_run:
         receipt = foreseen(store, arguments.pages, arguments.outlet)
     else:
@@ -194,7 +194,7 @@ def _expire(arguments: argparse.Namespace) -> int:
         print("raw is kept for ever; give --raw-days or set RAW_DAYS")
         return 0
     today = datetime.now(UTC).date()
-    done = expire(open_store(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
+    done = expire(open_lake(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
     verb = "would remove" if arguments.dry_run else "removed"
     print(f"{verb} {done.parts} raw parts of {len(done.days)} days")
     for run_id in sorted(done.kept):
@@ -213,7 +213,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 def _verify(arguments: argparse.Namespace) -> int:
     from lake.verify import verify
 
-    report = verify(open_store(arguments.lake))
+    report = verify(open_lake(arguments.lake))
     print(f"{'table':<10}{'parts':>9}{'rows':>12}{'MB':>11}{'not listed':>12}")
     for table, found in report.tables.items():
         megabytes = f"{found.bytes / 1e6:.1f}"
@@ -253,7 +253,7 @@ def _warc(arguments: argparse.Namespace) -> int:
     from lake.warc_export import Choice, export  # pyarrow takes its time to load: not for --help
 
     choice = Choice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
-    written = export(open_store(arguments.lake), arguments.out, choice, arguments.split)
+    written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)
     for path, pages in written.items():
         print(f"{path}: {pages} pages")
     if not written:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cleaning import page_id
 from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
 from lake import parts
 from lake.records import STORY_TABLES
+from lake.rounds import Rounds
 from lake.schema import columns_of, row
 from lake.store import Store
 from lake.tombstones import down_of, tombstones
@@ -33,7 +33,6 @@ _FACTS = [
     "syndication_credit", "word_count", "url", "requested_url",
 ]  # fmt: skip
 _AT_ONCE = 10_000  # rows of the result
-_NO_VISITS = {"urls", "warc", "reclean"}  # runs that are told which pages to take
 _CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chance
 
 
@@ -97,13 +96,13 @@ def cluster_lake(store: Store, window: timedelta | None) -> Done:
     for found in cluster_signed(_signed(store, keys, pages), window, counts):
         stories.setdefault(found.cluster, []).append(found.id)
         links[found.id] = found.link
-    visits = _visits(pages.values())
+    rounds = Rounds(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
     rows = (
         _placed(page, story_id, chosen, links[page.id])
         for ids in stories.values()
         for members in [[pages[id] for id in ids]]
         for story_id in [_story_id(members, pages)]
-        for chosen in [original(_members(members, visits))]
+        for chosen in [original(_members(members, rounds))]
         for page in members
     )
     key = f"clusters/{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.parquet"
@@ -189,31 +188,7 @@ def _story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
     return min(live or ids, key=lambda id: (pages[id].first_landed, id))
 
 
-def _visits(pages: Iterable[_Page]) -> dict[str, list[tuple[datetime, str]]]:
-    """By outlet, in order: when a run that looks for what is new met the first page that nobody had seen before, and the
-    run. One that found nothing new is not known of."""
-    first: dict[tuple[str, str], datetime] = {}
-    for page in pages:
-        run_id = page.first_landed[0]
-        if run_id.split("-", 1)[-1].rpartition("-")[0] not in _NO_VISITS:
-            visit = page.outlet, run_id
-            first[visit] = min(page.seen_at, first.get(visit, page.seen_at))
-    visits: dict[str, list[tuple[datetime, str]]] = {}
-    for (outlet, run_id), seen_at in first.items():
-        visits.setdefault(outlet, []).append((seen_at, run_id))
-    for found in visits.values():
-        found.sort()
-    return visits
-
-
-def _visited_before(page: _Page, visits: list[tuple[datetime, str]]) -> datetime | None:
-    for seen_at, run_id in reversed(visits[: bisect_left(visits, (page.seen_at, ""))]):
-        if run_id != page.first_landed[0]:
-            return seen_at
-    return None
-
-
-def _members(pages: list[_Page], visits: dict[str, list[tuple[datetime, str]]]) -> list[Member]:
+def _members(pages: list[_Page], rounds: Rounds) -> list[Member]:
     outlet_of = {page.id: page.outlet for page in pages}
     first: dict[
         str, _Page
@@ -227,7 +202,7 @@ def _members(pages: list[_Page], visits: dict[str, list[tuple[datetime, str]]]) 
             published_at=page.document.moment,
             seen_at=page.seen_at,
             words=page.words,
-            visited_at=_visited_before(page, visits.get(page.outlet, [])),
+            visited_at=rounds.before(page.outlet, page.first_landed[0], page.seen_at),
             credits=frozenset(_credits(page, names, outlet_of)),
         )
         for page in pages

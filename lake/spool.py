@@ -13,8 +13,6 @@ from pathlib import Path
 from lake.records import TABLES
 from lake.store import FolderStore, LakeError, Store, digest
 
-SPOOL_BYTES = 2**30
-
 
 class SpoolFailed(LakeError):
     """Neither the store nor the spool took it: it is lost, and will be fetched again."""

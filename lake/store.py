@@ -93,6 +93,17 @@ def open_store(uri: str) -> Store:
     return FolderStore(Path(uri))
 
 
+def open_lake(uri: str) -> Store:
+    """A lake that is there: of a misspelt name none must be made, nor told that it is sound. Raises LakeConfigError."""
+    store = open_store(uri)
+    is_there = (
+        store.root.is_dir() if isinstance(store, FolderStore) else next(store.keys(""), None) is not None
+    )
+    if not is_there:
+        raise LakeConfigError(f"{store.uri}: no lake is there")
+    return store
+
+
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

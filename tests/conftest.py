@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from demo.object_store import ObjectStore
@@ -12,6 +13,9 @@ from demo.object_store import ObjectStore
 # a crawl of a few pages is over before a worker process has started; test_workers.py and others say otherwise
 os.environ.setdefault("CLEAN_WORKERS", "0")
 ROOT = Path(__file__).resolve().parent.parent
+# the same examples in every run: tests/cleaning/soak.py is what looks for new ones
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
+from crawler.strict import Strict
 
-class Command(ScrapyCrawl):
+
+class Command(Strict, ScrapyCrawl):
     """Scrapy's `crawl` with a check before the start, and an exit code that tells the truth."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:

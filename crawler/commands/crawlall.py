@@ -24,9 +24,12 @@ class Command(Crawl):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         from scrapy.exceptions import UsageError
 
+        self.refuse_options(args)
         if args:
             raise UsageError("crawlall takes no spider: --only names outlets", print_help=False)
-        if opts.concurrency:
+        if opts.concurrency is not None:
+            if opts.concurrency < 1:
+                raise UsageError("--concurrency: expected a number from 1", print_help=False)
             opts.set.append(f"CONCURRENT_REQUESTS={opts.concurrency}")
         opts.spargs += [f"{name}={value}" for name in ("shard", "only") if (value := getattr(opts, name))]
         super().process_options(["all"], opts)

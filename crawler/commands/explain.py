@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from scrapy.commands import ScrapyCommand
+from crawler.strict import Strict
 
 if TYPE_CHECKING:
     from cleaning import RawPage
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lake.records import Reject
 
 
-class Command(ScrapyCommand):
+class Command(Strict):
     """Why a page becomes what it becomes. Reads the lake, and writes nothing to it. Exit codes: 0 an article, 1 none,
     2 what was asked cannot be done."""
 

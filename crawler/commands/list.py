@@ -4,8 +4,10 @@ import argparse
 
 from scrapy.commands.list import Command as ScrapyList
 
+from crawler.strict import WithoutArguments
 
-class Command(ScrapyList):
+
+class Command(WithoutArguments, ScrapyList):
     """Scrapy's `list`, knowing OUTLETS_DIR also where it is given with -s."""
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:

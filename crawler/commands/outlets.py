@@ -10,7 +10,7 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
-from scrapy.commands import ScrapyCommand
+from crawler.strict import Strict
 
 if TYPE_CHECKING:
     from crawler.health import Health
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from outlets import Outlet
 
 
-class Command(ScrapyCommand):
+class Command(Strict):
     """The outlets and how they fare. Exit codes: 0, 1 an outlet has no living source, 2 a mistake in a file or in
     what was asked."""
 
@@ -159,8 +159,6 @@ def outlets_asked(names: list[str], known: list[str]) -> list[str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    if name.startswith("-"):
-        return f"unknown option {name}; `scrapy outlets --help` names them"
     guess = get_close_matches(name, known, 1)
     return f"no outlet is called {name!r}; " + (
         f"did you mean {guess[0]!r}?" if guess else "`scrapy outlets` names them"

@@ -2,18 +2,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import ClassVar
+from datetime import date
+from typing import TYPE_CHECKING, ClassVar
 
-from scrapy.commands import ScrapyCommand
+from crawler.strict import WithoutArguments
+
+if TYPE_CHECKING:
+    from lake.store import Store
+    from lake.warc_export import Choice
 
 
-class Command(ScrapyCommand):
-    """Exit codes as of a crawl: 0 all landed, 1 it failed, 3 another machine has one of the outlets."""
+class Command(WithoutArguments):
+    """Exit codes as of a crawl: 0 all landed, 1 it failed, 2 there is no such lake or page in it, 3 another machine has
+    one of the outlets."""
 
     requires_project = True
     requires_crawler_process = False
 
     default_settings: ClassVar[dict[str, object]] = {}
+
+    def syntax(self) -> str:
+        return "[options]"
 
     def short_desc(self) -> str:
         return "Clean a lake's pages anew from raw, without a request; what comes out otherwise lands as revisions"
@@ -23,18 +32,24 @@ class Command(ScrapyCommand):
         ours = parser.add_argument_group(
             "Pages; all of the lake, but for these choices, which may be repeated"
         )
-        ours.add_argument("--day", action="append", default=[], help="of landing, as 2026-11-22")
+        ours.add_argument("--day", action="append", default=[], type=_day, help="of landing, as 2026-11-22")
         ours.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
         ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.accounts import EXIT_FAILED, EXIT_HELD
+        from crawler.accounts import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
+        from crawler.preflight import Refused, ready
         from lake.leases import Held
-        from lake.store import LakeError
+        from lake.store import LakeConfigError, LakeError
         from lake.workers import WorkersFailed
 
+        assert self.settings
         try:
+            ready(self.settings)
             self._reclean(opts)
+        except (Refused, LakeConfigError) as error:
+            print(error, file=sys.stderr)
+            self.exitcode = EXIT_CONFIGURATION
         except (LakeError, WorkersFailed) as error:
             print(error, file=sys.stderr)
             self.exitcode = EXIT_HELD if isinstance(error, Held) else EXIT_FAILED
@@ -44,16 +59,18 @@ class Command(ScrapyCommand):
         from crawler.pipelines import lake_of, limits_of, rules_of
         from crawler.tdm import policy_of
         from lake.landing import Claim
-        from lake.recleaning import outlets_in, reclean
+        from lake.recleaning import reclean
         from lake.refining import leave_reserved
+        from lake.store import open_lake
         from lake.warc_export import Choice
         from lake.workers import Workers
 
         assert self.settings
-        lake = lake_of(self.settings)
         choice = Choice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
+        outlets = _outlets(open_lake(self.settings["LAKE_URI"]), choice)
+        lake = lake_of(self.settings)
         settled = leave_reserved if policy_of(self.settings) == "respect" else (lambda refined: refined)
-        known = sorted(outlets_in(lake.store, choice) & known_outlets().by_name.keys())
+        known = sorted(outlets & known_outlets().by_name.keys())
         facts = {"spider": None, "reclean": True}
         with (
             lake.run("reclean", rules_of, facts, [Claim(outlet) for outlet in known]) as (run, _),
@@ -69,3 +86,23 @@ class Command(ScrapyCommand):
             run.finish("finished", {**facts, "reason": "finished", "looked_at": looked_at})
         found = ", ".join(f"{count} {name}" for name, count in run.counts.items() if "/" not in name)
         print(f"reclean: {looked_at} pages → {found or 'nothing'} → {lake.store.uri}")
+
+
+def _outlets(store: Store, choice: Choice) -> set[str]:
+    """Whose pages are to be cleaned anew. Raises LakeConfigError where there are none, for what was asked for."""
+    from lake.recleaning import outlets_in
+    from lake.store import LakeConfigError
+
+    found = outlets_in(store, choice)
+    if missing := sorted(choice.outlets - found):
+        raise LakeConfigError(f"{store.uri}: no such page of {', '.join(missing)} in raw")
+    if not found:
+        raise LakeConfigError(f"{store.uri}: no such page in raw")
+    return found
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a day as 2026-11-22") from None

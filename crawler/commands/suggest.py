@@ -4,10 +4,10 @@ import argparse
 import sys
 from typing import ClassVar
 
-from scrapy.commands import ScrapyCommand
+from crawler.strict import Strict
 
 
-class Command(ScrapyCommand):
+class Command(Strict):
     """A [clutter] section read off a few pages. Exit codes: 0 something to suggest, 1 nothing, 2 what was asked cannot
     be done."""
 

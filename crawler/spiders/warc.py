@@ -95,6 +95,8 @@ class Warc(Spider):
                 self._in_flight += 1
                 self._count("candidates", 1)
                 yield page
+        # when this ends Scrapy sees whether all is done, and after that only every five seconds
+        await self._fewer_than(1)
 
     def _progress(self) -> dict[str, Progress]:
         return progress(open_store(self.settings["LAKE_URI"]), self.replay)

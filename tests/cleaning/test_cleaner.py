@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import unicodedata
 from datetime import UTC, datetime
 
@@ -95,6 +96,14 @@ def _outcome(body: str | bytes) -> object:
         return none.reason
 
 
+def _soon(body: str | bytes) -> object:
+    """In seconds of CPU, for a busy machine is no fault of the page."""
+    began = time.process_time()
+    outcome = _outcome(body)
+    assert time.process_time() - began < 5
+    return outcome
+
+
 HOSTILE = {
     "no bytes": b"",
     "zeros": b"\0" * 1000,
@@ -148,11 +157,11 @@ def test_hidden_characters_and_broken_ones_do_not_reach_the_text():
     text.encode("utf-8")
 
 
-@settings(max_examples=60, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=3000))
 def test_any_bytes_give_an_article_or_a_reason(body: bytes):
-    _outcome(body)
-    _outcome(b"<html><body><p>" + body)
+    _soon(body)
+    _soon(b"<html><body><p>" + body)
 
 
 _PIECES = st.sampled_from(
@@ -182,10 +191,10 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=80, deadline=5000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=20)), max_size=60))
 def test_any_markup_gives_an_article_in_nfc_or_a_reason(pieces: list[str]):
-    outcome = _outcome("".join(pieces))
+    outcome = _soon("".join(pieces))
     if not isinstance(outcome, str):
         text = outcome.text  # type: ignore[attr-defined]
         assert text == unicodedata.normalize("NFC", text)

@@ -1,10 +1,11 @@
-"""A pipeline that takes its time and notes how many items it held at once."""
+"""A pipeline that takes its time and notes how many items it held at once; a Scrapy that looks rarely whether it is done."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
+from scrapy.core.engine import ExecutionEngine
 from scrapy.crawler import Crawler
 
 
@@ -23,3 +24,10 @@ class Slow:
         await asyncio.sleep(0.1)
         self._held -= 1
         return item
+
+
+class NoHeartbeat:
+    """By itself Scrapy looks every five seconds whether anything is left to be done; here only when something ends."""
+
+    def __init__(self) -> None:
+        ExecutionEngine._SLOT_HEARTBEAT_INTERVAL = 3600

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -24,7 +25,9 @@ def told(tmp_path):
     """(the HOOK setting, what it was told)."""
     script, heard = tmp_path / "hook.py", tmp_path / "heard.json"
     script.write_text(f"import sys, pathlib; pathlib.Path({str(heard)!r}).write_text(sys.stdin.read())")
-    return f"{sys.executable} {script}", lambda: json.loads(heard.read_text()) if heard.exists() else None
+    return shlex.join(
+        [sys.executable, str(script)]
+    ), lambda: json.loads(heard.read_text()) if heard.exists() else None
 
 
 def crawl(tmp_path, hook, *urls, more=()):
@@ -88,7 +91,7 @@ def test_a_hook_that_fails_is_logged_and_changes_nothing(caplog, command, said):
 
 def test_a_hook_has_its_time_and_what_it_started_ends_with_it(caplog, tmp_path):
     began = time.monotonic()
-    command = f"sh -c 'sleep 300 & echo $! > {tmp_path}/started; sleep 300'"
+    command = shlex.join(["sh", "-c", 'sleep 300 & echo $! > "$0"; sleep 300', str(tmp_path / "started")])
     tell(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 1}), 1, {})
     assert time.monotonic() - began < 100
     assert "timed out" in caplog.text

@@ -169,7 +169,7 @@ def test_among_all_outlets_of_one_run_the_one_that_dries_up_is_named(tmp_path):
             publish("well", range(turn * 8, turn * 8 + 8), story)
             numbers = range(100 + turn * 8, 108 + turn * 8)
             publish("dry", numbers, story if turn < 3 else lambda n: "<p>Log in to read.</p>")
-            done = town.crawl("-s", "SOURCE_INTERVAL_S=0")
+            done = town.crawl("-s", "SOURCE_INTERVAL_MAX_S=0")
             assert done.returncode == (4 if turn == 3 else 0), done.stderr
         assert "CHANGED: dry: 0 of 8 pages are articles, before 100%" in done.stderr
         *before, last = town.records()

@@ -213,9 +213,6 @@ def test_a_mistake_in_a_file_is_told_by_the_check(scrapy, mine):
     assert "mine.toml: articles: http://127.0.0.1/2026 is a source (sections)" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"), [("derstandrd", "did you mean 'derstandard'?"), ("--lvie", "unknown option --lvie")]
-)
-def test_what_is_asked_in_error_is_told(asked, told):
-    with pytest.raises(Wrong, match=re.escape(told)):
-        outlets_asked([asked], list(load().by_name))
+def test_what_is_asked_in_error_is_told():
+    with pytest.raises(Wrong, match=re.escape("did you mean 'derstandard'?")):
+        outlets_asked(["derstandrd"], list(load().by_name))

@@ -77,7 +77,7 @@ def test_a_sitemap_gives_what_is_new_newest_first_and_leaves_what_is_old(crawled
 
 
 def test_of_an_index_only_the_children_that_may_hold_news_are_opened(crawled):
-    month = NOW.strftime("%Y-%m")
+    month = datetime.now(UTC).strftime("%Y-%m")
     answers = {
         "/index.xml": index(
             "{home}/s-2019-05.xml",

@@ -258,6 +258,15 @@ def test_pages_come_no_faster_than_the_pipeline_takes_them(tmp_path):
     assert 8 <= stats["slow/held"] <= 32
 
 
+def test_it_ends_with_its_last_page(tmp_path):
+    file = tmp_path / "few.warc.gz"
+    file.write_bytes(warcs.gzip_members([warcs.page(n, b"<p>%d</p>" % n) for n in range(3)]))
+    extensions = json.dumps({"tests.crawler.slow.NoHeartbeat": 0})
+    code, stats, log = Replay(tmp_path).run([file], "-s", f"EXTENSIONS={extensions}")
+    assert code == 0, log
+    assert stats["candidates"] == 3
+
+
 def test_after_sigkill_the_same_command_goes_on_where_the_lake_ends(tmp_path):
     file = tmp_path / "many.warc.gz"
     pages = [warcs.page(n, b"<html><p>Page %d</p></html>" % n) for n in range(600)]

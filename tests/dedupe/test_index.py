@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import INDEX_FORMAT, SCHEME, Document, Index, SchemeMismatch, sign
 from dedupe.index import CANDIDATES
-from dedupe.keys import BUCKET_ROWS
+from dedupe.keys import BUCKET_ROWS, Keys, place_of
 
 from .stories import HARBOUR, LIBRARY, cut, document, invented, weather, with_words_changed
 
@@ -424,6 +425,23 @@ def test_a_verdict_does_not_depend_on_the_order_of_adding():
     assert len(verdicts) == 1
 
 
+@pytest.mark.parametrize("rows", [1, 32])
+def test_of_texts_that_share_little_the_shortest_are_looked_at(monkeypatch, connection, index, rows):
+    """Two postings of 400 shingles are a chance hit, of 40 they are most of the text."""
+    sweeping(monkeypatch, slices=1, rows=rows)
+    keys, postings = Keys(connection), np.arange(2, 40, 2, dtype=np.uint32)
+    for shingles in (1000, 40, 900, 60, 800, 50, 700, 42):
+        keys.add(postings[:2], place_of(0, shingles, keys.next), (0, 1))
+    assert keys.nearest(postings, 400, (0, 1), 32) == [2, 8, 4, 6]
+    assert keys.nearest(postings, 1000, (2, 3), 32) == []
+    keys.add(postings[:4], place_of(0, 1000, keys.next), (0, 1))
+    assert keys.nearest(postings, 400, (0, 1), 32)[0] == 9
+    for seq, shingles in ((2, 40), (8, 42), (4, 60), (6, 50)):
+        keys.remove(postings[:2], place_of(0, shingles, seq))
+    if rows == 1:
+        assert keys.nearest(postings, 900, (0, 1), 32) == [9, 7]
+
+
 @pytest.mark.usefixtures("swept_at_once")
 def test_many_equal_texts_stay_bounded_and_meet_the_earliest(index, connection):
     signature = sign(HARBOUR)
@@ -553,10 +571,10 @@ def _take_all(path, worker):
 
 def test_processes_that_add_copies_at_once_lose_no_link(tmp_path):
     path = tmp_path / "index.db"
+    connection = opened(path)  # SQLite lets nobody wait while one of them makes the journal
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         for done in [pool.submit(_take_all, path, worker) for worker in range(PROCESSES)]:
             done.result()
-    connection = opened(path)
     index = Index(connection)
     for story in range(12):
         assert len({index.story_of(f"{story}-{worker}") for worker in range(PROCESSES)}) == 1

@@ -186,9 +186,9 @@ def test_what_is_not_compared_would_not_have_been_related(words):
     dropped = 0
     for new in (page_of("a", signature, known) for signature in signatures):
         sieve = Sieve(new)
-        for signature in signatures:
-            old, body = page_of("b", signature, known), Body.of(pack(signature))
-            shared = sieve.shared_at_most(body)
+        bodies = [Body.of(pack(signature)) for signature in signatures]
+        for signature, body, shared in zip(signatures, bodies, sieve.shared_at_most(bodies), strict=True):
+            old = page_of("b", signature, known)
             assert overlap(new.body, old.body).common <= shared
             may = sieve.may_relate(body, shared, len(known))
             assert may or compare(new, old) is None

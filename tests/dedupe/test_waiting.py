@@ -25,7 +25,7 @@ def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, m
     swept = 0
     for seq in range(1, ROWS):
         keys = sorted(draw.sample(known, 12))
-        found.enter(seq, seq % 11, np.array(keys, np.uint32))
+        found.enter(seq, seq % 11 << 32 | seq, np.array(keys, np.uint32))
         for key in keys:
             expected.setdefault(key, []).append(seq)
         turn = turns(seq)
@@ -52,4 +52,4 @@ def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, m
 
 
 def test_what_waits_is_bounded():
-    assert len(Waiting()._days) > waiting.SLICES * waiting.SWEEP_ROWS + waiting.MERGED_ROWS
+    assert len(Waiting()._places) > waiting.SLICES * waiting.SWEEP_ROWS + waiting.MERGED_ROWS

@@ -1,6 +1,7 @@
 """The files of deploy/: verified by their own tools where there are any, else as text."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_cron_s_command_is_silent_unless_a_crawl_failed(tmp_path, code):
     assert all(re.fullmatch(r"[A-Z_]+=\S+", v) for v in variables)
     assert re.match(r"\d+( \*){4} ", line)
     assert "%" not in line  # cron would make a newline of it
-    command = line.split(" ", 5)[5].replace("/etc/pressline/env", str(tmp_path / "env"))
+    command = line.split(" ", 5)[5].replace("/etc/pressline/env", shlex.quote(str(tmp_path / "env")))
     (tmp_path / "env").write_text("LAKE_URI=lake-of-the-file\n")
     crawl = tmp_path / ".venv" / "bin" / "scrapy"
     crawl.parent.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,18 +55,25 @@ class Scrapyd:
 
     def finished(self, job):
         """Waits for its end; returns its log."""
-        until = time.monotonic() + 90
+        until = time.monotonic() + 200
         while job not in [j["id"] for j in self.ask("listjobs.json?project=pressline")["finished"]]:
             assert time.monotonic() < until, self.ask("listjobs.json?project=pressline")
             time.sleep(0.3)
         return next(self.folder.glob(f"logs/*/*/{job}.log")).read_text()
 
 
+def free_port():
+    """Below the range that systems hand out by themselves: another test's connection would be given it meanwhile."""
+    for port in random.SystemRandom().sample(range(10_000, 20_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port on 127.0.0.1 between 10000 and 20000")
+
+
 @pytest.fixture
 def scrapyd(tmp_path):
     """scrapyd with the configuration of deploy/, on a port of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config = (ROOT / "deploy" / "scrapyd" / "scrapyd.conf").read_text()
     (tmp_path / "scrapyd.conf").write_text(config.replace("http_port = 6800", f"http_port = {port}"))
     environ = {

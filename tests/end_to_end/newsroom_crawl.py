@@ -14,7 +14,10 @@ from lake.reading import table
 from lake.records import STORY_TABLES, TABLES
 from lake.store import open_store
 
-QUICK = ("-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=4")
+QUICK = (
+    "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=4",
+    "-s", "SOURCE_INTERVAL_MAX_S=0",  # how soon a source is asked again would hang on how slow the machine was before
+)  # fmt: skip
 
 
 @dataclass

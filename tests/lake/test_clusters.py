@@ -15,11 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning import Rules
+from crawler.monitors import of_sources
 from dedupe import sign
+from lake import landing
 from lake.__main__ import main
 from lake.clusters import cluster_lake
 from lake.landing import Lake
 from lake.parts import write, written
+from lake.run import new_run_id
 from lake.schema import schema
 from lake.store import open_store
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, with_words_changed
@@ -129,6 +132,25 @@ def test_a_copy_that_claims_to_be_older_than_its_outlets_last_visit_is_not_the_o
     assert clustered(uri)[source.article.id]["original_id"] == expected.article.id
 
 
+@pytest.mark.parametrize(
+    ("sources", "is_a_visit"),
+    [([{}, {"unchanged": True}], True), ([{}, {"not_due": "soon"}], False), ([{}, {"error": "404"}], False), ([], False)],
+)  # fmt: skip
+def test_a_visit_that_found_nothing_new_is_known_by_its_record(
+    uri, tmp_path, monkeypatch, sources, is_a_visit
+):
+    at = NOON + timedelta(minutes=30)
+    monkeypatch.setattr(landing, "new_run_id", lambda name, _: new_run_id(name, at))
+    source, thief = article(A, "bridge", seen=1), article(B, "bridge", hours=-24, seen=25)
+    with Lake(uri, tmp_path / "state").run("news", lambda outlet: Rules(), {}) as (run, _):
+        outlets = {thief.article.outlet: of_sources(sources)}
+        run.finish("finished", {"reason": "finished", "outlets": outlets})
+    monkeypatch.undo()
+    land(uri, tmp_path, source, thief)
+    expected = source if is_a_visit else thief
+    assert clustered(uri)[source.article.id]["original_id"] == expected.article.id
+
+
 def test_rel_canonical_to_another_outlet_credits_it(uri, tmp_path):
     copy, source = article(B, "bridge", canonical=A), article(A, "bridge", hours=3)
     land(uri, tmp_path, copy, source)
@@ -160,7 +182,8 @@ def test_the_window_is_an_argument(uri, tmp_path):
     assert len({row["story_id"] for row in clustered(uri, "--window-days", "all").values()}) == 1
 
 
-def test_an_empty_lake_gives_an_empty_table(uri):
+def test_an_empty_lake_gives_an_empty_table(uri, tmp_path):
+    (tmp_path / "lake").mkdir()
     assert clustered(uri) == {}
 
 

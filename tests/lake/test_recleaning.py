@@ -126,3 +126,24 @@ def test_the_command_tells_what_it_did(lake):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("reclean: 3 pages → 3 unchanged → ")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--outlet", "nosuch.example", "--outlet", "one.example"], "no such page of nosuch.example in raw"),
+        (["--day", "2001-01-01"], "no such page in raw"),
+        (["-s", "LAKE_URI=nowhere"], "nowhere: no lake is there"),
+        (["-s", "OUTLETS_DIR=nowhere"], "nowhere: no such folder"),
+        (["-s", "FLUSH_ROWS=many"], "FLUSH_ROWS: expected a number, not 'many'"),
+    ],
+)
+def test_what_there_is_not_is_told(lake, more, told):
+    settings = ["-s", f"LAKE_URI={lake / 'lake'}", "-s", f"STATE_DIR={lake / 'state'}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "reclean", *settings, *more],
+        cwd=ROOT, env={**os.environ, "LOG_LEVEL": "ERROR"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"{told}\n")
+    assert not (ROOT / "nowhere").exists()
