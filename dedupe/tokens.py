@@ -7,7 +7,6 @@ import threading
 import unicodedata
 from array import array
 from dataclasses import dataclass
-from os import urandom
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,8 +34,7 @@ _TOKEN = re.compile(rf"[{SPACELESS}]|(?:[^\W_{SPACELESS}]|[{MARKS}])+")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _SEPARATOR = re.compile(r"[.,:]")
-KEPT = 1 << 17  # tokens: some 10 MB; at more, all chunks are forgotten before the next text
-SLOTS = 1 << 18  # for as many chunks, half of them free at least
+KEPT = 1 << 17  # tokens: some 25 MB; at more, all chunks are forgotten before the next text
 _IS_NUMBER, _IS_NAME, _IS_FIGURE = 1, 2, 4
 
 
@@ -69,11 +67,13 @@ def tokens_of(text: str) -> Tokens:
     Chunk by chunk of what stands between spaces, for no word, number or normal form reaches across one: nine chunks
     in ten were met before.
     """
+    chunks = text.split()
     known = _met.chunks
     if len(known.hashes) > KEPT:
         known = _met.chunks = _Chunks()
-    firsts, counts, starts, lengths = known.places(text)
-    places, letters = spread(firsts, counts), spread(starts, lengths)
+    which = np.fromiter(map(known.__getitem__, chunks), np.intp, len(chunks))
+    places = spread(_array(known.firsts).take(which), _array(known.counts).take(which))
+    letters = spread(_array(known.starts).take(which), _array(known.lengths).take(which))
     hashes, kinds = _array(known.hashes).take(places), _array(known.kinds).take(places)
     is_token = kinds < _IS_FIGURE
     return Tokens(
@@ -84,101 +84,31 @@ def tokens_of(text: str) -> Tokens:
     )
 
 
-class _Chunks:
-    """The chunks that were met before, by a hash of 64 bits: no string is made of them, and none is looked up. What is
-    in them lies in arrays, chunk by chunk."""
+class _Chunks(dict[str, int]):
+    """Numbers of the chunks that were met before. What is in them lies in arrays, chunk by chunk."""
 
     def __init__(self) -> None:
-        self._table = np.zeros(SLOTS, np.uint64)  # hashes, each in the first free slot after its own
-        self._places = np.zeros((SLOTS, 4), np.int32)  # by slot: where in the next two, and in the letters
-        self._count = 0
-        self.hashes, self.kinds = array("Q"), array("B")  # of a chunk's tokens, and of its numbers
+        super().__init__()
+        self.firsts, self.counts = array("i"), array("i")  # of each chunk: where in the next two, how many
+        self.hashes, self.kinds = array("Q"), array("B")  # of its tokens, and of its numbers
+        self.starts, self.lengths = array("i"), array("i")  # of each chunk: where in the next, how many
         self.letters = array("B")  # a space and the letters of each token
 
-    def places(self, text: str) -> NDArray[np.int32]:
-        """In columns, of each chunk of a text: its first token, how many; its first letter, how many."""
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-        solid = np.zeros(len(points) + 2, np.bool_)
-        solid[1:-1] = _SOLID.take(points, mode="clip")
-        edges = (solid[1:] != solid[:-1]).nonzero()[0]
-        hashes = _hashes(points, edges)
-        slots = self._slots(hashes)
-        new = (self._table.take(slots) == 0).nonzero()[0]
-        if 2 * (self._count + len(new)) > len(self._table):
-            self._grow(len(new))
-            slots = self._slots(hashes)
-        for which in new.tolist():
-            slots[which] = slot = self._free(int(slots[which]), int(hashes[which]))
-            if not self._table[slot]:
-                self._table[slot] = hashes[which]
-                self._places[slot] = self._enter(text[edges[2 * which] : edges[2 * which + 1]])
-                self._count += 1
-        return self._places.take(slots, axis=0).T
-
-    def _slots(self, hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
-        """Where each is, or is to be."""
-        slots = (hashes >> np.uint64(65 - len(self._table).bit_length())).astype(np.intp)
-        left = (self._table.take(slots) != hashes).nonzero()[0]
-        while len(left):
-            there = self._table.take(slots[left])
-            left = left[(there != hashes[left]) & (there != 0)]
-            slots[left] = (slots[left] + 1) % len(self._table)
-        return slots
-
-    def _free(self, slot: int, hash: int) -> int:
-        """The first from there on that holds the hash, or nothing."""
-        while int(self._table[slot]) not in (0, hash):
-            slot = (slot + 1) % len(self._table)
-        return slot
-
-    def _grow(self, more: int) -> None:
-        """For a text of so many new chunks: half of the table stays free."""
-        hashes, places = self._table, self._places
-        size = 1 << (2 * (self._count + more)).bit_length()
-        self._table, self._places = np.zeros(size, np.uint64), np.zeros((size, 4), np.int32)
-        known = hashes.nonzero()[0]
-        for first, at in zip(self._slots(hashes[known]).tolist(), known.tolist(), strict=True):
-            slot = self._free(first, int(hashes[at]))
-            self._table[slot], self._places[slot] = hashes[at], places[at]
-
-    def _enter(self, chunk: str) -> tuple[int, int, int, int]:
+    def __missing__(self, chunk: str) -> int:
         plain = unicodedata.normalize("NFKC", chunk)
         spelled: list[str] = (_TOKEN if _RARE.search(plain) else _WORD).findall(plain)
         folded = [token.casefold() for token in spelled]
         numbers = [_SEPARATOR.sub("", number) for number in _NUMBER.findall(plain)]
-        first, start = len(self.hashes), len(self.letters)
+        self.firsts.append(len(self.hashes))
+        self.counts.append(len(folded) + len(numbers))
         self.hashes.extend(map(_hash, folded + numbers))
         self.kinds.extend(map(_kind, spelled, folded))
         self.kinds.extend([_IS_FIGURE] * len(numbers))
+        self.starts.append(len(self.letters))
         self.letters.frombytes(b"".join(b" " + token.encode("utf-8", "replace") for token in folded))
-        return first, len(self.hashes) - first, start, len(self.letters) - start
-
-
-_TILE = 1 << 14
-
-
-def _powers(base: int) -> NDArray[np.uint64]:
-    found = np.full(_TILE, base, np.uint64)
-    found[0] = 1
-    return np.multiply.accumulate(found)
-
-
-_SOLID = np.array([not chr(point).isspace() for point in range(0x3002)])  # no space has a higher number
-_BASE = int.from_bytes(urandom(8), "little") | 1  # drawn, so that no text can aim at another's word
-_POWERS = _powers(_BASE)
-_INVERSES = _powers(pow(_BASE, -1, 1 << 64))
-
-
-def _hashes(points: NDArray[np.uint32], edges: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """Polynomials of 64 bits, not 0, of what lies between each even edge and the next (Karp and Rabin, 1987). Where a
-    chunk reaches across a tile it has another hash than elsewhere, and is met anew."""
-    sums = np.zeros(len(points) + 1, np.uint64)
-    powers = _POWERS if len(points) <= _TILE else np.resize(_POWERS, len(points))
-    np.multiply(points + np.uint64(1), powers[: len(points)], out=sums[1:])
-    sums = sums.cumsum()
-    starts = edges[::2]
-    found = (sums.take(edges[1::2]) - sums.take(starts)) * _INVERSES.take(starts, mode="wrap")
-    return mixed(found) | np.uint64(1)
+        self.lengths.append(len(self.letters) - self.starts[-1])
+        self[chunk] = found = len(self)
+        return found
 
 
 class _Met(threading.local):

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 
-from dedupe.tokens import _TOKEN, _Chunks, runs, tokens_of
+from dedupe.tokens import runs, tokens_of
 
 
 @pytest.mark.parametrize(
@@ -52,29 +50,6 @@ def test_the_separator_of_thousands_does_not_change_a_number(spelling):
 
 def test_a_lone_surrogate_is_a_word_like_any_other():
     assert len(tokens_of("broken \ud800 page")) in {2, 3}
-
-
-@pytest.mark.parametrize("slots", [2, 1 << 18])
-def test_words_met_before_are_the_same_words(monkeypatch, slots):
-    """Between any kind of space, in texts of any length, whether the table of what was met has to grow or not."""
-    monkeypatch.setattr("dedupe.tokens.SLOTS", slots)
-    draw = random.Random(1)
-    words = ["a", "b", "aa", "ab\0", "Ångström", "1,5", "😀x", "...", "x" * 20000, "海"]
-    spaces = [" ", "\n", "\xa0", "\u3000", "\x1c", "\u2028", "\x85", "  "]
-    words += ["".join(draw.choices("abcdefgh", k=5)) for _ in range(400)]
-    known = _Chunks()
-    for length in (0, 1, 3, 900, 30):
-        chosen = draw.choices(words, k=length)
-        firsts, counts, starts, lengths = known.places("".join(w + draw.choice(spaces) for w in chosen))
-        for word, first, count, start, size in zip(chosen, firsts, counts, starts, lengths, strict=True):
-            alone = tokens_of(word)
-            kinds = known.kinds[first : first + count]
-            hashes = known.hashes[first : first + count]
-            assert [h for h, kind in zip(hashes, kinds, strict=True) if kind < 4] == alone.hashes.tolist()
-            assert [h for h, kind in zip(hashes, kinds, strict=True) if kind == 4] == alone.figures.tolist()
-            assert known.letters[start : start + size].tobytes() == b"".join(
-                b" " + token.casefold().encode() for token in _TOKEN.findall(word)
-            )
 
 
 @pytest.mark.parametrize(

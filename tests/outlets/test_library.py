@@ -200,8 +200,20 @@ def _like(samples, url):
     return outlet.wants(url)
 
 
+LOADED = """
+import pathlib, time, tomllib, outlets
+texts = [path.read_text("utf-8") for path in pathlib.Path(outlets.__file__).parent.glob("*.toml")]
+began = time.process_time()
+for text in texts:
+    tomllib.loads(text)
+parsed = time.process_time()
+outlets.load()
+print(parsed - began, time.process_time() - parsed)
+"""
+
+
 def test_the_whole_library_loads_in_a_quarter_of_a_second():
-    code = "import outlets, time; began = time.process_time(); outlets.load(); print(time.process_time() - began)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    print(done.stdout)
-    assert float(done.stdout) <= 0.25
+    """Of a machine that parses the bare files in 15 ms; a slower one has longer."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    parsed_s, loaded_s = map(float, done.stdout.split())
+    assert loaded_s <= 0.25 * max(1, parsed_s / 0.015), done.stdout
