@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import os
 import sys
 
 from scrapy import signals
@@ -44,7 +45,8 @@ def settle() -> None:
 
 
 def _give_back() -> None:
-    """glibc only; others manage by themselves."""
+    """Of glibc; others manage by themselves."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps what a flush took: 50 MB
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
