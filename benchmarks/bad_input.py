@@ -69,7 +69,7 @@ def stream(count: int, text: str) -> None:
 def opened(folder: str) -> sqlite3.Connection:
     connection = sqlite3.connect(Path(folder) / "index.sqlite", isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA cache_size = -49152")
+    connection.execute("PRAGMA cache_size = -16384")
     return connection
 
 

@@ -31,7 +31,7 @@ def opened(path: Path) -> sqlite3.Connection:
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "wal_autocheckpoint = 8000",
-        "cache_size = -49152",
+        "cache_size = -16384",
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection

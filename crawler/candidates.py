@@ -43,7 +43,7 @@ class CandidateSpider(Spider):
         self._asked: set[str] = set()
         self._skipped: dict[str, Visit] = {}
         self._open: dict[
-            str, set[str]
+            str, frozenset[str]
         ] = {}  # page → the sources that named it, until nothing more is to come
         self.sources: dict[
             str, dict[str, Any]
@@ -60,7 +60,7 @@ class CandidateSpider(Spider):
             raise ValueError(f"an address of {len(address)} characters")
         if page in self._asked:
             if page in self._open and source:
-                self._open[page].add(source)
+                self._open[page] |= {source}
             return None
         if not self._admitted(page, outlet_of(address), source, modified_at):
             return None
@@ -80,7 +80,7 @@ class CandidateSpider(Spider):
         land = self._land
         visit = land.run.visit(page, modified_at, self._policy, outlet) if land else "new"
         if visit in ASKED or visit == "later":
-            self._open.setdefault(page, set()).update([source] if source else [])
+            self._open[page] = self._open.get(page, frozenset()) | ({source} if source else frozenset())
         before = self._skipped.pop(page, None)
         if before:
             self._count(f"skipped/{before}", -1)

@@ -159,6 +159,9 @@ def _forget(arguments: argparse.Namespace) -> int:
         print(f"run {run_id} has no record yet: what it lands is taken out at its end")
     removed = sum(part.removed for part in receipt.parts)
     print(f"{'would take' if arguments.dry_run else 'took'} {removed} rows out of {len(receipt.parts)} parts")
+    if not removed and arguments.outlet:
+        named = ", ".join(arguments.outlet)
+        print(f"no row of the lake is of {named}: is that what stands in the column outlet?", file=sys.stderr)
     return 0
 
 

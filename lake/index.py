@@ -89,7 +89,7 @@ class Index:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
-        self._db.execute("PRAGMA cache_size = -49152")  # KiB: the band table is read at random
+        self._db.execute("PRAGMA cache_size = -16384")  # KiB: the band table is read at random
         self._db.executescript(_TABLES)
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()

@@ -24,7 +24,7 @@ from lake.refining import lengthen_told, refine_told, told
 
 OUT_OF_MEMORY = 77  # exit status
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_NICENESS = 5  # whoever hands out the work must not wait for those who do it
+_NICENESS = 10  # whoever hands out the work must not wait for those who do it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 from scrapy.exceptions import UsageError
+from scrapy.http import Response
 from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
 
-from cleaning import canonical, host_of
+from cleaning import RawPage, host_of
 from crawler.candidates import CandidateSpider
 from crawler.outlet_files import known_outlets, paces
 from crawler.selection import SELECTING, BadArgument, selection_of
 from lake.landing import Claim
+from lake.records import Reject
 from outlets import Selection
 
 _AT_ONCE = 16  # addresses, some milliseconds
+_AHEAD = 64  # requests of a host, more than are ever fetched from one at once
 
 
 class Urls(CandidateSpider):
@@ -30,6 +35,8 @@ class Urls(CandidateSpider):
     def __init__(self, *args: Any, file: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._file = file
+        self._under_way: dict[str, str] = {}  # address asked for and not answered → the host of its line
+        self._turns: asyncio.Queue[str] = asyncio.Queue()  # hosts that one more may be asked for
 
     @classmethod
     def hosts(cls, file: str = "", **arguments: Any) -> list[str]:
@@ -52,25 +59,59 @@ class Urls(CandidateSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         source = self.sources[self._file] = {"kind": "list", "found": 0, "new": 0, "error": None}
-        bad = 0
-        for number, url in enumerate(_read(self._file)):
+        bad = number = 0
+        async for host, url in self._in_turns():
+            number += 1
             if number % _AT_ONCE == 0:  # a long list must not hold up what was asked for before
                 await asyncio.sleep(0)
+            request = None
             try:
-                canonical(url)
+                request = self.candidate(url, source=None)
+                source["found"] += 1
             except ValueError as error:
                 self._count("bad_addresses")
                 self.logger.warning("%s: %s", self._file, error)
                 bad += 1
-                continue
-            source["found"] += 1
-            if request := self.candidate(url, source=None):
+            if request:
                 source["new"] += 1
+                self._under_way[request.cb_kwargs["asked"]] = host
                 yield request
+            else:
+                self._turns.put_nowait(host)
         if bad:
             source["bad"] = bad
             if not source["found"]:
                 source["error"] = f"none of its {bad} lines is an http or https address"
+
+    async def _in_turns(self) -> AsyncIterator[tuple[str, str]]:
+        """Host and address: one of each host, then the next of each. An address that waits costs its text, not a
+        request, and no host waits behind another's."""
+        waiting: dict[str, deque[str]] = {}
+        for url in _read(self._file):
+            waiting.setdefault(host_of(url), deque()).append(url)
+        hosts = list(waiting)
+        for ahead in range(_AHEAD):
+            hosts = [host for host in hosts if len(waiting[host]) > ahead]
+            for host in hosts:
+                self._turns.put_nowait(host)
+        while waiting:
+            host = await self._turns.get()
+            if urls_left := waiting.get(host):
+                yield host, urls_left.popleft()
+                if not urls_left:
+                    del waiting[host]
+
+    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
+        self._answered(asked)
+        yield from super().parse_page(response, asked, source)
+
+    def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
+        self._answered(failure.request.cb_kwargs["asked"])  # type: ignore[attr-defined]  # set by Scrapy
+        yield from super().missed_page(failure)
+
+    def _answered(self, asked: str) -> None:
+        if (host := self._under_way.pop(asked, None)) is not None:
+            self._turns.put_nowait(host)
 
 
 def _read(file: str) -> list[str]:

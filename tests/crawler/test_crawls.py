@@ -1,6 +1,7 @@
 """Crawls of small sites on loopback, by the command line."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -117,6 +118,59 @@ def test_every_candidate_has_an_outcome_whatever_becomes_of_it(crawl_urls, rows)
     assert reasons == {"http_error": 3, "refused": 1, "robots": 1}  # the loop ends as a 302
     assert "/closed" not in asked
     assert "'candidates': 8" in done.stderr
+
+
+def test_of_a_long_list_each_host_has_a_few_requests_waiting_and_none_waits_for_another(
+    crawl_urls, rows, tmp_path
+):
+    def answer(path):
+        return None if path == "/robots.txt" else OTHER
+
+    with site(answer) as (home, asked):
+        port = home.rpartition(":")[2]
+        long = [f"http://long.test:{port}/{n}" for n in range(400)]
+        names = '{"long.test": "127.0.0.1", "short.test": "127.0.0.1"}'
+        done = crawl_urls(
+            *long,
+            *(f"http://short.test:{port}/short{n}" for n in range(3)),
+            more=[
+                *PRIVATE,
+                *QUICK,
+                "-s",
+                f"DNS_OVERRIDES={names}",
+                "-s",
+                "CLOSESPIDER_PAGECOUNT=40",
+                "-s",
+                "CONCURRENT_REQUESTS=4",
+            ],
+        )
+    candidates = int(re.search(r"'candidates': (\d+)", done.stderr)[1])
+    assert 40 <= candidates < 200  # not 403
+    assert sum(path.startswith("/short") for path in asked[:20]) == 3
+
+
+def test_a_long_list_is_fetched_to_its_last_line_in_spite_of_lines_that_are_none(crawl_urls, rows):
+    def answer(path):
+        return {"/robots.txt": "User-agent: *\nDisallow: /closed", "/gone": None}.get(path, OTHER)
+
+    with site(answer) as (home, _):
+        done = crawl_urls(
+            "ftp://files.test/a",
+            f"{home}/{'long' * 3000}",
+            *(f"{home}/{n}" for n in range(70)),
+            *(f"{home}/{n}?utm_source=again" for n in range(70)),
+            *(f"{home}/closed{n}" for n in range(70)),
+            *(f"http://127.0.0.1:9/{n}" for n in range(70)),
+            f"{home}/gone",
+            "http://[::1",
+            f"{home}/last",
+        )
+    assert done.returncode == 0, done.stderr
+    assert "'bad_addresses': 3" in done.stderr
+    assert "'candidates': 212" in done.stderr
+    reasons = Counter(r["reason"] for r in rows("rejects"))
+    assert reasons == {"robots": 70, "unreachable": 70, "http_error": 1}
+    assert len(rows("articles")) + len(rows("copies")) == 71
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,15 @@ def test_an_outlet_is_taken_down_whole(uri, state):
     assert crawl(uri, state, A, page("https://one.example/another", "library")) == ["unchanged"] * 2
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_an_outlet_that_no_row_is_of_is_told(uri, state, capsys, dry):
+    crawl(uri, state, A)
+    assert main(["forget", "--lake", uri, "--outlet", "one.exmaple", *dry]) == 0
+    assert "no row of the lake is of one.exmaple" in capsys.readouterr().err
+    assert main(["forget", "--lake", uri, "--outlet", "one.example", *dry]) == 0
+    assert "no row" not in capsys.readouterr().err
+
+
 def test_the_page_under_other_addresses_goes_too(uri, state):
     print_version = page("https://one.example/print/bridge", "bridge")
     moved = replace(A, requested_url="https://one.example/?p=17")
