@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,12 @@ class Urls(CandidateSpider):
         return [Claim(key) for key in sorted({outlet.key for outlet in hosts if outlet})]
 
     async def start(self) -> AsyncIterator[Any]:
-        source = self.sources[self._file] = {"kind": "list", "found": 0, "new": 0, "error": None}
+        waiting = _by_host(_read(self._file))
+        lines = sum(map(len, waiting.values()))
+        source: dict[str, Any] = {"kind": "list", "lines": lines, "found": 0, "new": 0, "error": None}
+        self.sources[self._file] = source
         bad = number = 0
-        async for host, url in self._in_turns():
+        async for host, url in self._in_turns(waiting):
             number += 1
             if number % _AT_ONCE == 0:  # a long list must not hold up what was asked for before
                 await asyncio.sleep(0)
@@ -83,12 +86,9 @@ class Urls(CandidateSpider):
             if not source["found"]:
                 source["error"] = f"none of its {bad} lines is an http or https address"
 
-    async def _in_turns(self) -> AsyncIterator[tuple[str, str]]:
+    async def _in_turns(self, waiting: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
         """Host and address: one of each host, then the next of each. An address that waits costs its text, not a
         request, and no host waits behind another's."""
-        waiting: dict[str, deque[str]] = {}
-        for url in _read(self._file):
-            waiting.setdefault(host_of(url), deque()).append(url)
         hosts = list(waiting)
         for ahead in range(_AHEAD):
             hosts = [host for host in hosts if len(waiting[host]) > ahead]
@@ -112,6 +112,13 @@ class Urls(CandidateSpider):
     def _answered(self, asked: str) -> None:
         if (host := self._under_way.pop(asked, None)) is not None:
             self._turns.put_nowait(host)
+
+
+def _by_host(urls: Iterable[str]) -> dict[str, deque[str]]:
+    hosts: dict[str, deque[str]] = {}
+    for url in urls:
+        hosts.setdefault(host_of(url), deque()).append(url)
+    return hosts
 
 
 def _read(file: str) -> list[str]:

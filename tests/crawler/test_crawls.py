@@ -1,5 +1,6 @@
 """Crawls of small sites on loopback, by the command line."""
 
+import json
 import os
 import re
 import subprocess
@@ -147,6 +148,9 @@ def test_of_a_long_list_each_host_has_a_few_requests_waiting_and_none_waits_for_
     candidates = int(re.search(r"'candidates': (\d+)", done.stderr)[1])
     assert 40 <= candidates < 200  # not 403
     assert sum(path.startswith("/short") for path in asked[:20]) == 3
+    (ended,) = (p for p in tmp_path.glob("lake/runs/*.json") if ".started" not in p.name)
+    (source,) = json.loads(ended.read_text())["sources"].values()
+    assert (source["lines"], source["found"]) == (403, candidates)
 
 
 def test_a_long_list_is_fetched_to_its_last_line_in_spite_of_lines_that_are_none(crawl_urls, rows):
