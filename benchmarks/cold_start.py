@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
+import re
 import shutil
 import subprocess
 import sys
@@ -183,7 +183,8 @@ def start(uri: str, state: Path) -> None:
         whole = time.monotonic() - began
         known = len(run.index.signatures)
         run.finish("finished", {})
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    # not getrusage: a child's maximum begins with what its parent held
+    memory = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1e3  # type: ignore[index]
     told = ", ".join(f"{n} {name}" for name, n in asked.most_common())
     print(
         f"  {whole:.1f} s until the first verdict, {known} articles known: checkpoint {spent['checkpoint']:.1f} s, "

@@ -36,7 +36,7 @@ else:
 log = logging.getLogger(__name__)
 
 KEPT = 2  # the second, because the newest may turn out to be damaged
-PIECE_BYTES = 2**25  # before compression; a request that fails costs one
+PIECE_BYTES = 2**24  # before compression, four at a time; a request that fails costs one
 _LEVEL = 1  # most of an index are digests, which no level makes smaller
 _ABANDONED = timedelta(hours=24)  # pieces without a manifest that are older belong to a writer that died
 _TIME = "%Y%m%dT%H%M%SZ"
