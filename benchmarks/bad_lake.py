@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from benchmarks.articles import Generator
 from cleaning import Article, Header, RawPage, Rules, page_id
 from dedupe import sign
-from lake import parts
-from lake.clusters import cluster_lake
-from lake.landing import Lake
-from lake.parts import written
-from lake.records import STORY_TABLES, Refined
-from lake.refining import refine
-from lake.store import Store
+from lake.jobs.story_clusters import cluster_lake
+from lake.parquet import part_files as parts
+from lake.parquet.part_files import written
+from lake.runs.session import Lake
+from lake.schema.records import STORY_TABLES, Refined
+from lake.storage.store import Store
+from lake.workers.page_processing import refine
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = timedelta(days=30)

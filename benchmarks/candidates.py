@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.articles import Generator
 from dedupe import Signature, sign
-from dedupe.boilerplate import NOTHING
-from dedupe.packing import Body, coarse, pack
-from dedupe.relation import MERGING, Sieve, compare, page_of
-from dedupe.scheme import BANDS
-from dedupe.signature import BODY_BANDS_BELOW
+from dedupe.online.boilerplate import NOTHING
+from dedupe.rules.relation import MERGING, Sieve, compare, page_of
+from dedupe.signature.packing import Body, coarse, pack
+from dedupe.signature.scheme import BANDS
+from dedupe.signature.signature import BODY_BANDS_BELOW
 
 Text = tuple[str, str]  # outlet and words
 POLICIES = {  # shingles below which the bands of the body are filed, bands of the lead

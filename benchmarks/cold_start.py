@@ -30,19 +30,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cleaning import Rules, page_id
 from dedupe import Document, Signature
-from dedupe.keys import packed, place_of
-from dedupe.packing import coarse, pack
-from dedupe.rows import stored
-from dedupe.sketch import WHOLE
-from dedupe.waiting import SLICES, SWEEP_ROWS
+from dedupe.online.inverted_index import packed, place_of
+from dedupe.online.memtable import SLICES, SWEEP_ROWS
+from dedupe.online.rows import stored
+from dedupe.signature.packing import coarse, pack
+from dedupe.signature.sketch import WHOLE
 from demo.object_store import ObjectStore
-from lake import checkpoints, parts
-from lake.catchup import catch_up
-from lake.checkpoints import Cadence
-from lake.index import Index
-from lake.landing import Lake
-from lake.schema import schema
-from lake.store import Store
+from lake.index import checkpoints
+from lake.index.checkpoints import Cadence
+from lake.index.page_index import Index
+from lake.parquet import part_files as parts
+from lake.runs.catch_up import catch_up
+from lake.runs.session import Lake
+from lake.schema.columns import schema
+from lake.storage.store import Store
 
 RUN_ROWS = 500
 OUTLETS = 200

@@ -1,4 +1,4 @@
-"""Fits the weights of cleaning/confidence.py, and tells how well they part right texts from wrong ones.
+"""Fits the weights of cleaning/verdict/confidence.py, and tells how well they part right texts from wrong ones.
 
 usage: PYTHONPATH=.:$SHARED/measure/extraction python benchmarks/confidence.py $SHARED/pages
 A text is right at F1 of 0.9 or more. AUROC and Brier score come from pages that the weights were not fitted on (ten
@@ -19,7 +19,7 @@ import numpy as np
 
 import cleaning.cleaner
 from benchmarks.adapters import body, full
-from cleaning.confidence import Signs, text_confidence
+from cleaning.verdict.confidence import Signs, text_confidence
 
 evaluate = importlib.import_module("evaluate")  # of $SHARED
 RIGHT = 0.9

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from cleaning import Article, Header, NoArticle, RawPage, Removed, clean, page_id
 from dedupe import Verdict, sign
-from lake.parts import encode
-from lake.records import Landing
-from lake.schema import Asked, Signed, row
+from lake.parquet.part_files import encode
+from lake.schema.columns import Asked, Signed, row
+from lake.schema.records import Landing
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.made_site import HTML, XML, Asked, Pages, Server, feed, outlet_file, sitemap
-from lake.reading import table
+from lake.parquet.reading import table
 
 ROOT = Path(__file__).resolve().parent.parent
 STORIES = 8  # of an outlet

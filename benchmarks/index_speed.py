@@ -24,7 +24,7 @@ COMMIT_EVERY = 500  # rows in one transaction while the index is filled, as of a
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """As lake/index.py does."""
+    """As lake/index/page_index.py does."""
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in (
         "page_size = 8192",

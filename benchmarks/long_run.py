@@ -25,8 +25,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.made_site import HTML, Pages, Server
-from lake.records import STORY_TABLES
-from lake.store import open_store
+from lake.schema.records import STORY_TABLES
+from lake.storage.store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTS = 16

@@ -33,13 +33,13 @@ from cleaning import Article, Header, RawPage, Rules, page_id
 from cleaning.cleaner import content_hash
 from dedupe import sign
 from demo.object_store import ObjectStore
-from lake import landing
-from lake.landing import Lake
-from lake.reading import dataset
-from lake.records import TABLES, Refined, reject
-from lake.refining import refine
-from lake.run import new_run_id
-from lake.store import open_store
+from lake.parquet.reading import dataset
+from lake.runs import session as landing
+from lake.runs.run import new_run_id
+from lake.runs.session import Lake
+from lake.schema.records import TABLES, Refined, reject
+from lake.storage.store import open_store
+from lake.workers.page_processing import refine
 
 RUNS_A_DAY, OUTLETS = 24, 20
 STORIES = 0.3  # an outlet and run, on average: 144 a day from twenty

@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from dedupe import Document, cluster
-from dedupe.groups import Groups
+from dedupe.rules.groups import Groups
 
 
 def document(id: str) -> Document:

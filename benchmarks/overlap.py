@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.adapters import dedupe
 from dedupe import sign
-from dedupe.sketch import overlap
+from dedupe.signature.sketch import overlap
 
 
 def read(path: Path) -> list[Any]:

@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from benchmarks.articles import Generator, Made, newsroom_texts, texts_of
 from benchmarks.made_site import Pages
 from dedupe import sign
-from lake.schema import schema
+from lake.schema.columns import schema
 
 FLUSH = 1000  # stories in a part, as FLUSH_ROWS has it
 DAYS = 10

@@ -90,7 +90,7 @@ def _in_turn(place: tuple[str, str]) -> tuple[int, str]:
 
 def _same(hosts: list[str], given: argparse.Namespace) -> list[str]:
     settings = {
-        "TWISTED_DNS_RESOLVER": "crawler.resolver.GuardedResolver",
+        "TWISTED_DNS_RESOLVER": "crawler.politeness.private_networks.GuardedResolver",
         "ALLOWED_NETWORKS": "127.0.0.0/8",
         "DNS_OVERRIDES": json.dumps(dict.fromkeys(hosts, "127.0.0.1")),
         "ROBOTSTXT_OBEY": "1",

@@ -28,13 +28,13 @@ import trafilatura
 
 import dedupe
 from cleaning import Article, Document, Header, NoArticle, RawPage, clean, page_id
-from cleaning.parts import first_part, next_part
+from cleaning.pagination.next_page import first_part, next_part
 from cleaning.trace import Trace
 from dedupe import Index, sign
-from lake.parts import encode
-from lake.records import Landing
-from lake.refining import told
-from lake.schema import Asked, Signed, row
+from lake.parquet.part_files import encode
+from lake.schema.columns import Asked, Signed, row
+from lake.schema.records import Landing
+from lake.workers.page_processing import told
 
 _ROUNDS = 3
 

@@ -42,11 +42,11 @@ from benchmarks.articles import (
 )  # fmt: skip
 from cleaning import page_id
 from dedupe import Signature, sign
-from dedupe.sketch import is_in
-from dedupe.tokens import mixed
-from lake import parts
-from lake.schema import schema
-from lake.store import Store, open_store
+from dedupe.signature.sketch import is_in
+from dedupe.signature.tokens import mixed
+from lake.parquet import part_files as parts
+from lake.schema.columns import schema
+from lake.storage.store import Store, open_store
 
 RUN_ROWS = 5_000
 SIGNED, COMMON = 100_000, 16

@@ -1,16 +1,23 @@
 """From a fetched page to a clean article: pure functions, no network, no disk."""
 
-from cleaning.address import canonical, host_of, page_id
 from cleaning.cleaner import clean
-from cleaning.document import Document
-from cleaning.extraction import load
-from cleaning.joining import join
-from cleaning.learned import Learned, is_topical, line_key, may_be_boilerplate, without_learned, without_texts
-from cleaning.parts import continues, first_part, next_part
+from cleaning.clutter.outlet_rules import check_rules, may_take_for_ever
+from cleaning.clutter.recurring_lines import (
+    Learned,
+    is_topical,
+    line_key,
+    may_be_boilerplate,
+    without_learned,
+    without_texts,
+)
+from cleaning.pagination.alternate_urls import is_version
+from cleaning.pagination.join_pages import join
+from cleaning.pagination.next_page import continues, first_part, next_part
 from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
-from cleaning.selectors import check_rules, may_take_for_ever
+from cleaning.text.document import Document
+from cleaning.text.extraction import load
 from cleaning.trace import Trace
-from cleaning.versions import is_version
+from cleaning.url import canonical, host_of, page_id
 
 __all__ = [
     "CLEANER_VERSION",

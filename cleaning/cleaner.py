@@ -8,45 +8,43 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning import (
-    ending,
-    lines,
-    linked_data,
-    loose_text,
-    metadata,
-    paywall,
-    refusal,
-    rescue,
-    signals,
-)
-from cleaning.authors import authors_of
-from cleaning.characters import fold, rough_words, tidy, word_count
-from cleaning.confidence import paragraphs_of, signs_of, text_confidence
-from cleaning.credits import credit_of, credit_stated
-from cleaning.document import Document
-from cleaning.extraction import extract
-from cleaning.genre import genre_of
-from cleaning.images import captions_of, images_of
-from cleaning.language import language_of
-from cleaning.left_out import left_out
-from cleaning.measures import above_headline, block_texts, measure, shown_text
-from cleaning.prune import prune
+from cleaning import fallback as rescue
+from cleaning.clutter import line_cuts as lines
+from cleaning.clutter import position_cuts as ending
+from cleaning.clutter.outlet_rules import compiled
+from cleaning.clutter.tree_cuts import prune
+from cleaning.metadata import head as metadata
+from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import notices as signals
+from cleaning.metadata import paywall
+from cleaning.metadata.authors import authors_of
+from cleaning.metadata.credits import credit_of, credit_stated
+from cleaning.metadata.genre import genre_of
+from cleaning.metadata.images import captions_of, images_of
+from cleaning.metadata.language import language_of
+from cleaning.metadata.standfirst import standfirst
 from cleaning.records import Article, NoArticle, RawPage, Rules, shortened
-from cleaning.restore import restore
-from cleaning.selectors import compiled
-from cleaning.standfirst import standfirst
+from cleaning.text import loose_text
+from cleaning.text.characters import fold, rough_words, tidy, word_count
+from cleaning.text.document import Document
+from cleaning.text.extraction import extract
+from cleaning.text.restore_paragraphs import restore
+from cleaning.text.text_density import above_headline, block_texts, measure, shown_text
+from cleaning.text.unextracted_text import left_out
 from cleaning.trace import Trace
+from cleaning.verdict import not_an_article as refusal
+from cleaning.verdict.confidence import paragraphs_of, signs_of, text_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lxml.html import HtmlElement
 
-    from cleaning.linked_data import Node
-    from cleaning.measures import Size
-    from cleaning.metadata import Head
+    from cleaning.clutter.outlet_rules import Compiled
+    from cleaning.metadata.head import Head
+    from cleaning.metadata.json_ld import Node
     from cleaning.records import Removed
-    from cleaning.selectors import Compiled
+    from cleaning.text.text_density import Size
 
 _GENERAL = Rules()
 _NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip

@@ -1,6 +1,6 @@
 """The records that cross cleaning's door: a page comes in, an article or a named reason goes out.
 
-They are frozen, their fields are the columns of the lake (lake/schema.py computes the Parquet schema from
+They are frozen, their fields are the columns of the lake (lake/schema/columns.py computes the Parquet schema from
 them), so a new column is one field here and one golden line there.
 """
 
@@ -59,7 +59,7 @@ class RawPage:
     source: str | None = None  # the feed or section page that named it; None where it was given by hand
     part_of: str | None = None  # id of the first page, for a later page of an article in parts
     part: int = 1  # which page of its article, from 1
-    # what was found about its use by machines, lines as `meta robots: noai`; cleaning.reservations
+    # what was found about its use by machines, lines as `meta robots: noai`; cleaning.metadata.reservations
     tdm: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
@@ -157,7 +157,7 @@ class Article:
     cleaner_version: str = field(default=CLEANER_VERSION)
     parts: int = 1  # pages that the text was read from
     text_is_partial: bool = False  # the article goes on behind a wall, or at a page that could not be had
-    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.reservations
+    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.metadata.reservations
     tdm_reserved: bool = False  # whether that is a reservation of text and data mining
     boilerplate_version: str | None = None  # of what was learned of the outlet; None where nothing was
 

@@ -7,10 +7,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cleaning.confidence import Signs
-    from cleaning.linked_data import Node
-    from cleaning.metadata import Head
+    from cleaning.metadata.head import Head
+    from cleaning.metadata.json_ld import Node
     from cleaning.records import Removed
+    from cleaning.verdict.confidence import Signs
 
 
 @dataclass(slots=True)

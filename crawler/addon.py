@@ -6,7 +6,7 @@ import os
 
 from scrapy.settings import BaseSettings
 
-from crawler.contact import user_agent
+from crawler.politeness.contact import user_agent
 
 
 class Pressline:

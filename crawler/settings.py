@@ -74,10 +74,10 @@ EXTENSIONS_BASE = {
 }
 EXTENSIONS = {
     "scrapy.extensions.throttle.AutoThrottle": None,
-    "crawler.throttle.Throttle": 0,
-    "crawler.yielding.Yielding": 0,
-    "crawler.lag.Lag": 0,
-    "crawler.footprint.Footprint": 0,
+    "crawler.politeness.throttle.Throttle": 0,
+    "crawler.discovery.backfill_turns.Yielding": 0,
+    "crawler.tuning.event_loop_lag.Lag": 0,
+    "crawler.tuning.process.Footprint": 0,
 }
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
@@ -88,17 +88,17 @@ DOWNLOADER_MIDDLEWARES_BASE = {
     name: order for name, order in _SCRAPYS_MIDDLEWARES.items() if name.split(".")[-1] not in _REPLACED
 }
 DOWNLOADER_MIDDLEWARES = {
-    "crawler.compression.Compression": 590,
-    "crawler.lighter.MetaRefresh": 580,
-    "crawler.lighter.Cookies": 700,
-    "crawler.manners.Manners": 90,
-    "crawler.robots.Robots": 100,
-    "crawler.tdm.Reservations": 110,
+    "crawler.tuning.compression.Compression": 590,
+    "crawler.tuning.lazy_middlewares.MetaRefresh": 580,
+    "crawler.tuning.lazy_middlewares.Cookies": 700,
+    "crawler.politeness.request_policy.Manners": 90,
+    "crawler.politeness.robots.Robots": 100,
+    "crawler.politeness.tdmrep.Reservations": 110,
 }
 
 # ---------------------------------------------------------------- safety
 
-TWISTED_DNS_RESOLVER = "crawler.resolver.GuardedResolver"
+TWISTED_DNS_RESOLVER = "crawler.politeness.private_networks.GuardedResolver"
 DOWNLOAD_HANDLERS = {"file": None, "data": None, "ftp": None, "s3": None}  # a link must not read local files
 DOWNLOAD_MAXSIZE = 8 * 2**20  # bytes, after decompression: a 204 kB gzip can be 209 MB
 DOWNLOAD_WARNSIZE = 0
@@ -114,7 +114,7 @@ for _name in ("botocore", "boto3", "urllib3"):  # at DEBUG they print request he
 
 # ---------------------------------------------------------------- the way of a page
 
-ITEM_PIPELINES = {"crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
+ITEM_PIPELINES = {"crawler.pipeline.land.Clean": 300, "crawler.pipeline.land.Land": 800}
 CONCURRENT_ITEMS = 4  # of one response, as a rule it has one; Scrapy makes so many tasks for each
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"  # as named by the sources: newest first
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"

@@ -3,13 +3,13 @@
 `sign` in any process, `Index.judge` and `Index.add` inside the caller's transaction, `cluster` for a batch.
 """
 
-from dedupe.clusters import Clustered, Counts, cluster, cluster_signed
-from dedupe.index import WINDOW, Index
-from dedupe.originals import Member, original
-from dedupe.passages import Passage, shared_passages
+from dedupe.batch.clusters import Clustered, Counts, cluster, cluster_signed
+from dedupe.online.index import WINDOW, Index
 from dedupe.records import Document, Link, Relation, Verdict
-from dedupe.scheme import INDEX_FORMAT, SCHEME, SchemeMismatch
-from dedupe.signature import Signature, sign
+from dedupe.rules.originals import Member, original
+from dedupe.rules.passages import Passage, shared_passages
+from dedupe.signature.scheme import INDEX_FORMAT, SCHEME, SchemeMismatch
+from dedupe.signature.signature import Signature, sign
 
 __all__ = [
     "INDEX_FORMAT",

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from demo.object_store import storage_options
-from lake.reading import table
-from lake.records import STORY_TABLES, TABLES, Table
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES, TABLES, Table
 
 _SHOWN = ["id", "outlet", "title", "url", "relation", "story_id", "copy_of", "containment", "removed"]
 

@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from lake.store import LakeConfigError, LakeError, open_lake
+from lake.storage.store import LakeConfigError, LakeError, open_lake
 
 
 def main(given: list[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
 
 
 def _cluster(arguments: argparse.Namespace) -> int:
-    from lake.clusters import cluster_lake
+    from lake.jobs.story_clusters import cluster_lake
 
     window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
     done = cluster_lake(open_lake(arguments.lake), window)
@@ -97,7 +97,7 @@ def _add_boilerplate(parser: argparse.ArgumentParser) -> None:
 
 
 def _boilerplate(arguments: argparse.Namespace) -> int:
-    from lake.boilerplate import learn
+    from lake.jobs.learn_boilerplate import learn
 
     found, is_new = learn(
         open_lake(arguments.lake), arguments.stories, arguments.days, dry_run=arguments.dry_run
@@ -144,7 +144,7 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    from lake.takedown import foreseen, forget
+    from lake.jobs.takedown import foreseen, forget
 
     store = open_lake(arguments.lake)
     if arguments.dry_run:
@@ -191,7 +191,7 @@ def _add_expire(parser: argparse.ArgumentParser) -> None:
 
 
 def _expire(arguments: argparse.Namespace) -> int:
-    from lake.retention import expire
+    from lake.jobs.retention import expire
 
     if arguments.raw_days is None:
         print("raw is kept for ever; give --raw-days or set RAW_DAYS")
@@ -214,7 +214,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from lake.verify import verify
+    from lake.jobs.verify import verify
 
     report = verify(open_lake(arguments.lake))
     print(f"{'table':<10}{'parts':>9}{'rows':>12}{'MB':>11}{'not listed':>12}")
@@ -253,7 +253,7 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
 
 
 def _warc(arguments: argparse.Namespace) -> int:
-    from lake.warc_export import Choice, export  # pyarrow takes its time to load: not for --help
+    from lake.warc.export import Choice, export  # pyarrow takes its time to load: not for --help
 
     choice = Choice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)

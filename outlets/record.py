@@ -26,7 +26,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a run is told not to be as the outlet's earlier ones; crawler/monitors.py."""
+    """When a run is told not to be as the outlet's earlier ones; crawler/reports/monitors.py."""
 
     min_pages: int = 5  # fewer, of a run, tell nothing
     articles: float = 0.5  # of the usual share of pages that are articles; 0: never told

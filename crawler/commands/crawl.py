@@ -5,7 +5,7 @@ import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
-from crawler.strict import Strict
+from crawler.command_line.options import Strict
 
 
 class Command(Strict, ScrapyCrawl):
@@ -13,11 +13,11 @@ class Command(Strict, ScrapyCrawl):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check what can be checked before Scrapy starts and begins to log."""
-        from crawler.footprint import load
+        from crawler.tuning.process import load
 
         load()
-        from crawler.hook import tell
-        from crawler.preflight import Refused, preflight
+        from crawler.command_line.preflight import Refused, preflight
+        from crawler.reports.notify import tell
 
         super().process_options(args, opts)
         assert self.settings
@@ -29,9 +29,9 @@ class Command(Strict, ScrapyCrawl):
             sys.exit(refusal.exit_code)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.accounts import EXIT_FAILED, EXIT_STAT
-        from crawler.hook import tell
-        from crawler.pipelines import Land
+        from crawler.pipeline.land import Land
+        from crawler.reports.notify import tell
+        from crawler.reports.run_report import EXIT_FAILED, EXIT_STAT
 
         assert self.crawler_process
         crawler = self._create_crawler(args[0])

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.strict import Strict
+from crawler.command_line.options import Strict
 
 if TYPE_CHECKING:
     from cleaning import RawPage
-    from crawler.explained import FromLake
-    from lake.records import Reject
+    from crawler.inspection.explanation import FromLake
+    from lake.schema.records import Reject
 
 
 class Command(Strict):
@@ -30,19 +30,19 @@ class Command(Strict):
         return "Show a page's article, what was cut from it and why, and the story it is a copy of"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        from crawler.one_page import add_outlet
+        from crawler.inspection.single_pages import add_outlet
 
         super().add_options(parser)
         add_outlet(parser)
         parser.add_argument("--html", metavar="FILE", help="write it as one HTML file")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.one_page import Wrong
+        from crawler.inspection.single_pages import Wrong
 
         try:
             self._explain(args, opts)
         except Wrong as wrong:
-            from crawler.explained_text import safe
+            from crawler.inspection.explanation_text import safe
 
             print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
             self.exitcode = 2
@@ -50,12 +50,12 @@ class Command(Strict):
     def _explain(self, args: list[str], opts: argparse.Namespace) -> None:
         from scrapy.exceptions import UsageError
 
-        from crawler.explained import explained
-        from crawler.explained_html import as_html
-        from crawler.explained_text import as_text
-        from crawler.one_page import Wrong, asked_pages, checked_outlet, prepared
-        from crawler.pipelines import rules_of
-        from crawler.tdm import policy_of
+        from crawler.inspection.explanation import explained
+        from crawler.inspection.explanation_html import as_html
+        from crawler.inspection.explanation_text import as_text
+        from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
+        from crawler.pipeline.land import rules_of
+        from crawler.politeness.tdmrep import policy_of
 
         if len(args) != 1:
             raise Wrong("expected one page: scrapy explain URL|FILE; `scrapy explain --help` says more")
@@ -75,10 +75,10 @@ class Command(Strict):
         self.exitcode = 1 if told.verdict.reason else 0
 
     def _known(self, page: RawPage | Reject) -> FromLake:
-        from crawler.explained import FromLake
-        from lake import boilerplate
-        from lake.matching import landed
-        from lake.store import LakeError, open_store
+        from crawler.inspection.explanation import FromLake
+        from lake.jobs import learn_boilerplate as boilerplate
+        from lake.parquet.page_lookup import landed
+        from lake.storage.store import LakeError, open_store
 
         assert self.settings
         uri = self.settings["LAKE_URI"]
@@ -91,7 +91,7 @@ class Command(Strict):
 
 
 def _write(path: Path, text: str) -> None:
-    from crawler.one_page import Wrong
+    from crawler.inspection.single_pages import Wrong
 
     try:
         path.write_text(text, "utf-8")

@@ -4,7 +4,7 @@ import argparse
 
 from scrapy.commands.list import Command as ScrapyList
 
-from crawler.strict import WithoutArguments
+from crawler.command_line.options import WithoutArguments
 
 
 class Command(WithoutArguments, ScrapyList):

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.strict import Strict
+from crawler.command_line.options import Strict
 
 if TYPE_CHECKING:
-    from crawler.health import Health
-    from crawler.live import Answer
+    from crawler.inspection.source_check import Answer
+    from crawler.reports.outlet_health import Health
     from outlets import Outlet
 
 
@@ -79,15 +79,15 @@ class Command(Strict):
         print(f"{len(asked)} outlets are sound")
 
     def _list(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
-        from crawler import overview
+        from crawler.inspection import outlet_table as overview
 
         fared = self._health({outlet.key for outlet in asked})
         known = [overview.Known(outlet, fared.get(outlet.key)) for outlet in asked]
         print(_json(overview.as_json(known)) if as_json else overview.table(known, _width()))
 
     def _health(self, names: set[str]) -> dict[str, Health]:
-        from crawler.health import health
-        from lake.store import LakeError, open_store
+        from crawler.reports.outlet_health import health
+        from lake.storage.store import LakeError, open_store
 
         assert self.settings
         try:
@@ -101,7 +101,7 @@ class Command(Strict):
         return found
 
     def _live(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
-        from crawler import overview
+        from crawler.inspection import outlet_table as overview
 
         told = self._answers(asked)
         dead = sorted({o.key for o in asked} - {a.outlet for a in told if a.living})
@@ -118,9 +118,9 @@ class Command(Strict):
         from scrapy.crawler import AsyncCrawlerProcess
         from scrapy.settings import SETTINGS_PRIORITIES
 
-        from crawler.contact import contact_problem, public
-        from crawler.live import Answer, LiveSpider, sources
-        from crawler.sources import hosts_of
+        from crawler.inspection.source_check import Answer, LiveSpider, sources
+        from crawler.politeness.contact import contact_problem, public
+        from crawler.sources.source import hosts_of
 
         assert self.settings
         hosts = (host for outlet in asked for host in hosts_of(outlet))

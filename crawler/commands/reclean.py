@@ -5,11 +5,11 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.strict import WithoutArguments
+from crawler.command_line.options import WithoutArguments
 
 if TYPE_CHECKING:
-    from lake.store import Store
-    from lake.warc_export import Choice
+    from lake.storage.store import Store
+    from lake.warc.export import Choice
 
 
 class Command(WithoutArguments):
@@ -37,11 +37,11 @@ class Command(WithoutArguments):
         ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.accounts import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
-        from crawler.preflight import Refused, ready
-        from lake.leases import Held
-        from lake.store import LakeConfigError, LakeError
-        from lake.workers import WorkersFailed
+        from crawler.command_line.preflight import Refused, ready
+        from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
+        from lake.storage.leases import Held
+        from lake.storage.store import LakeConfigError, LakeError
+        from lake.workers.pool import WorkersFailed
 
         assert self.settings
         try:
@@ -56,14 +56,14 @@ class Command(WithoutArguments):
 
     def _reclean(self, opts: argparse.Namespace) -> None:
         from crawler.outlet_files import known_outlets
-        from crawler.pipelines import lake_of, limits_of, rules_of
-        from crawler.tdm import policy_of
-        from lake.landing import Claim
-        from lake.recleaning import reclean
-        from lake.refining import leave_reserved
-        from lake.store import open_lake
-        from lake.warc_export import Choice
-        from lake.workers import Workers
+        from crawler.pipeline.land import lake_of, limits_of, rules_of
+        from crawler.politeness.tdmrep import policy_of
+        from lake.jobs.reclean import reclean
+        from lake.runs.session import Claim
+        from lake.storage.store import open_lake
+        from lake.warc.export import Choice
+        from lake.workers.page_processing import leave_reserved
+        from lake.workers.pool import Workers
 
         assert self.settings
         choice = Choice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
@@ -90,8 +90,8 @@ class Command(WithoutArguments):
 
 def _outlets(store: Store, choice: Choice) -> set[str]:
     """Whose pages are to be cleaned anew. Raises LakeConfigError where there are none, for what was asked for."""
-    from lake.recleaning import outlets_in
-    from lake.store import LakeConfigError
+    from lake.jobs.reclean import outlets_in
+    from lake.storage.store import LakeConfigError
 
     found = outlets_in(store, choice)
     if missing := sorted(choice.outlets - found):

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import ClassVar
 
-from crawler.strict import Strict
+from crawler.command_line.options import Strict
 
 
 class Command(Strict):
@@ -23,14 +23,14 @@ class Command(Strict):
         return "Propose a [clutter] section for an outlet from five pages of it or more (files or addresses)"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        from crawler.one_page import add_outlet
+        from crawler.inspection.single_pages import add_outlet
 
         super().add_options(parser)
         add_outlet(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.explained_text import safe
-        from crawler.one_page import Wrong
+        from crawler.inspection.explanation_text import safe
+        from crawler.inspection.single_pages import Wrong
 
         try:
             self._suggest(args, opts.outlet)
@@ -40,10 +40,10 @@ class Command(Strict):
 
     def _suggest(self, args: list[str], outlet: str | None) -> None:
         from cleaning import RawPage
-        from cleaning.suggesting import MIN_PAGES, suggest
-        from crawler.explained_text import safe
-        from crawler.one_page import Wrong, asked_pages, checked_outlet, prepared
-        from crawler.pipelines import rules_of
+        from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest
+        from crawler.inspection.explanation_text import safe
+        from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
+        from crawler.pipeline.land import rules_of
 
         names = list(dict.fromkeys(args))
         if len(names) < MIN_PAGES:

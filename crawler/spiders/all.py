@@ -10,14 +10,14 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 
-from crawler.members import Members, chosen, spiders_of
+from crawler.discovery.all_outlets import Members, chosen, spiders_of
+from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import paces
-from crawler.outlet_spider import OutletSpider
-from lake.landing import Claim
+from lake.runs.session import Claim
 
 
 class All(Spider):
-    """Drives the outlets' own spiders, each for itself (crawler/members.py); their rows share a run and its parts.
+    """Drives the outlets' own spiders, each for itself (crawler/discovery/all_outlets.py); their rows share a run and its parts.
 
     shard: `i/n`, from 0/n; an outlet stays in its shard whatever other outlets there are. only: keys, by commas."""
 
@@ -45,7 +45,9 @@ class All(Spider):
             "CONCURRENT_REQUESTS", max(settings.getint("CONCURRENT_REQUESTS"), 2 * len(slots)), "spider"
         )
         middlewares = settings.getdict("DOWNLOADER_MIDDLEWARES")
-        settings.set("DOWNLOADER_MIDDLEWARES", {**middlewares, "crawler.members.Queued": 80}, "spider")
+        settings.set(
+            "DOWNLOADER_MIDDLEWARES", {**middlewares, "crawler.discovery.all_outlets.Queued": 80}, "spider"
+        )
 
     @classmethod
     def hosts(cls, shard: str = "", only: str = "", **arguments: Any) -> list[str]:

@@ -14,11 +14,11 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from cleaning import RawPage, host_of
-from crawler.candidates import CandidateSpider
+from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import known_outlets, paces
-from crawler.selection import SELECTING, BadArgument, selection_of
-from lake.landing import Claim
-from lake.records import Reject
+from crawler.sources.entry_filters import SELECTING, BadArgument, selection_of
+from lake.runs.session import Claim
+from lake.schema.records import Reject
 from outlets import Selection
 
 _AT_ONCE = 16  # addresses, some milliseconds

@@ -14,12 +14,12 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from cleaning import RawPage
-from crawler.replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
-from crawler.selection import SELECTING, BadArgument
-from lake.store import LakeError, open_store
-from lake.warc_files import find, missing
-from lake.warc_progress import WINDOW, Progress, progress
-from lake.warc_stream import Unpackable
+from crawler.discovery.warc_replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
+from crawler.sources.entry_filters import SELECTING, BadArgument
+from lake.storage.store import LakeError, open_store
+from lake.warc.files import find, missing
+from lake.warc.member_stream import Unpackable
+from lake.warc.replay_progress import WINDOW, Progress, progress
 
 _IN_FLIGHT = 32  # pages in the pipeline at once, each of DOWNLOAD_MAXSIZE at most
 _TOLD = 20  # broken records of one file that are told one by one
@@ -35,7 +35,7 @@ class Warc(Spider):
         super().__init__(*args, **{k: v for k, v in given.items() if k not in ("since", "until", "all")})
         self.choice, self.parallel = _checked(given)
         self.files, self.fresh = given["files"], is_set(given.get("fresh", ""))
-        self.replay = self.choice.key  # in the run's first record: crawler/accounts.py
+        self.replay = self.choice.key  # in the run's first record: crawler/reports/run_report.py
         self.sources: dict[str, dict[str, Any]] = {}  # by file; goes into the run record
         self._handed = self._in_flight = 0
         self._freed = asyncio.Event()
@@ -87,7 +87,7 @@ class Warc(Spider):
         async with aclosing(self._pages(files, done)) as pages:
             async for page in pages:
                 # Scrapy would take items as fast as they come. The pause lets a later replay tell from what has
-                # landed how far this one had come: lake/warc_progress.py
+                # landed how far this one had come: lake/warc/replay_progress.py
                 await self._fewer_than(1 if self._handed % WINDOW == 0 else _IN_FLIGHT)
                 if self.crawler.engine.needs_backout():  # closing: without requests there is no other reason
                     return

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning import canonical, host_of, page_id
-from cleaning.address import without_tracking
+from cleaning.url import without_tracking
 
 SAME = [
     ("https://example.org/a", "http://www.example.org:80/a/?utm_source=x&fbclid=1#top"),

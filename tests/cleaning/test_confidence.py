@@ -1,6 +1,6 @@
 """text_confidence: how sure cleaning is of what it gives."""
 
-from cleaning.confidence import Signs, text_confidence
+from cleaning.verdict.confidence import Signs, text_confidence
 
 from .pages import STORY, cleaned, html, story
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cleaning import dates
+from cleaning.metadata import dates
 
 NOW = datetime(2024, 12, 4, 12, tzinfo=UTC)
 

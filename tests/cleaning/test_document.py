@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleaning import document
+from cleaning.text import document
 
 TEXT = "Café à Besançon, déjà vu"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cleaning import NoArticle, Rules, Trace, clean
-from cleaning.explaining import pieces, places
+from cleaning.authoring.page_explanation import pieces, places
 from cleaning.records import cut
 from tests.cleaning.pages import STORY, raw, story
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from langdetect.detector import Detector
 
-from cleaning.language import Judge, language_of, profiles
+from cleaning.metadata.language import Judge, language_of, profiles
 
 TEXTS = {
     "en": "The bridge over the river was closed on Monday, said the mayor, because a pier has cracks; the FIRE brigade and the EU pay.",

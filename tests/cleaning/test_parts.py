@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cleaning import clean, continues, first_part, join, next_part
-from cleaning.part_addresses import readings
+from cleaning.pagination.page_urls import readings
 from tests.cleaning.pages import STORY, html, paragraphs, raw
 
 HOME = "https://gazette.example"

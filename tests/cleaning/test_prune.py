@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from cleaning import Rules
-from cleaning.document import parse
-from cleaning.measures import measure, shown_text
-from cleaning.prune import prune
-from cleaning.selectors import compiled
+from cleaning.clutter.outlet_rules import compiled
+from cleaning.clutter.tree_cuts import prune
+from cleaning.text.document import parse
+from cleaning.text.text_density import measure, shown_text
 
 from .pages import STORY, cleaned, html, paragraphs, story
 

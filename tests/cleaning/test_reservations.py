@@ -3,7 +3,7 @@
 import pytest
 
 from cleaning import Header, RawPage
-from cleaning.reservations import evidence, is_reserved
+from cleaning.metadata.reservations import evidence, is_reserved
 from tests.lake.stories import raw
 
 

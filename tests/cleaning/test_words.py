@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cleaning import names, phrases
+from cleaning.vocabulary import markup_names as names
+from cleaning.vocabulary import phrases
 
 
 @pytest.mark.parametrize(

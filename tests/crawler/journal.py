@@ -9,7 +9,7 @@ from typing import Any
 from scrapy import Request
 from scrapy.http import TextResponse
 
-from crawler.candidates import CandidateSpider
+from crawler.discovery.candidates import CandidateSpider
 
 
 class Journal(CandidateSpider):

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from crawler.visited import Visited, restored
-from lake.reading import table
+from crawler.sources.source_state import Visited, restored
+from lake.parquet.reading import table
 from tests.crawler.outlet_crawl import crawl, urlset
 from tests.lake.stories import page
 

@@ -1,6 +1,6 @@
 import pytest
 
-from crawler.contact import contact_problem, public, user_agent
+from crawler.politeness.contact import contact_problem, public, user_agent
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.members import shard_of
+from crawler.discovery.all_outlets import shard_of
 from demo.newsroom import Newsroom
-from lake.reading import table
-from lake.records import STORY_TABLES, TABLES
-from lake.store import open_store
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES, TABLES
+from lake.storage.store import open_store
 from tests.crawler.site import site
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
 from tests.lake.stories import page

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.reading import table
+from lake.parquet.reading import table
 from tests.crawler.site import site
 from tests.lake.stories import page
 
@@ -389,7 +389,7 @@ def test_an_outlet_in_a_list_keeps_its_own_pace_under_autothrottle(crawl_urls, t
 
 
 def test_the_hosts_of_an_outlet_share_one_pace(monkeypatch, tmp_path):
-    from crawler.manners import slot_of
+    from crawler.politeness.request_policy import slot_of
 
     assert {slot_of(f"https://{h}budapestpost.com/a") for h in ("", "www.", "news.")} == {"budapestpost"}
     assert slot_of("https://www.example.org/a") == slot_of("http://example.org/b") == "example.org"

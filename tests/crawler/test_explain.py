@@ -12,13 +12,13 @@ import pytest
 
 from cleaning import Learned, Rules, line_key
 from crawler.commands.suggest import Command
-from crawler.explained import FromLake, explained
-from crawler.explained_html import as_html
-from crawler.explained_text import as_text, safe
-from crawler.one_page import Wrong, checked_outlet, page_in
-from lake.landing import Lake
-from lake.matching import landed
-from lake.refining import refine
+from crawler.inspection.explanation import FromLake, explained
+from crawler.inspection.explanation_html import as_html
+from crawler.inspection.explanation_text import as_text, safe
+from crawler.inspection.single_pages import Wrong, checked_outlet, page_in
+from lake.parquet.page_lookup import landed
+from lake.runs.session import Lake
+from lake.workers.page_processing import refine
 from tests.cleaning.pages import STORY, raw, story
 from tests.cleaning.test_suggesting import TOWNS, other_story, page
 from tests.crawler.site import site
@@ -194,7 +194,8 @@ def test_a_file_says_itself_which_page_it_is(tmp_path):
         ("example.org/story", None, "an address begins with https://"),
         ("empty.html", b"", "not HTML"),
         ("picture.jpg", b"\xff\xd8\xff\xe0 no page at all", "not HTML"),
-        ("torn.html.gz", gzip.compress(b"<html>" * 99)[:-9], "cannot be read"),
+        # mtime: the bytes name the test, and every pytest process has to give it the same name
+        ("torn.html.gz", gzip.compress(b"<html>" * 99, mtime=0)[:-9], "cannot be read"),
         ("", None, "a folder"),
     ],
 )

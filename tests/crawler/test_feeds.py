@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.feeds import MAX_ENTRIES, NotAFeed, entries
-from crawler.listing import Listed
+from crawler.sources.entries import Listed
+from crawler.sources.feeds import MAX_ENTRIES, NotAFeed, entries
 
 HOME = "https://example.org/feed"
 

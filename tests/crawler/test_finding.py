@@ -3,7 +3,7 @@
 import pytest
 from scrapy.http import HtmlResponse
 
-from crawler import finding
+from crawler.discovery import source_discovery as finding
 from tests.crawler.outlet_crawl import PAGE, crawl, index, urlset
 from tests.crawler.site import site
 

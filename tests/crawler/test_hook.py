@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scrapy.settings import Settings
 
-from crawler.hook import tell
+from crawler.reports.notify import tell
 from tests.crawler.site import site
 from tests.lake.stories import page
 from tests.lake.test_workers import is_gone, until

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from crawler.source_spider import MAX_DEPTH
+from crawler.discovery.source_spider import MAX_DEPTH
 from tests.crawler.outlet_crawl import PAGE, crawl, index, urlset
 from tests.crawler.site import site
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crawler.monitors import complaints, remembered
+from crawler.reports.monitors import complaints, remembered
 from outlets import Limits
 from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site

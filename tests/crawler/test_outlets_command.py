@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from crawler import overview
 from crawler.commands.outlets import Wrong, outlets_asked
-from crawler.health import health
-from lake.store import FolderStore
+from crawler.inspection import outlet_table as overview
+from crawler.reports.outlet_health import health
+from lake.storage.store import FolderStore
 from outlets import load
 from tests.crawler.site import site
 

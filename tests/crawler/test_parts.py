@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from cleaning import page_id
-from lake.reading import table
+from lake.parquet.reading import table
 from tests.crawler.site import site
 from tests.crawler.test_crawls import PRIVATE, QUICK, ROOT
 

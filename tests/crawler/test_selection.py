@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from crawler.days import Days, of_article, of_sitemap
-from crawler.indexes import fresh, of_window
-from crawler.listing import Listed
-from crawler.pagination import next_page
-from crawler.selection import BadArgument, order_of, refuses, selection_of, window_of, within
+from crawler.sources.entries import Listed
+from crawler.sources.entry_filters import BadArgument, order_of, refuses, selection_of, window_of, within
+from crawler.sources.section_pages import next_page
+from crawler.sources.sitemap_index import fresh, of_window
+from crawler.sources.url_dates import Days, of_article, of_sitemap
 from outlets import Outlet, Selection
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.listing import NotAList
-from crawler.sitemaps import MAX_ENTRIES, read
+from crawler.sources.entries import NotAList
+from crawler.sources.sitemaps import MAX_ENTRIES, read
 
 HOME = "https://example.org/sitemap.xml"
 NS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'

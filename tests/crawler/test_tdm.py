@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from crawler.tdm import fits, rules_of
-from lake.reading import table
+from crawler.politeness.tdmrep import fits, rules_of
+from lake.parquet.reading import table
 from tests.crawler.outlet_crawl import crawl, urlset
 from tests.crawler.site import site
 from tests.lake.stories import page

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from scrapy.exceptions import UsageError
 
-from crawler.replay import hauls, wanted
-from crawler.selection import BadArgument
+from crawler.discovery.warc_replay import hauls, wanted
+from crawler.sources.entry_filters import BadArgument
 from crawler.spiders.warc import Warc
-from lake.reading import table
-from lake.records import STORY_TABLES
-from lake.warc_progress import Progress
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES
+from lake.warc.replay_progress import Progress
 from tests.crawler.site import site
 from tests.lake import stories, warcs
 
@@ -251,7 +251,11 @@ def test_any_order_of_files_and_any_number_at_once_give_the_same(tmp_path):
 def test_pages_come_no_faster_than_the_pipeline_takes_them(tmp_path):
     file = tmp_path / "many.warc.gz"
     file.write_bytes(warcs.gzip_members([warcs.page(n, b"<p>%d</p>" % n) for n in range(300)]))
-    slow = {"tests.crawler.slow.Slow": 100, "crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
+    slow = {
+        "tests.crawler.slow.Slow": 100,
+        "crawler.pipeline.land.Clean": 300,
+        "crawler.pipeline.land.Land": 800,
+    }
     code, stats, log = Replay(tmp_path).run([file], "-s", f"ITEM_PIPELINES={json.dumps(slow)}")
     assert code == 0, log
     assert stats["candidates"] == 300
@@ -275,7 +279,11 @@ def test_after_sigkill_the_same_command_goes_on_where_the_lake_ends(tmp_path):
     file.write_bytes(warcs.gzip_members(pages))
     replay, whole = Replay(tmp_path / "replay"), Replay(tmp_path / "whole")
     flushes = ("-s", "FLUSH_ROWS=40")
-    slow = {"tests.crawler.slow.Slow": 100, "crawler.pipelines.Clean": 300, "crawler.pipelines.Land": 800}
+    slow = {
+        "tests.crawler.slow.Slow": 100,
+        "crawler.pipeline.land.Clean": 300,
+        "crawler.pipeline.land.Land": 800,
+    }
     parts = lambda: len(list(Path(replay.lake).rglob("raw/**/*.parquet")))  # noqa: E731
     for more in (9, 2):
         enough = parts() + more

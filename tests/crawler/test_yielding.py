@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lake.reading import table
+from lake.parquet.reading import table
 from tests.crawler.site import site
 from tests.lake.stories import page
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dedupe import Index, sign
-from dedupe.boilerplate import RECURRING_STORIES, recurring
+from dedupe.online.boilerplate import RECURRING_STORIES, recurring
 
 from .stories import HARBOUR, cut, document, invented
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import Counts, Document, SchemeMismatch, cluster, cluster_signed, sign
-from dedupe.equals import EQUALS
-from dedupe.index import CANDIDATES
+from dedupe.batch.exact_duplicates import EQUALS
+from dedupe.online.index import CANDIDATES
 
 from .stories import (
     HARBOUR,
@@ -101,7 +101,7 @@ CROWD = [
 @settings(max_examples=6, deadline=None)
 def test_any_order_gives_the_same_clusters_also_where_rows_meet_few_others(reach, order):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dedupe.joining.REACH", reach)
+        patch.setattr("dedupe.batch.band_join.REACH", reach)
         assert cluster(order) == cluster(CROWD)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe.groups import Groups, Tie, join_supported
+from dedupe.rules.groups import Groups, Tie, join_supported
 
 IDS = "abcdef"
 

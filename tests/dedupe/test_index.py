@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import INDEX_FORMAT, SCHEME, Document, Index, SchemeMismatch, sign
-from dedupe.index import CANDIDATES
-from dedupe.keys import BUCKET_ROWS, Keys, place_of
+from dedupe.online.index import CANDIDATES
+from dedupe.online.inverted_index import BUCKET_ROWS, Keys, place_of
 
 from .stories import HARBOUR, LIBRARY, cut, document, invented, weather, with_words_changed
 
@@ -40,9 +40,9 @@ def swept_at_once(monkeypatch):
 
 
 def sweeping(monkeypatch, slices, rows):
-    monkeypatch.setattr("dedupe.waiting.SLICES", slices)
-    monkeypatch.setattr("dedupe.waiting.SWEEP_ROWS", rows)
-    monkeypatch.setattr("dedupe.waiting.MERGED_ROWS", 1 + slices % 5)
+    monkeypatch.setattr("dedupe.online.memtable.SLICES", slices)
+    monkeypatch.setattr("dedupe.online.memtable.SWEEP_ROWS", rows)
+    monkeypatch.setattr("dedupe.online.memtable.MERGED_ROWS", 1 + slices % 5)
 
 
 def places(connection):

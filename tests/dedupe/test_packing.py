@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dedupe import SchemeMismatch, sign
-from dedupe.packing import Body, bodies_of, coarse, pack, unpack
-from dedupe.signature import posting_keys
-from dedupe.sketch import WHOLE, overlap
+from dedupe.signature.packing import Body, bodies_of, coarse, pack, unpack
+from dedupe.signature.signature import posting_keys
+from dedupe.signature.sketch import WHOLE, overlap
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, invented
 
 TEXTS = ["", "one", HARBOUR, LIBRARY, invented(1, 5000), "港" * 700, " ".join(map(str, range(3000)))]

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from dedupe import sign
-from dedupe.boilerplate import NOTHING
-from dedupe.packing import Body, coarse, pack
-from dedupe.relation import Sieve, compare, page_of
-from dedupe.sketch import overlap
+from dedupe.online.boilerplate import NOTHING
+from dedupe.rules.relation import Sieve, compare, page_of
+from dedupe.signature.packing import Body, coarse, pack
+from dedupe.signature.sketch import overlap
 
 from .stories import (
     HARBOUR,

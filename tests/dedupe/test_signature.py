@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import SCHEME, SchemeMismatch, Signature, sign
-from dedupe.scheme import BANDS, ROWS, SEED
-from dedupe.signature import BATCH, _minima, is_band, posting_keys
+from dedupe.signature.scheme import BANDS, ROWS, SEED
+from dedupe.signature.signature import BATCH, _minima, is_band, posting_keys
 
 from .stories import HARBOUR, JAPANESE, LIBRARY, THAI, cut, invented
 

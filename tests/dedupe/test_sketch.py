@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe.sketch import WHOLE, Sketch, distinct_of, overlap, sketch_of
+from dedupe.signature.sketch import WHOLE, Sketch, distinct_of, overlap, sketch_of
 
 hashes = st.lists(st.integers(0, 2**32 - 1), max_size=60).map(lambda values: np.array(values, np.uint32))
 

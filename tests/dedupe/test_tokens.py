@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dedupe.tokens import runs, tokens_of
+from dedupe.signature.tokens import runs, tokens_of
 
 
 @pytest.mark.parametrize(

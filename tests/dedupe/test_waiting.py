@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from dedupe import waiting
-from dedupe.waiting import Waiting, slices_of, turns
+from dedupe.online import memtable as waiting
+from dedupe.online.memtable import Waiting, slices_of, turns
 
 ROWS, MOST = 200, 3
 
@@ -17,7 +17,7 @@ ROWS, MOST = 200, 3
 def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, merged, at_once):
     """Beside what is plain: a list of all keys, and every sweep looked up in it."""
     for name, value in (("SLICES", slices), ("SWEEP_ROWS", rows), ("MERGED_ROWS", merged)):
-        monkeypatch.setattr(f"dedupe.waiting.{name}", value)
+        monkeypatch.setattr(f"dedupe.online.memtable.{name}", value)
     draw = random.Random(1)
     known = [draw.randrange(2**32) for _ in range(40)]
     all_keys = np.array(sorted(known), np.uint64)

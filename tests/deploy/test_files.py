@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crawler.accounts import EXIT_HELD, EXIT_LANDED
+from crawler.reports.run_report import EXIT_HELD, EXIT_LANDED
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

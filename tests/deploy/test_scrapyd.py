@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from lake.reading import table
-from lake.store import open_store
+from lake.parquet.reading import table
+from lake.storage.store import open_store
 from tests.crawler.site import site
 from tests.lake.stories import page
 

@@ -10,9 +10,9 @@ from typing import Any
 from cleaning import page_id
 from demo.crawling import Place
 from demo.newsroom import GoldPage, Newsroom, gold, write_outlets
-from lake.reading import table
-from lake.records import STORY_TABLES, TABLES
-from lake.store import open_store
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES, TABLES
+from lake.storage.store import open_store
 
 QUICK = (
     "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=4",

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from lake.reading import table
-from lake.records import TABLES
+from lake.parquet.reading import table
+from lake.schema.records import TABLES
 from tests.end_to_end.archive_site import PAGES, archive_site, place, reports
 
 pytestmark = pytest.mark.xdist_group("backfill")

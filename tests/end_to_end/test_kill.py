@@ -12,9 +12,9 @@ from collections import Counter
 import pytest
 
 from demo.newsroom import Newsroom
-from lake.parts import read
-from lake.records import TABLES
-from lake.store import open_store
+from lake.parquet.part_files import read
+from lake.schema.records import TABLES
+from lake.storage.store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("kill")

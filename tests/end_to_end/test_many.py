@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from demo.newsroom import Newsroom
-from lake.records import TABLES
+from lake.schema.records import TABLES
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("many")

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.newsroom import Newsroom
-from lake.clusters import cluster_lake
-from lake.records import STORY_TABLES
-from lake.store import open_store
+from lake.jobs.story_clusters import cluster_lake
+from lake.schema.records import STORY_TABLES
+from lake.storage.store import open_store
 from tests.end_to_end.newsroom_crawl import by_id, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("newsroom")

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.object_store import storage_options
-from lake.reading import dataset, table
-from lake.records import STORY_TABLES
-from lake.schema import schema
-from lake.store import open_store
+from lake.parquet.reading import dataset, table
+from lake.schema.columns import schema
+from lake.schema.records import STORY_TABLES
+from lake.storage.store import open_store
 from tests.lake.stories import page
 from tests.lake.test_run import crawl
 

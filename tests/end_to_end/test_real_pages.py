@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cleaning import page_id
-from lake.reading import table
-from lake.records import STORY_TABLES
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES
 from tests.crawler.site import site
 
 pytestmark = [

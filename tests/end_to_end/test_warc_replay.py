@@ -15,9 +15,9 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from lake.__main__ import main
-from lake.reading import table
-from lake.records import STORY_TABLES
-from lake.warc import records
+from lake.parquet.reading import table
+from lake.schema.records import STORY_TABLES
+from lake.warc.reader import records
 from tests.crawler.site import site
 
 pytestmark = pytest.mark.xdist_group("real")

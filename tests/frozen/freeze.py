@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from demo.crawling import ROOT, Place
-from lake.reading import table
-from lake.records import TABLES
+from lake.parquet.reading import table
+from lake.schema.records import TABLES
 from tests.end_to_end.newsroom_crawl import QUICK, Crawl
 from tests.frozen.weekly import HOUSE_LINE, NAME, PORT, LargerNewsroom, story_url, write_all_outlets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cleaning import Header, RawPage, Rules, page_id
-from lake.refining import refine
+from lake.workers.page_processing import refine
 
 _STORIES = {
     "bridge": [

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake.__main__ import main
-from lake.boilerplate import latest, learn
-from lake.landing import Lake
-from lake.store import PartExists
+from lake.jobs.learn_boilerplate import latest, learn
+from lake.runs.session import Lake
+from lake.storage.store import PartExists
 from tests.lake.stories import raw, refined
 from tests.lake.test_run import crawl, no_rules, rows
 

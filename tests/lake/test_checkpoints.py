@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from cleaning import Rules
-from lake import checkpoints
-from lake.catchup import catch_up, learn_finished
-from lake.checkpoints import Cadence, write, write_if_due
-from lake.index import Index, document_of, index_path
-from lake.landing import Lake
-from lake.run import Run
-from lake.store import FolderStore, digest, open_store
+from lake.index import checkpoints
+from lake.index.checkpoints import Cadence, write, write_if_due
+from lake.index.page_index import Index, document_of, index_path
+from lake.runs.catch_up import catch_up, learn_finished
+from lake.runs.run import Run
+from lake.runs.session import Lake
+from lake.storage.store import FolderStore, digest, open_store
 from tests.lake.stories import page, raw, refined
 
 A = page("https://one.example/bridge", "bridge")

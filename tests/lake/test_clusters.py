@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning import Rules
-from crawler.monitors import of_sources
+from crawler.reports.monitors import of_sources
 from dedupe import sign
-from lake import landing
 from lake.__main__ import main
-from lake.clusters import cluster_lake
-from lake.landing import Lake
-from lake.parts import write, written
-from lake.run import new_run_id
-from lake.schema import schema
-from lake.store import open_store
+from lake.jobs.story_clusters import cluster_lake
+from lake.parquet.part_files import write, written
+from lake.runs import session as landing
+from lake.runs.run import new_run_id
+from lake.runs.session import Lake
+from lake.schema.columns import schema
+from lake.storage.store import open_store
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, with_words_changed
 from tests.lake.stories import page, refined
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lake.__main__ import main
-from lake.store import LakeConfigError, open_lake
+from lake.storage.store import LakeConfigError, open_lake
 
 COMMANDS = [
     ["verify"],

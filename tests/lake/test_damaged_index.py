@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from lake.landing import Lake
+from lake.runs.session import Lake
 from tests.lake.stories import page
 
 from .test_run import crawl

@@ -8,10 +8,10 @@ from itertools import count
 import pytest
 
 from cleaning import Rules, page_id
-from lake.catchup import catch_up
-from lake.landing import Lake
-from lake.reading import table
-from lake.records import retry_at
+from lake.parquet.reading import table
+from lake.runs.catch_up import catch_up
+from lake.runs.session import Lake
+from lake.schema.records import retry_at
 from tests.lake.stories import page, raw, refined
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from lake.leases import Held, Leases
-from lake.store import LakeError, StoreAway, open_store
+from lake.storage.leases import Held, Leases
+from lake.storage.store import LakeError, StoreAway, open_store
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -165,7 +165,7 @@ def test_a_lease_that_was_lost_and_is_its_folder_s_again_was_lost(machine, short
 
 def test_a_wrong_clock_on_a_host_makes_nothing_run_out(machine, uri, monkeypatch):
     """What a lease says of its own time is for people."""
-    monkeypatch.setattr("lake.leases._now", lambda: "1999-01-01T00:00:00+00:00")
+    monkeypatch.setattr("lake.storage.leases._now", lambda: "1999-01-01T00:00:00+00:00")
     with machine("one") as one, machine("two") as two:
         one.take("herald")
         with pytest.raises(Held, match="since 1999"):
@@ -199,7 +199,7 @@ def test_a_damaged_lease_is_nobody_s_once_it_is_old(machine, uri, monkeypatch):
     with machine("one") as one:
         with pytest.raises(Held):
             one.take("herald")
-        monkeypatch.setattr("lake.leases.LEASE_S", -1.0)
+        monkeypatch.setattr("lake.storage.leases.LEASE_S", -1.0)
         one.take("herald")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lake import parts
-from lake.records import Landing
-from lake.schema import row, schema
+from lake.parquet import part_files as parts
+from lake.schema.columns import row, schema
+from lake.schema.records import Landing
 from tests.lake.stories import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_rows_are_taken_over_a_few_at_a_time_and_lie_in_one_group(monkeypatch):
 
 WITHOUT_PANDAS = """
 import sys
-from lake import parts
+from lake.parquet import part_files as parts
 parts.encode("rejects", [], "run", 0)
 parts.encode("rejects", [], "run", 1)
 print("pandas" in sys.modules)

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from cleaning import Rules
-from lake.landing import Lake
-from lake.parts import read
-from lake.recleaning import outlets_in, reclean
-from lake.refining import lengthen
-from lake.store import FolderStore
-from lake.verify import verify
-from lake.warc_export import Choice
-from lake.workers import Limits, Workers
+from lake.jobs.reclean import outlets_in, reclean
+from lake.jobs.verify import verify
+from lake.parquet.part_files import read
+from lake.runs.session import Lake
+from lake.storage.store import FolderStore
+from lake.warc.export import Choice
+from lake.workers.page_processing import lengthen
+from lake.workers.pool import Limits, Workers
 from tests.lake.stories import page, raw, refined, text_of
 from tests.lake.test_refining import FIRST, part
 from tests.lake.test_run import crawl

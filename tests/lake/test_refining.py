@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cleaning import RawPage, Rules, document, next_part
-from lake.landing import Lake
-from lake.records import TABLES
-from lake.refining import lengthen, refine, select
-from lake.schema import restore, row
-from lake.store import PartExists
+from cleaning import RawPage, Rules, next_part
+from cleaning.text import document
+from lake.runs.session import Lake
+from lake.schema.columns import restore, row
+from lake.schema.records import TABLES
+from lake.storage.store import PartExists
+from lake.workers.page_processing import lengthen, refine, select
 from outlets import Selection
 from tests.lake.stories import page, raw, text_of
 from tests.lake.test_run import Killed, die_after, no_rules, rows

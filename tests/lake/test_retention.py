@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake.__main__ import main
-from lake.landing import Lake
-from lake.retention import expire
-from lake.store import open_store
+from lake.jobs.retention import expire
+from lake.runs.session import Lake
+from lake.storage.store import open_store
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import crawl, no_rules, rows
 

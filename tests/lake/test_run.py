@@ -10,12 +10,12 @@ import pytest
 
 from cleaning import Rules
 from dedupe import Verdict
-from lake import landing
-from lake.landing import Lake
-from lake.parts import read
-from lake.records import STORY_TABLES, TABLES
-from lake.run import _kept, new_run_id
-from lake.store import LakeError, PartExists
+from lake.parquet.part_files import read
+from lake.runs import session as landing
+from lake.runs.run import _kept, new_run_id
+from lake.runs.session import Lake
+from lake.schema.records import STORY_TABLES, TABLES
+from lake.storage.store import LakeError, PartExists
 from tests.lake.stories import page, raw, refined
 
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lake.landing import Lake
-from lake.records import TABLES
-from lake.schema import SCHEMA_VERSION, schema
+from lake.runs.session import Lake
+from lake.schema.columns import SCHEMA_VERSION, schema
+from lake.schema.records import TABLES
 from tests.lake.stories import page
 from tests.lake.test_run import crawl
 

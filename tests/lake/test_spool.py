@@ -11,13 +11,13 @@ import pytest
 from botocore.client import Config
 
 from cleaning import Rules
-from lake import s3
-from lake.landing import Claim, Lake
-from lake.leases import Held, LeaseLost
-from lake.parts import read
-from lake.records import TABLES
-from lake.spool import Outbox, Spool, SpoolFailed, spools
-from lake.store import FolderStore, LakeError, PartExists, StoreAway, open_store
+from lake.parquet.part_files import read
+from lake.runs.session import Claim, Lake
+from lake.schema.records import TABLES
+from lake.storage import s3_store as s3
+from lake.storage.leases import Held, LeaseLost
+from lake.storage.spool import Outbox, Spool, SpoolFailed, spools
+from lake.storage.store import FolderStore, LakeError, PartExists, StoreAway, open_store
 from tests.lake.faults import faulty_way, times
 from tests.lake.stories import page, raw, refined
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from lake.store import FolderStore, LakeConfigError, LakeError, PartExists, open_store
+from lake.storage.store import FolderStore, LakeConfigError, LakeError, PartExists, open_store
 
 
 @pytest.fixture(params=["folder", "s3"])

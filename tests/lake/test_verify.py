@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.__main__ import main
-from lake.checkpoints import write
-from lake.index import index_path
-from lake.landing import Lake
-from lake.retention import expire
-from lake.store import FolderStore, digest
-from lake.takedown import forget
-from lake.verify import verify
+from lake.index.checkpoints import write
+from lake.index.page_index import index_path
+from lake.jobs.retention import expire
+from lake.jobs.takedown import forget
+from lake.jobs.verify import verify
+from lake.runs.session import Lake
+from lake.storage.store import FolderStore, digest
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import crawl, no_rules
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lake.index import Known
-from lake.visits import Policy
+from lake.index.page_index import Known
+from lake.runs.revisit_policy import Policy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -17,17 +17,17 @@ from warcio.archiveiterator import ArchiveIterator
 
 from cleaning import Header, Rules
 from lake.__main__ import main
-from lake.landing import Lake
-from lake.payload import BadPayload, TooLarge, decoded
-from lake.reading import table
-from lake.records import STORY_TABLES
-from lake.refining import refine
-from lake.store import open_store
-from lake.warc import MAX_BLOCK, Broken, NoPage, Record, capture_of, records
-from lake.warc_export import Choice, export
-from lake.warc_files import find, opened
-from lake.warc_progress import WINDOW, progress, source_of
-from lake.warc_stream import FIRST, Place, Unpackable
+from lake.parquet.reading import table
+from lake.runs.session import Lake
+from lake.schema.records import STORY_TABLES
+from lake.storage.store import open_store
+from lake.warc.export import Choice, export
+from lake.warc.files import find, opened
+from lake.warc.http_payload import BadPayload, TooLarge, decoded
+from lake.warc.member_stream import FIRST, Place, Unpackable
+from lake.warc.reader import MAX_BLOCK, Broken, NoPage, Record, capture_of, records
+from lake.warc.replay_progress import WINDOW, progress, source_of
+from lake.workers.page_processing import refine
 from tests.lake import stories, warcs
 
 ROOT = Path(__file__).resolve().parents[2]

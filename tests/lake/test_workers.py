@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cleaning import Header, Rules
-from lake.refining import leave_reserved, lengthen, refine
-from lake.workers import Limits, Workers, WorkersFailed
+from lake.workers.page_processing import leave_reserved, lengthen, refine
+from lake.workers.pool import Limits, Workers, WorkersFailed
 from tests.lake.stories import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def huge_page():
     return replace(short, body=short.body.replace(b"</article>", b"<i>a</i>" * 2_000_000 + b"</article>"))
 
 
-def children(parent, pattern="lake.worker"):
+def children(parent, pattern="lake.workers.worker_process"):
     """The ids of a process's workers."""
     found = subprocess.run(["pgrep", "-P", str(parent), "-f", pattern], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
@@ -196,7 +196,7 @@ def test_workers_that_cannot_start_fail_what_waits(monkeypatch):
 PARENT = """
 import sys, time
 from cleaning import Rules
-from lake.workers import Limits, Workers
+from lake.workers.pool import Limits, Workers
 from tests.lake.test_workers import SLOW, endless, story
 workers = Workers(Limits(workers=1))
 workers.refine(story(1), Rules()).result(60)
@@ -225,6 +225,6 @@ def test_a_worker_ignores_what_is_meant_for_the_crawl(workers):
 
 
 def test_a_worker_loads_nothing_that_it_does_not_need():
-    code = "import sys, lake.worker; print([n for n in ('scrapy', 'twisted', 'pyarrow', 'boto3') if n in sys.modules])"
+    code = "import sys, lake.workers.worker_process; print([n for n in ('scrapy', 'twisted', 'pyarrow', 'boto3') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

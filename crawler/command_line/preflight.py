@@ -1,0 +1,149 @@
+"""What must hold before the first request: configuration (exit 2), then the lake (exit 1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+from urllib.parse import urlsplit
+
+from scrapy import Spider
+from scrapy.exceptions import UsageError
+from scrapy.settings import BaseSettings
+from scrapy.spiderloader import get_spider_loader
+
+from cleaning import host_of
+from crawler import settings as ours
+from crawler.addon import Pressline
+from crawler.outlet_files import known_outlets
+from crawler.politeness.contact import contact_problem, public
+from crawler.politeness.private_networks import networks
+from crawler.politeness.tdmrep import policy_of
+from lake.storage.store import LakeConfigError, LakeError, open_store
+from outlets import OutletErrors
+
+MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+class Refused(Exception):
+    """The crawl does not start; the message says what, where and what to do."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
+    """args: the spider's name; arguments: what -a gave it. Raises Refused."""
+    Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
+    spider = _spider(settings, args)
+    _configured(settings)
+    _known(arguments, spider)
+    try:
+        hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
+    except UsageError as error:
+        raise Refused(str(error), 2) from error
+    open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    if problem := contact_problem(settings.get("CONTACT"), open_to):
+        raise Refused(problem, 2)
+    _state(Path(settings["STATE_DIR"]))
+    try:
+        open_store(settings["LAKE_URI"]).probe()
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
+    except LakeError as error:
+        raise Refused(str(error), 1) from error
+
+
+def ready(settings: BaseSettings) -> None:
+    """What a run that asks no site needs. Raises Refused."""
+    Pressline.update_pre_crawler_settings(settings)
+    try:
+        known_outlets()
+    except OutletErrors as errors:
+        raise Refused(str(errors), 2) from errors
+    _configured(settings)
+    _state(Path(settings["STATE_DIR"]))
+
+
+def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
+    if len(args) != 1:
+        raise Refused("expected one spider: scrapy crawl NAME; `scrapy list` names them", 2)
+    loader = get_spider_loader(settings)
+    names = loader.list()
+    if args[0] not in names:
+        guess = get_close_matches(args[0], names, 1)
+        hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
+        raise Refused(f"no outlet or spider is called {args[0]!r}; {hint}", 2)
+    return loader.load(args[0])
+
+
+def _known(arguments: dict[str, Any], spider: type[Spider]) -> None:
+    """A misspelt argument would be passed over, and the crawl be another than was meant. Names that begin with an
+    underscore are those of whoever started the crawl, as scrapyd's _job."""
+    known: Sequence[str] | None = getattr(spider, "arguments", None)
+    for name in arguments:
+        if known is not None and name not in known and not name.startswith("_"):
+            guess = get_close_matches(name, known, 1)
+            hint = f"did you mean {guess[0]!r}?" if guess else f"known are {', '.join(sorted(known))}"
+            raise Refused(f"-a {name}: {spider.name} has no such argument; {hint}", 2)
+
+
+def _configured(settings: BaseSettings) -> None:
+    for name in _SECRETS:
+        if settings.get(name):
+            raise Refused(
+                f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
+            )
+    _numbers(settings)
+    try:
+        policy_of(settings)
+    except UsageError as error:
+        raise Refused(str(error), 2) from error
+    try:
+        networks(settings.getlist("ALLOWED_NETWORKS"))
+    except ValueError as error:
+        raise Refused(f"ALLOWED_NETWORKS: {error}; expected networks as 127.0.0.0/8", 2) from error
+    if settings.getint("FLUSH_BYTES") > MAX_FLUSH_BYTES:
+        raise Refused(
+            f"FLUSH_BYTES: {settings['FLUSH_BYTES']} is more than {MAX_FLUSH_BYTES}: a part is one object, put in one "
+            "request and held in memory",
+            2,
+        )
+    for host, address in settings.getdict("DNS_OVERRIDES").items():
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise Refused(f"DNS_OVERRIDES: {host}: {error}", 2) from error
+
+
+def _numbers(settings: BaseSettings) -> None:
+    """What has a number as its default in crawler/settings.py has to be one."""
+    for name, default in vars(ours).items():
+        if name.isupper() and isinstance(default, int | float) and not isinstance(default, bool):
+            value = settings[name]
+            if name == "DEDUPE_WINDOW_DAYS" and value == "all":
+                continue
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                raise Refused(f"{name}: expected a number, not {value!r}", 2) from None
+
+
+def _state(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Refused(f"STATE_DIR: {folder} cannot be written: {error.strerror}", 2) from error
+
+
+def _hosts(spider: type[Spider]) -> list[str]:
+    """A hand-written spider's, as far as it names them; one that names none may go anywhere."""
+    named = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
+    return [host_of(n) if urlsplit(n).scheme else n for n in named] or ["any host"]

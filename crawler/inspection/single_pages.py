@@ -1,0 +1,206 @@
+"""Pages for a command that looks at a few of them: from files, or fetched with all the manners of a crawl."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import re
+import zlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from scrapy.http import Response
+from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings, Settings
+from twisted.python.failure import Failure
+
+from cleaning import Header, RawPage, canonical, host_of, page_id
+from crawler.discovery.candidates import CandidateSpider
+from crawler.outlet_files import known_outlets, paces
+from crawler.pipeline.raw_page import outlet_of
+from lake.schema.records import Reject
+
+MAX_BYTES = 50 * 2**20  # of a file
+_ADDRESS = re.compile(r"https?://", re.I)
+_NAMED = re.compile(
+    rb"<link\b[^>]*\brel\s*=\s*[\"']?canonical\b[^>]*>|<meta\b[^>]*\bproperty\s*=\s*[\"']?og:url\b[^>]*>",
+    re.I,
+)
+_VALUE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re.I)
+_MARKUP = re.compile(rb"<(?:!doctype|html|head|body|article|div|p)\b", re.I)
+
+
+class Wrong(Exception):
+    """What was asked for cannot be done as it stands; the message says what to do."""
+
+
+def is_address(name: str) -> bool:
+    return bool(_ADDRESS.match(name))
+
+
+def checked_outlet(name: str | None) -> str | None:
+    """Raises Wrong for an outlet that no file knows."""
+    known = known_outlets().by_name
+    if name is None or name in known:
+        return name
+    guess = get_close_matches(name, list(known), 1)
+    raise Wrong(
+        f"no outlet is called {name!r}; "
+        + (f"did you mean {guess[0]!r}?" if guess else "`scrapy outlets` names them")
+    )
+
+
+def page_in(name: str, outlet: str | None) -> RawPage:
+    """A saved page (.gz too). Its address is the one that the page names as its own; without one, an invented one.
+    Touches no network. Raises Wrong."""
+    body = _body(name)
+    if not _MARKUP.search(body[:200_000]):
+        raise Wrong(f"{name}: not HTML: no tag was found in it")
+    url = _address_in(body) or f"https://unknown.invalid/{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(name).name)}"
+    return RawPage(
+        id=page_id(url),
+        url=canonical(url),
+        requested_url=url,
+        outlet=outlet or outlet_of(url),
+        status=200,
+        headers=(Header("content-type", "text/html"),),
+        body=body,
+        fetched_at=datetime.now(UTC),
+    )
+
+
+def _body(name: str) -> bytes:
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise Wrong(f"{name}: a folder; expected a saved page or an address that begins with https://")
+        with path.open("rb") as file:
+            body = file.read(MAX_BYTES + 1)
+        if body[:2] == b"\x1f\x8b":
+            with gzip.open(path) as packed:
+                body = packed.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = f"; an address begins with https://, as https://{name}" if _looks_like_a_host(name) else ""
+        raise Wrong(f"{name}: no such file{hint}") from None
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise Wrong(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(body) > MAX_BYTES:
+        raise Wrong(f"{name}: more than {MAX_BYTES >> 20} MB; no page of news is as large")
+    return body
+
+
+def _looks_like_a_host(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/.*)?", name, re.I)) and "/" in name
+
+
+def _address_in(body: bytes) -> str | None:
+    for tag in _NAMED.finditer(body):
+        if value := _VALUE.search(tag[0]):
+            try:
+                return canonical(value[1].decode("utf-8", "replace").replace("&amp;", "&"))
+            except ValueError:
+                continue
+    return None
+
+
+# ---------------------------------------------------------------- fetching
+
+
+class OnePage(CandidateSpider):
+    """Asks for a few pages, and for nothing else; answers is filled while it runs. Nothing lands."""
+
+    name = "one_page"
+
+    def __init__(
+        self, asked: Sequence[str] = (), answers: list[RawPage | Reject] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.asked = asked
+        self.answers: list[RawPage | Reject] = [] if answers is None else answers
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        super().update_settings(settings)
+        settings.set("ITEM_PIPELINES", {}, "spider")
+        settings.set("DOWNLOAD_SLOTS", paces(settings), "spider")
+
+    async def start(self) -> AsyncIterator[Any]:
+        for url in self.asked:
+            if request := self.candidate(url):
+                yield request
+
+    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
+        for answer in super().parse_page(response, asked, source):
+            self.answers.append(answer)
+        yield from ()
+
+    def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
+        self.answers += [item for item in super().missed_page(failure) if isinstance(item, Reject)]
+        yield from ()
+
+
+def fetched(urls: Sequence[str], settings: Settings) -> list[RawPage | Reject]:
+    """What answered, in no order. Raises Wrong before the first request where none may be made."""
+    from scrapy.crawler import AsyncCrawlerProcess
+
+    from crawler.politeness.contact import contact_problem, public
+
+    for url in urls:
+        try:
+            canonical(url)
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+    hosts = sorted({host_of(url) for url in urls})
+    open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    if problem := contact_problem(settings.get("CONTACT"), open_to):
+        raise Wrong(problem)
+    if (
+        "LOG_LEVEL" not in os.environ
+        and (settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
+    ):
+        settings.set("LOG_LEVEL", "CRITICAL", "cmdline")  # what became of a page is told by the command
+    answers: list[RawPage | Reject] = []
+    process = AsyncCrawlerProcess(settings)
+    process.crawl(OnePage, asked=urls, answers=answers)
+    process.start()
+    return answers
+
+
+def asked_pages(names: Sequence[str], outlet: str | None, settings: Settings) -> list[RawPage | Reject]:
+    """Files and addresses, in the order given. Without an address among them no network is touched. Raises Wrong."""
+    urls = [name for name in names if is_address(name)]
+    files = {
+        name: page_in(name, outlet) for name in names if not is_address(name)
+    }  # first: a slip costs no request
+    told = {page_id(answer.requested_url): answer for answer in fetched(urls, settings)} if urls else {}
+    found: list[RawPage | Reject] = []
+    for name in names:
+        answer = files.get(name) or told.get(page_id(name))
+        if answer is None:
+            raise Wrong(f"{name}: not answered; LOG_LEVEL=INFO says more")
+        found.append(replace(answer, outlet=outlet) if outlet else answer)
+    return found
+
+
+def prepared(settings: Settings | None) -> Settings:
+    """The settings, with the outlets' own folder known. Raises Wrong for mistakes in outlet files."""
+    from crawler.addon import Pressline
+    from outlets import OutletErrors
+
+    assert settings
+    Pressline.update_pre_crawler_settings(settings)
+    try:
+        known_outlets()
+    except OutletErrors as errors:
+        raise Wrong(str(errors)) from errors
+    return settings
+
+
+def add_outlet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--outlet", metavar="NAME", help="whose rules hold; by the page's address where not given"
+    )

@@ -1,0 +1,571 @@
+"""A local SQLite cache of the lake: known pages, signatures, and what is on its way to the lake (`pending`).
+
+The lake is the truth. The file may be deleted at any time; lake/runs/catch_up.py rebuilds it with the same answers.
+Several processes of one machine share it: every judgement is one short write transaction, so two copies that
+arrive together meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cleaning import Article, is_version, page_id
+from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
+from dedupe import Index as Signatures
+from lake.schema.columns import SCHEMA_VERSION
+from lake.storage.tombstones import Down, down_of, outlet_name, page_name
+
+log = logging.getLogger(__name__)
+
+FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
+_JOURNAL_PAGES = 8000  # 64 MiB; a crawl moves it with each flush
+_PAGE = """
+    id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
+    content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
+    fetched_at INTEGER NOT NULL, first_at INTEGER NOT NULL, published_at INTEGER, checks INTEGER NOT NULL,
+    tries INTEGER NOT NULL, retry_at INTEGER"""  # times: microseconds since 1970, UTC
+_TABLES = f"""
+    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS pages ({_PAGE}) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS pending ({_PAGE}, asked TEXT NOT NULL, signature BLOB);
+    CREATE INDEX IF NOT EXISTS pending_by_run ON pending (run_id);
+    CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS versions (
+        id TEXT NOT NULL, mark TEXT NOT NULL, run_id TEXT, seq INTEGER, PRIMARY KEY (id, mark)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS versions_by_run ON versions (run_id);
+    CREATE TABLE IF NOT EXISTS sources (url TEXT PRIMARY KEY, read_at INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS takedowns (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS visited (
+        url TEXT PRIMARY KEY, run_at INTEGER NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The latest row of a page, and how often it was asked for. content_hash and story_id are None where it never
+    held an article; reason is None unless the latest row is a reject."""
+
+    id: str
+    outlet: str
+    run_id: str
+    seq: int
+    content_hash: str | None
+    story_id: str | None
+    canonical_id: str | None
+    reason: str | None
+    fetched_at: datetime  # the latest fetch, also where it found nothing new
+    first_at: datetime  # the first fetch that found an article; the first of all where none did
+    published_at: datetime | None
+    checks: int = 0  # fetches since the latest row that found nothing new
+    tries: int = 0  # rejects in a row, the latest included
+    retry_at: datetime | None = None  # of a reject: not before; None: never
+
+
+_NAMES = tuple(Known.__dataclass_fields__)
+_MOMENTS = {"fetched_at", "first_at", "published_at", "retry_at"}
+_COLUMNS = ", ".join(_NAMES)
+_HOLES = ", ".join("?" * len(_NAMES))
+
+
+class Index:
+    """Open with `open_index`. Not for use from two threads at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA page_size = 8192")  # of a new file: fewer half-empty pages
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+        self._db.execute("PRAGMA cache_size = -16384")  # KiB: the band table is read at random
+        self._db.executescript(_TABLES)
+        with self.transaction():
+            found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+            if found is None:
+                self._db.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+            elif found[0] != FORMAT:
+                raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
+            self.signatures = Signatures(self._db)
+        self._down = down_of(self.takedowns())
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One write transaction; other processes wait for it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException as error:
+            if _is_damage(error):
+                _mark_of_damage(self.path).touch()  # the next start rebuilds it; this one may be half done
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def move_journal(self) -> None:
+        """Bring what the journal holds into the file, and wait for the disk; in any thread, and nobody else waits for
+        it. Otherwise some transaction does so once the journal is long."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def close(self) -> None:
+        self._db.close()
+
+    # ------------------------------------------------------------ what is known
+
+    def known(self, page: str) -> Known | None:
+        """The page's latest row, pending ones included."""
+        for table in ("pending", "pages"):
+            row = self._db.execute(f"SELECT {_COLUMNS} FROM {table} WHERE id = ?", (page,)).fetchone()
+            if row:
+                return _restored(row)
+        return None
+
+    def page_of(self, asked: str) -> str:
+        """The page that answered when an address was last asked for; the address's own id where nothing else is
+        known."""
+        row = self._db.execute("SELECT page FROM asked WHERE id = ?", (asked,)).fetchone()
+        return row[0] if row else asked
+
+    def read_at(self, source: str) -> datetime | None:
+        """When a source was last read to its end, all of its pages settled; None: never."""
+        row = self._db.execute("SELECT read_at FROM sources WHERE url = ?", (source,)).fetchone()
+        return _EPOCH + timedelta(microseconds=row[0]) if row else None
+
+    def visited(self, source: str) -> dict[str, Any] | None:
+        """What the last run that read a source remembers of it, as its record has it; None: nothing."""
+        row = self._db.execute("SELECT facts FROM visited WHERE url = ?", (source,)).fetchone()
+        found: dict[str, Any] | None = json.loads(row[0]) if row else None
+        return found
+
+    def landed_row(self, page: str) -> Known | None:
+        """The page's latest row that is in the lake."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page,)).fetchone()
+        return _restored(row) if row else None
+
+    def is_pending(self, page: str) -> bool:
+        return self._db.execute("SELECT 1 FROM pending WHERE id = ?", (page,)).fetchone() is not None
+
+    def run_ids(self, after: str = "") -> set[str]:
+        """The runs whose rows are all here, from a run on."""
+        return {row[0] for row in self._db.execute("SELECT id FROM runs WHERE id > ?", (after,))}
+
+    def pending_runs(self) -> set[str]:
+        found = self._db.execute(
+            "SELECT run_id FROM pending UNION SELECT run_id FROM versions WHERE run_id IS NOT NULL"
+        )
+        return {row[0] for row in found}
+
+    def frontier(self) -> str:
+        """Up to here every run has ended and is known: only later ones need be looked for."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'frontier'").fetchone()
+        return row[0] if row else ""
+
+    def advance(self, frontier: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES ('frontier', ?) ON CONFLICT (key) DO UPDATE SET"
+            " value = max(value, excluded.value)",
+            (frontier,),
+        )
+
+    def flaw(self) -> str | None:
+        """What SQLite finds wrong with the file; reads all of it."""
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        return None if found == "ok" else str(found)
+
+    # ------------------------------------------------------------ what was taken down
+
+    def takedowns(self) -> frozenset[str]:
+        """The names of the tombstones that are known; lake/jobs/takedown.py."""
+        return frozenset(row[0] for row in self._db.execute("SELECT name FROM takedowns"))
+
+    @property
+    def down(self) -> Down:
+        """What is never learned."""
+        return self._down
+
+    def take_down(self, names: Collection[str]) -> None:
+        """The lake's tombstones, all of them: what they name is forgotten, and never learned."""
+        with self.transaction():
+            self._db.execute("DELETE FROM takedowns")
+            self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
+            self._down = down_of(names)
+            pages = [(page,) for page in self._down.pages]
+            for outlet in self._down.outlets:
+                pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
+            for table, column in (("pages", "id"), ("versions", "id"), ("asked", "page"), ("asked", "id")):
+                self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
+            for (page,) in pages:
+                self.signatures.remove(page)
+
+    def is_taken_down(self, outlet: str, *pages: str) -> bool:
+        """By any process of this machine that has looked."""
+        names = [outlet_name(outlet), *(page_name(page) for page in pages)]
+        holes = ", ".join("?" * len(names))
+        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({holes})", names)
+        return found.fetchone() is not None
+
+    # ------------------------------------------------------------ a page on its way
+
+    def judge(self, article: Article, document: Document, signature: Signature) -> Verdict:
+        """The fresh verdict on an article, against all that landed or is pending."""
+        verdict = self.signatures.judge(document, signature)
+        if page := self._version_of(article):
+            return self._alias_of(page, document, verdict)
+        if verdict.relation is None:
+            return verdict
+        if verdict.story_id == article.id:  # its own copies landed first: it is the story they point to
+            return Verdict(article.id, verdict.original_id, links=verdict.links)
+        if self._is_alias(article, verdict):
+            return replace(verdict, relation="alias")
+        return verdict
+
+    def _version_of(self, article: Article) -> Known | None:
+        """The known page of which the article is an AMP, print or mobile version, however much of it that shows."""
+        named = canonical_id(article)
+        page = self.known(named) if named and is_version(article.url, article.canonical_url or "") else None
+        if page is None or page.outlet != article.outlet or page.story_id in (None, article.id):
+            return None
+        return page
+
+    def _alias_of(self, page: Known, document: Document, verdict: Verdict) -> Verdict:
+        assert page.story_id, "it holds an article"
+        link = next((link for link in verdict.links if link.id == page.id), None)
+        return Verdict(
+            story_id=page.story_id,
+            original_id=self.signatures.original_of(page.story_id, document),
+            relation="alias",
+            copy_of=page.id,
+            similarity=link.similarity if link else None,
+            containment=link.containment if link else None,
+            links=verdict.links,
+        )
+
+    def _is_alias(self, article: Article, verdict: Verdict) -> bool:
+        """The same page of the same outlet under another address: the same words, or rel=canonical says so."""
+        other = self.known(verdict.copy_of or "")
+        if other is None or other.outlet != article.outlet:
+            return False
+        mine, theirs = canonical_id(article), other.canonical_id
+        named = mine == other.id or (theirs is not None and theirs in (article.id, mine))
+        return named or verdict.relation == "identical"
+
+    def expect(
+        self,
+        known: Known,
+        asked: str,
+        document: Document | None = None,
+        signature: Signature | None = None,
+    ) -> None:
+        """Enter a row that is about to land; seen by every process, dropped if its part never comes. A new
+        article's signature counts at once; a revision's replaces the old one when it has landed. asked: the id of
+        the address that was asked for."""
+        held = None
+        if document and signature:
+            if self.signatures.story_of(document.id) is None:
+                self.signatures.add(document, signature, known.story_id or known.id)
+            else:
+                held = signature.to_bytes()
+        if before := self.known(known.id):
+            self._set_aside(before, pending=self.is_pending(known.id))
+        self._db.execute(
+            f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_HOLES}, ?, ?)",
+            (*_values(known), asked, held),
+        )
+
+    def landed(self, run_id: str, seq: int) -> None:
+        """The parts of a flush are in the lake: what was pending is known."""
+        place = (run_id, seq)
+        with self.transaction():
+            for page, outlet, story, published, first, data in self._db.execute(
+                "SELECT id, outlet, story_id, published_at, first_at, signature FROM pending "
+                "WHERE run_id = ? AND seq = ? AND signature IS NOT NULL",
+                place,
+            ).fetchall():
+                document = Document(page, outlet, _moment(published), _moment(first))
+                self.signatures.add(document, Signature.from_bytes(data), story)
+            self._db.execute(
+                f"INSERT OR REPLACE INTO pages ({_COLUMNS}) SELECT {_COLUMNS} FROM pending "
+                "WHERE run_id = ? AND seq = ?",
+                place,
+            )
+            for asked, page in self._db.execute(
+                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", place
+            ).fetchall():
+                self._led(asked, page)
+            self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", place)
+            self._db.execute(
+                "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", place
+            )
+
+    def drop_pending(self, run_id: str) -> None:
+        """The run died: what it had entered and never landed is forgotten."""
+        rows = self._db.execute("SELECT id FROM pending WHERE run_id = ?", (run_id,)).fetchall()
+        self._db.execute("DELETE FROM pending WHERE run_id = ?", (run_id,))
+        self._db.execute("DELETE FROM versions WHERE run_id = ?", (run_id,))
+        for (page,) in rows:
+            known = self.known(page)
+            if not (known and known.content_hash):
+                self.signatures.remove(page)
+
+    # ------------------------------------------------------------ versions that are not the latest
+
+    def has_version(self, page: str, mark: str) -> bool:
+        """Whether the lake holds an older version of a page: its content_hash, or `reject:` and a reason."""
+        found = self._db.execute("SELECT 1 FROM versions WHERE id = ? AND mark = ?", (page, mark))
+        return found.fetchone() is not None
+
+    def add_version(self, page: str, mark: str, pending: tuple[str, int] | None = None) -> None:
+        """A row that has landed, or is about to (then of which run and part), and is older than the page's latest:
+        an archive is replayed in any order, and what it held before is no news."""
+        verb = "IGNORE" if pending else "REPLACE"
+        place = pending or (None, None)
+        self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *place))
+
+    def _set_aside(self, known: Known, *, pending: bool) -> None:
+        """A later row takes its place."""
+        for mark in (known.content_hash, known.reason and f"reject:{known.reason}"):
+            if mark:
+                self.add_version(known.id, mark, (known.run_id, known.seq) if pending else None)
+
+    # ------------------------------------------------------------ catching up
+
+    def learn(self, row: dict[str, Any]) -> None:
+        """Enter a row that was read from the lake, unless a later one of the page is here, or it was taken down."""
+        if self._down and self._down.covers(row):
+            return
+        old = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
+        known = _restored(old) if old else None
+        if known and _place_of(row) == (known.run_id, known.seq, known.fetched_at):
+            return  # landed from here, or known by a checkpoint, before its run had ended
+        if known and is_older(row, known):
+            self.add_version(row["id"], mark_of(row))
+            return
+        if known:
+            self._set_aside(known, pending=False)
+        new = known_of(row, known, row["run_id"], row["seq"])
+        self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_HOLES})", _values(new))
+        if "signature" in row:
+            document = Document(row["id"], row["outlet"], row["published_at"], new.first_at)
+            self.signatures.add(document, Signature.from_bytes(row["signature"]), row["story_id"])
+        if asked := row["requested_url"]:
+            self._led(asked_id(asked, row["id"]), row["id"])
+
+    def learn_record(self, record: dict[str, Any]) -> None:
+        """What a run's record says besides its parts: the pages that it found unchanged, the sources that it read
+        to their end, and what it remembers of the others."""
+        run_id = record["run_id"]
+        for asked, page, moment in record.get("checked", ()):
+            self._led(asked, page)
+            if moment:
+                self._check(run_id, page, datetime.fromisoformat(moment))
+        for url, source in record.get("sources", {}).items():
+            if source.get("complete"):
+                self._db.execute(
+                    "INSERT INTO sources VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET"
+                    " read_at = max(read_at, excluded.read_at)",
+                    (url, _number(started_at(run_id))),
+                )
+            if "visited" in source:
+                self._db.execute(
+                    "INSERT INTO visited VALUES (?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
+                    " run_at = excluded.run_at, facts = excluded.facts WHERE excluded.run_at >= run_at",
+                    (url, _number(started_at(run_id)), json.dumps(source["visited"])),
+                )
+        self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
+
+    def _check(self, run_id: str, page: str, moment: datetime) -> None:
+        """A fetch that found the article of the page's latest row, or of the row before a reject."""
+        # the run's own row is no older version: two addresses led to the page
+        self._db.execute(
+            "UPDATE pages SET fetched_at = ?, checks = checks + (run_id <> ?), reason = NULL, tries = 0,"
+            " retry_at = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
+            (_number(moment), run_id, page, _number(moment)),
+        )
+
+    def _led(self, asked: str, page: str) -> None:
+        """Asked for one address, another answered; or, from now on, itself."""
+        if asked == page:
+            self._db.execute("DELETE FROM asked WHERE id = ?", (asked,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (asked, page))
+
+
+def is_older(row: dict[str, Any], known: Known) -> bool:
+    """Whether the page of a row was fetched before its latest one; with equal times, whether the row came before it.
+    A page whose later fetches found no article has no latest one to be older than."""
+    if "reason" not in row and known.content_hash is None:
+        return False
+    return (row["fetched_at"], row["run_id"], row["seq"]) < (known.fetched_at, known.run_id, known.seq)
+
+
+def _place_of(row: dict[str, Any]) -> tuple[str, int, datetime]:
+    return row["run_id"], row["seq"], row["fetched_at"]
+
+
+def mark_of(row: dict[str, Any]) -> str:
+    """What tells a version from the others of its page."""
+    mark: str = f"reject:{row['reason']}" if "reason" in row else row["content_hash"]
+    return mark
+
+
+class ForeignIndex(Exception):
+    """The file is of another version, or no index at all."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _number(moment: datetime) -> int:
+    """Exact, unlike a float of seconds."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(number: int | None) -> datetime | None:
+    return None if number is None else _EPOCH + timedelta(microseconds=number)
+
+
+def _values(known: Known) -> tuple[Any, ...]:
+    values = (getattr(known, name) for name in Known.__dataclass_fields__)
+    return tuple(_number(v) if isinstance(v, datetime) else v for v in values)
+
+
+def _restored(row: Sequence[Any]) -> Known:
+    values: list[Any] = [_moment(v) if n in _MOMENTS else v for n, v in zip(_NAMES, row, strict=True)]
+    return Known(*values)
+
+
+def asked_id(requested_url: str, page: str) -> str:
+    """The id of the address that was asked for; the page's own where it is no address."""
+    try:
+        return page_id(requested_url)
+    except ValueError:
+        return page
+
+
+def started_at(run_id: str) -> datetime:
+    """A run's id begins with its start."""
+    return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def document_of(article: Article, known: Known | None) -> Document:
+    """What the verdict goes by; where no time of publication is told, by when the page was first seen."""
+    seen_at = known.first_at if known and known.content_hash else article.fetched_at
+    return Document(article.id, article.outlet, article.published_at, seen_at)
+
+
+def canonical_id(article: Article) -> str | None:
+    """The id of the address that rel=canonical names, where it is another one."""
+    return _named(article.canonical_url, article.id)
+
+
+def _named(canonical_url: str | None, page: str) -> str | None:
+    try:
+        named = page_id(canonical_url) if canonical_url else None
+    except ValueError:
+        return None
+    return named if named != page else None
+
+
+def known_of(row: dict[str, Any], old: Known | None, run_id: str, seq: int) -> Known:
+    """What is known of a page after a row of articles, copies, revisions or rejects, the same for a row on its way
+    and for one read back. A page that holds no article now keeps what is known of the one it held."""
+    if "reason" in row:
+        known = old or Known(
+            row["id"],
+            row["outlet"],
+            run_id,
+            seq,
+            None,
+            None,
+            None,
+            None,
+            row["fetched_at"],
+            row["fetched_at"],
+            None,
+        )
+        return replace(
+            known,
+            run_id=run_id,
+            seq=seq,
+            reason=row["reason"],
+            fetched_at=row["fetched_at"],
+            checks=0,
+            tries=known.tries + 1,
+            retry_at=row["retry_at"],
+        )
+    new = Known(
+        row["id"],
+        row["outlet"],
+        run_id,
+        seq,
+        row["content_hash"],
+        row["story_id"],
+        _named(row["canonical_url"], row["id"]),
+        None,
+        row["fetched_at"],
+        old.first_at if old and old.content_hash else row["fetched_at"],
+        row["published_at"],
+    )
+    if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:  # it held one once
+        return replace(
+            new, reason=old.reason, fetched_at=old.fetched_at, tries=old.tries, retry_at=old.retry_at
+        )
+    return new
+
+
+def index_path(folder: Path, uri: str) -> Path:
+    """One file for each lake."""
+    return folder / f"index-{hashlib.sha256(uri.encode()).hexdigest()[:12]}.sqlite"
+
+
+def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
+    """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened. fill: may
+    put a file where there is none."""
+    mark = _mark_of_damage(path)
+    if mark.exists():
+        discard(path, "it was found damaged")
+        mark.unlink()
+    if not path.exists():
+        fill()
+    try:
+        return Index(path)
+    except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
+        if isinstance(error, sqlite3.OperationalError):  # locked, disk full: not the file's fault
+            raise
+        discard(path, str(error))
+        fill()
+        return Index(path)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether the file is at fault: damaged inside, where opening it does not look, or lacking tables."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    return code in damaged or isinstance(error, SchemeMismatch)
+
+
+def _mark_of_damage(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
+
+
+def discard(path: Path, why: str) -> None:
+    """Move an index aside, with its journal."""
+    aside = path.with_name(f"{path.name}.aside-{time.time_ns()}")
+    log.warning("index %s moved aside to %s and rebuilt from the lake: %s", path, aside.name, why)
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + suffix))

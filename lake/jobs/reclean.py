@@ -1,0 +1,76 @@
+"""A lake's own pages cleaned anew from `raw`, without a request: after a new version of the cleaning, or of outlet files.
+
+What comes out otherwise lands in a run of its own, with the time at which the page was fetched: as a revision, or, of a
+page that had held no article, among articles or copies. What comes out as before leaves no row. raw is not written again,
+so it is no write-ahead log of such a run: of one that dies, what has landed counts, and the same command does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from cleaning import Rules
+from cleaning.metadata.reservations import is_reserved
+from lake.parquet.reading import rows_of
+from lake.runs.catch_up import articles_of
+from lake.runs.run import Run
+from lake.schema.records import Refined
+from lake.storage.store import Store
+from lake.storage.tombstones import down_of, tombstones
+from lake.warc.export import Choice
+from lake.workers.pool import Workers
+
+
+def outlets_in(store: Store, choice: Choice) -> set[str]:
+    """Whose pages are to be cleaned anew."""
+    found = {row["outlet"] for key in _parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])}
+    return found & choice.outlets if choice.outlets else found
+
+
+def reclean(
+    run: Run,
+    workers: Workers,
+    rules_of: Callable[[str], Rules],
+    choice: Choice,
+    settled: Callable[[Refined], Refined] = lambda refined: refined,
+    flush_rows: int = 1000,
+) -> int:
+    """How many pages were looked at; the caller finishes the run. settled: what the crawl would make of a page at last.
+    Raises LakeError, WorkersFailed."""
+    run.keeps_pages = False
+    looked_at = 0
+    articles = _articles(row for key in _parts(run.store, choice) for row in _rows(run.store, key, choice))
+    for refined in workers.refine_all(articles_of(articles, rules_of)):
+        run.add(settled(refined))
+        looked_at += len(refined.pages)
+        if run.waiting[0] >= flush_rows:
+            run.flush()
+    run.flush()
+    return looked_at
+
+
+def _parts(store: Store, choice: Choice) -> Iterator[str]:
+    """By day of landing, a page's captures one after the other."""
+    return (key for key in sorted(store.keys("raw/")) if key.endswith(".parquet") and choice.has_part(key))
+
+
+def _rows(store: Store, key: str, choice: Choice) -> Iterator[dict[str, Any]]:
+    """Without those of which no body was kept, and those that were taken down."""
+    down = down_of(tombstones(store))
+    for row in rows_of(store.uri, key):
+        reserved = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
+        if not reserved and not down.covers(row) and (not choice.outlets or row["outlet"] in choice.outlets):
+            yield row
+
+
+def _articles(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Each first page with the later pages of its article, which follow it."""
+    article: list[dict[str, Any]] = []
+    for row in rows:
+        if article and not row.get("part_of"):
+            yield article
+            article = []
+        article.append(row)
+    if article:
+        yield article

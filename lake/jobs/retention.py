@@ -1,0 +1,51 @@
+"""Retention: raw is what a page was cleaned from; after so many days it may go. What is known of a page stands in the
+other tables, so no page is forgotten, and no index is another one after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from lake.storage.store import Store
+
+
+@dataclass(slots=True)
+class Expired:
+    """What was removed, or would be."""
+
+    parts: int = 0
+    days: set[str] = field(default_factory=set)  # of landing
+    kept: set[str] = field(default_factory=set)  # runs without a record: their raw is not done with
+
+
+def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -> Expired:
+    """Remove the raw parts that landed more than raw_days before today (UTC). Each day may be broken off and begun
+    anew at any part. Raises LakeError."""
+    done = Expired()
+    keys = list(_older(store, (today - timedelta(days=raw_days)).isoformat()))
+    unfinished = _unfinished(store)
+    for day, key in keys:
+        run_id = key.rpartition("/")[2].rpartition("-")[0]
+        if run_id in unfinished:  # raw is its write-ahead log
+            done.kept.add(run_id)
+            continue
+        if not dry_run:
+            store.remove(key)
+        done.parts += 1
+        done.days.add(day)
+    return done
+
+
+def _older(store: Store, first: str) -> Iterator[tuple[str, str]]:
+    """(day, key) of the raw parts before a day."""
+    for key in store.keys("raw/day="):
+        day = key.split("/")[1].removeprefix("day=")
+        if key.endswith(".parquet") and day < first:
+            yield day, key
+
+
+def _unfinished(store: Store) -> set[str]:
+    names = {key.removeprefix("runs/") for key in store.keys("runs/")}
+    started = {n.removesuffix(".started.json") for n in names if n.endswith(".started.json")}
+    return {run_id for run_id in started if f"{run_id}.json" not in names}

@@ -1,0 +1,259 @@
+"""A whole lake grouped into stories on one machine, with the original of each and why it is.
+
+The live tables hold what was known at landing; this holds what is known now. The result is one Parquet file,
+clusters/<when>.parquet, with a row for each page of articles, copies and revisions, in its latest version. Nothing
+else in the lake changes. Runs that have not ended are left out, and so is what was taken down: of a run under way, or
+one that died, a copy may be there and its original on the way; the next start of a crawl finishes it.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from sys import intern
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cleaning import page_id
+from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
+from lake.parquet import part_files as parts
+from lake.runs.visit_history import Rounds
+from lake.schema.columns import columns_of, row
+from lake.schema.records import STORY_TABLES
+from lake.storage.store import Store
+from lake.storage.tombstones import down_of, tombstones
+
+_FACTS = [
+    "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
+    "syndication_credit", "word_count", "url", "requested_url",
+]  # fmt: skip
+_AT_ONCE = 10_000  # rows of the result
+_CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row of the result: a page and its story."""
+
+    id: str
+    outlet: str
+    story_id: str  # stable: of the live stories that are one, the first that landed
+    live_story_id: (
+        str  # as it landed; where it differs from story_id, that story was merged into this one, or split
+    )
+    original_id: str
+    original_reason: str  # only, credited, earliest, fullest
+    relation: str | None  # the page's surest relation to another of the story
+    linked_id: str | None  # that other page
+    similarity: float | None  # Jaccard, 0 to 1
+    containment: float | None  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    key: str
+    pages: int
+    stories: int
+    merged: int  # live stories that are no more
+    unfinished: int  # runs left out
+    counts: Counts
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is known of a page besides its signature."""
+
+    id: str
+    outlet: str
+    story_id: str
+    latest: tuple[
+        datetime, str, int
+    ]  # fetch, run and seq of its latest row: a replay lands older fetches later
+    first_landed: tuple[str, int]  # run and seq
+    published_at: datetime | None
+    seen_at: datetime  # the first time
+    canonical_url: str | None
+    credit: str | None
+    words: int
+
+    @property
+    def document(self) -> Document:
+        return Document(self.id, self.outlet, self.published_at, self.seen_at)
+
+
+def cluster_lake(store: Store, window: timedelta | None) -> Done:
+    """Group, choose, write; memory holds a few hundred bytes for each page, a temporary file the signatures."""
+    keys, unfinished = _ended(store)
+    pages = _pages(store, keys)
+    counts = Counts()
+    stories: dict[str, list[str]] = {}
+    links = {}
+    for found in cluster_signed(_signed(store, keys, pages), window, counts):
+        stories.setdefault(found.cluster, []).append(found.id)
+        links[found.id] = found.link
+    rounds = Rounds(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
+    rows = (
+        _placed(page, story_id, chosen, links[page.id])
+        for ids in stories.values()
+        for members in [[pages[id] for id in ids]]
+        for story_id in [_story_id(members, pages)]
+        for chosen in [original(_members(members, rounds))]
+        for page in members
+    )
+    key = f"clusters/{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.parquet"
+    kept, data = _encoded(rows)
+    store.put_new(key, data)
+    live = {page.story_id for page in pages.values()}
+    return Done(key, len(pages), len(stories), len(live - kept), unfinished, counts)
+
+
+def _ended(store: Store) -> tuple[list[str], int]:
+    """The parts to read, and how many runs are left out. A run that ends while the lake is listed is left out too:
+    some of its parts may have been passed over. One whose records were removed has ended long ago."""
+    _, finished = _runs(store)
+    keys = [key for table in STORY_TABLES for key in store.keys(f"{table}/")]
+    started, _ = _runs(store)
+    under_way = started - finished
+    return [key for key in keys if _run_of(key) not in under_way], len(under_way)
+
+
+def _runs(store: Store) -> tuple[set[str], set[str]]:
+    """Started, finished."""
+    names = {key.removeprefix("runs/") for key in store.keys("runs/")}
+    started = {name.removesuffix(".started.json") for name in names if name.endswith(".started.json")}
+    return started, {name.removesuffix(".json") for name in names if not name.endswith(".started.json")}
+
+
+def _run_of(key: str) -> str:
+    return key.rpartition("/")[2].rpartition("-")[0]
+
+
+def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
+    """By id, in the latest version, with the time of the first fetch; nothing that was taken down."""
+    pages: dict[str, _Page] = {}
+    down = down_of(tombstones(store))
+    for key in keys:
+        for values in parts.read(store, key, _FACTS):
+            if down.covers(values):  # it landed while it was taken down
+                continue
+            place, seen_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
+            version = (seen_at, *place)
+            known = pages.get(values["id"])
+            first = min(place, known.first_landed) if known else place
+            seen = min(seen_at, known.seen_at) if known else seen_at
+            if known and known.latest >= version:
+                known.first_landed, known.seen_at = first, seen
+                continue
+            pages[values["id"]] = _Page(
+                id=values["id"],
+                outlet=intern(values["outlet"]),
+                story_id=values["id"] if values["story_id"] == values["id"] else values["story_id"],
+                latest=version,
+                first_landed=first,
+                published_at=values["published_at"],
+                seen_at=seen,
+                canonical_url=values["canonical_url"],
+                credit=values["syndication_credit"],
+                words=values["word_count"],
+            )
+    return pages
+
+
+def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Iterator[tuple[Document, bytes]]:
+    """The latest version of each page; texts signed by another scheme are signed anew."""
+    for key in keys:
+        texts: dict[str, str] | None = None
+        for values in parts.read(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
+            page = pages.get(values["id"])
+            if page is None or (values["fetched_at"], values["run_id"], values["seq"]) != page.latest:
+                continue
+            try:
+                Signature.from_bytes(values["signature"])
+            except SchemeMismatch:
+                texts = texts or {r["id"]: r["text"] for r in parts.read(store, key, ["id", "text"])}
+                values["signature"] = sign(texts[page.id]).to_bytes()
+            yield page.document, values["signature"]
+
+
+def _story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
+    """Of the live stories whose own page is among the members, the first that landed; a story that was split off
+    one takes the id of its first page, which no other story can have."""
+    ids = {page.id for page in members}
+    live = {page.story_id for page in members} & ids
+    return min(live or ids, key=lambda id: (pages[id].first_landed, id))
+
+
+def _members(pages: list[_Page], rounds: Rounds) -> list[Member]:
+    outlet_of = {page.id: page.outlet for page in pages}
+    first: dict[
+        str, _Page
+    ] = {}  # by outlet: a credit names an outlet, and its earliest page of the story is meant
+    for page in sorted(pages, key=_age, reverse=True):
+        first[page.outlet] = page
+    names = {_letters(outlet): page for outlet, page in first.items()}
+    return [
+        Member(
+            id=page.id,
+            published_at=page.document.moment,
+            seen_at=page.seen_at,
+            words=page.words,
+            visited_at=rounds.before(page.outlet, page.first_landed[0], page.seen_at),
+            credits=frozenset(_credits(page, names, outlet_of)),
+        )
+        for page in pages
+    ]
+
+
+def _age(page: _Page) -> tuple[datetime, str]:
+    return page.document.moment or page.seen_at, page.id
+
+
+def _credits(page: _Page, names: dict[str, _Page], outlet_of: dict[str, str]) -> Iterator[str]:
+    """Pages of other outlets that it names by rel=canonical, or by a credit that holds the outlet's name."""
+    with suppress(ValueError):
+        named = page_id(page.canonical_url) if page.canonical_url else page.id
+        if outlet_of.get(named, page.outlet) != page.outlet:
+            yield named
+    credit = _letters(page.credit or "")
+    for name, other in names.items() if credit else ():
+        if len(name) >= _CREDIT_LETTERS and name in credit and other.outlet != page.outlet:
+            yield other.id
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | None) -> Placed:
+    return Placed(
+        id=page.id,
+        outlet=page.outlet,
+        story_id=story_id,
+        live_story_id=page.story_id,
+        original_id=chosen[0],
+        original_reason=chosen[1],
+        relation=link.relation if link else None,
+        linked_id=link.id if link else None,
+        similarity=link.similarity if link else None,
+        containment=link.containment if link else None,
+    )
+
+
+def _encoded(placed: Iterable[Placed]) -> tuple[set[str], bytes]:
+    """The story ids, and the rows as Parquet."""
+    columns, out, ids = columns_of(Placed), io.BytesIO(), set[str]()
+    batch: list[dict[str, object]] = []
+    with pq.ParquetWriter(out, columns, compression="zstd") as writer:
+        for one in placed:
+            ids.add(one.story_id)
+            batch.append(row(one))
+            if len(batch) == _AT_ONCE:
+                writer.write_table(pa.Table.from_pylist(batch, schema=columns))
+                batch.clear()
+        writer.write_table(pa.Table.from_pylist(batch, schema=columns))
+    return ids, out.getvalue()

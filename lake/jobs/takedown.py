@@ -1,0 +1,208 @@
+"""Taking pages down: their rows leave every part, and a tombstone keeps them from coming back.
+
+1. Tombstones first, `takedowns/page-<id>.json` or `outlet-<name>.json`: every start of a crawl reads their names (one
+   listing, nothing opened). They hold a page's id, which is a hash, and not its address.
+2. The parts concerned are overwritten one by one under their own key, each on the condition that it is still the part
+   that was read. Before, `overwritten/<key>.<digest>.json` tells both digests: who verifies the lake accepts either.
+3. What a crawl lands that had begun before the tombstone stood, it takes out itself at its end (lake/runs/run.py), as does
+   whoever finishes it.
+
+Killed anywhere, the same command again completes all of it: it overwrites for every tombstone there is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cleaning import page_id
+from lake.parquet.part_files import written
+from lake.parquet.reading import dataset
+from lake.schema.records import STORY_TABLES, TABLES, Table
+from lake.storage.store import Changed, LakeError, PartExists, Store, digest
+from lake.storage.tombstones import TOMBSTONES, Down, down_of, led_from, outlet_name, page_name, tombstones
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+NOTES = "overwritten/"
+_TRIES = 5
+_FILE = "__filename"  # pyarrow's name of the file that a row comes from
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """One part: its note in the lake, and its line of the receipt."""
+
+    key: str
+    rows: int  # left in it
+    removed: int
+    sha256_before: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What a takedown did, or would do."""
+
+    tombstones: list[str]
+    parts: list[Overwritten] = field(default_factory=list)
+    checkpoints: int = 0  # removed
+    under_way: list[str] = field(default_factory=list)  # runs that take out their own rows at their end
+
+
+# ---------------------------------------------------------------- the command
+
+
+def forget(
+    store: Store, pages: Collection[str], outlets: Collection[str], reason: str | None = None
+) -> Receipt:
+    """Take pages, by the ids of their addresses, and outlets down. Raises LakeError; then the same call completes it."""
+    names = _names(store, pages, outlets)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    for name in names:
+        told = {"tombstone": name, "at": now, "reason": reason}
+        with suppress(PartExists):  # an earlier takedown's
+            store.put_new(f"{TOMBSTONES}{name}.json", json.dumps(told, ensure_ascii=False).encode())
+    receipt = Receipt(names, under_way=_under_way(store))
+    down = down_of(tombstones(store))
+    # what landed meanwhile is found by the next round
+    while done := sweep(store, down, _concerned(store, down)):
+        receipt.parts += done
+    for key in list(store.keys("boilerplate/")) if down.outlets else ():  # what outlets print; learned anew
+        store.remove(key)
+    for key in list(store.keys("checkpoints/")):  # a copy of the index, and made again
+        store.remove(key)
+        receipt.checkpoints += 1
+    return receipt
+
+
+def foreseen(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
+    """What `forget` would do."""
+    names = _names(store, pages, outlets)
+    down = down_of({*names, *tombstones(store)})
+    made = (_without(key, store.get(key), down) for key in _concerned(store, down))
+    return Receipt(names, [part for part, _ in filter(None, made)], under_way=_under_way(store))
+
+
+def _names(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
+    every = sorted(_with_others(store, frozenset(pages))) if pages else []
+    return [*map(page_name, every), *map(outlet_name, sorted(outlets))]
+
+
+def _under_way(store: Store) -> list[str]:
+    keys = set(store.keys("runs/"))
+    started = (k.removesuffix(".started.json") for k in keys if k.endswith(".started.json"))
+    return sorted(run.removeprefix("runs/") for run in started if f"{run}.json" not in keys)
+
+
+# ---------------------------------------------------------------- which pages
+
+
+def _with_others(store: Store, given: frozenset[str]) -> set[str]:
+    """With the same page under other addresses (aliases), all pages of an article in parts, and the addresses that
+    led to them."""
+    led = [(asked, id) for table in STORY_TABLES for asked, id in _led(store, table)]
+    found = set(given) | {id for asked, id in led if asked in given}
+    edges: dict[str, set[str]] = {}
+    for one, other in _same(store):
+        edges.setdefault(one, set()).add(other)
+        edges.setdefault(other, set()).add(one)
+    new = found
+    while new:
+        new = set().union(*(edges.get(id, set()) for id in new)) - found
+        found |= new
+    return found | {asked for asked, id in led if id in found}
+
+
+def _led(store: Store, table: Table) -> Iterator[tuple[str, str]]:
+    elsewhere = pc.field("requested_url") != pc.field("url")
+    for row in _rows(store, table, ["id", "url", "requested_url"], elsewhere):
+        if asked := led_from(row):
+            yield asked, row["id"]
+
+
+def _same(store: Store) -> Iterator[tuple[str, str]]:
+    for table in STORY_TABLES:
+        for row in _rows(store, table, ["id", "copy_of"], pc.field("relation") == "alias"):
+            yield row["id"], row["copy_of"]
+    for row in _rows(store, "raw", ["id", "part_of"], pc.field("part_of").is_valid()):
+        yield row["id"], row["part_of"]
+    for row in _rows(store, "rejects", ["id", "detail"], pc.field("reason") == "part"):
+        with suppress(ValueError):  # `a later page of <address>`, lake/workers/page_processing.py
+            yield row["id"], page_id((row["detail"] or "").rpartition(" ")[2])
+
+
+def _rows(
+    store: Store, table: Table, columns: list[str], where: ds.Expression | None = None
+) -> Iterator[dict[str, Any]]:
+    for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
+        yield from batch.to_pylist()
+
+
+# ---------------------------------------------------------------- which parts
+
+
+def _concerned(store: Store, down: Down) -> list[str]:
+    """The keys of the parts that hold a row of what was taken down; reads a few columns of each."""
+    found: set[str] = set()
+    pages, outlets = (pa.array(sorted(names), pa.string()) for names in (down.pages, down.outlets))
+    for table in TABLES:
+        where = pc.field("id").isin(pages) | pc.field("outlet").isin(outlets)
+        columns = ["id", "outlet", "url", "requested_url", _FILE]
+        if table == "raw":
+            where |= pc.field("part_of").isin(pages)
+            columns.append("part_of")
+        if down.pages:
+            where |= pc.field("requested_url") != pc.field("url")
+        for row in _rows(store, table, columns, where) if down else ():
+            file = row[_FILE]
+            if down.covers(row):
+                found.add(file[file.rindex(f"{table}/day=") :])
+    clusters = [k for k in store.keys("clusters/") if k.endswith(".parquet")]
+    return [*sorted(found), *clusters]
+
+
+def sweep(store: Store, down: Down, keys: Iterable[str]) -> list[Overwritten]:
+    """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
+    return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
+
+
+def _overwrite(store: Store, key: str, down: Down) -> Overwritten | None:
+    for _ in range(_TRIES):
+        try:
+            seen = store.look(key)
+        except KeyError:  # expired in between
+            return None
+        made = _without(key, seen.data, down)
+        if made is None:
+            return None
+        part, data = made
+        note = f"{NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
+        store.put_new(note, json.dumps(asdict(part), indent=1).encode())
+        with suppress(Changed):  # another takedown was at the same part
+            store.swap(key, data, seen.tag)
+            return part
+    raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
+
+
+def _without(key: str, data: bytes, down: Down) -> tuple[Overwritten, bytes] | None:
+    """The part without the rows; None where it holds none of them."""
+    before = pq.read_table(io.BytesIO(data))
+    wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
+    kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
+    if all(kept):
+        return None
+    after = written(before.filter(pa.array(kept, pa.bool_())))
+    removed = kept.count(False)
+    return Overwritten(key, len(kept) - removed, removed, digest(data), digest(after), len(after)), after

@@ -1,0 +1,82 @@
+"""What the lake says of one page: its latest row, and the story that it was found to be a copy of. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lake.parquet.reading import dataset
+from lake.schema.records import STORY_TABLES, Table
+
+_OF_THE_PAGE = [
+    "id", "story_id", "relation", "copy_of", "similarity", "containment", "links", "run_id", "seq", "landed_at",
+]  # fmt: skip
+_OF_THE_OTHER = ["id", "url", "outlet", "title", "text", "published_at", "run_id", "seq"]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One verified relation of a page to an older one."""
+
+    id: str
+    relation: str
+    similarity: float  # Jaccard, 0 to 1
+    containment: float  # of the smaller text, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """The page that it was matched with, as its latest row has it."""
+
+    id: str
+    url: str
+    outlet: str
+    title: str
+    text: str
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The latest row of a page. relation and other are None for an original."""
+
+    table: Table
+    landed_at: datetime
+    story_id: str
+    relation: str | None
+    similarity: float | None
+    containment: float | None
+    links: tuple[Linked, ...]  # all of them, best first
+    other: Other | None  # None also where its row is not in the lake any more
+
+
+def landed(uri: str, page: str) -> Landed | None:
+    """None where the lake holds no article of the page's id. Raises OSError where the lake cannot be read."""
+    newest = _newest(uri, page, _OF_THE_PAGE)
+    if newest is None:
+        return None
+    table, row = newest
+    other = _newest(uri, row["copy_of"], _OF_THE_OTHER) if row["copy_of"] else None
+    return Landed(
+        table=table,
+        landed_at=row["landed_at"],
+        story_id=row["story_id"],
+        relation=row["relation"],
+        similarity=row["similarity"],
+        containment=row["containment"],
+        links=tuple(Linked(**{name: link[name] for name in Linked.__slots__}) for link in row["links"] or ()),
+        other=Other(**{name: other[1][name] for name in Other.__slots__}) if other else None,
+    )
+
+
+def _newest(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
+    """The row that a run wrote last; a run's name begins with its time."""
+    import pyarrow.dataset as ds
+
+    found = [
+        (table, row)
+        for table in STORY_TABLES
+        for row in dataset(uri, table).to_table(columns=columns, filter=ds.field("id") == page).to_pylist()
+    ]
+    return max(found, key=lambda one: (one[1]["run_id"], one[1]["seq"]), default=None)

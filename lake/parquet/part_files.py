@@ -1,0 +1,189 @@
+"""Parts: immutable Parquet files, one for each table of a flush."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.abc import MetaPathFinder
+from typing import TYPE_CHECKING, Any
+
+from cleaning import CLEANER_VERSION
+from dedupe import SCHEME
+from lake.schema.columns import SCHEMA_VERSION, schema
+from lake.schema.records import TABLES, Table
+from lake.storage.store import Store, digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+
+GROUP_BYTES = (
+    8 << 20
+)  # of pages in a row group: a flush holds them twice, and who wants one page unpacks them all
+_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64  # a few milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of a run record."""
+
+    table: Table
+    key: str
+    seq: int
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
+    """day= is the UTC day of landing, never of publication."""
+    return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
+
+
+def encode(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
+    """One Parquet file; the same rows give the same bytes."""
+    marks = {
+        "pressline.schema_version": SCHEMA_VERSION,
+        "pressline.table": table,
+        "pressline.run_id": run_id,
+        "pressline.seq": str(seq),
+        "pressline.cleaner_version": CLEANER_VERSION,
+        "pressline.signature_scheme": SCHEME,
+    }
+    columns = schema(table).with_metadata(marks)
+    return _file(columns, (_arrow(group, columns) for group in _groups(rows)))
+
+
+def _arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
+    """Arrow lets no other thread run while it takes values over: a few rows at a time, or the event loop would wait."""
+    import pyarrow as pa
+
+    _without_pandas()
+    slices = [pa.Table.from_pylist(few, schema=columns) for few in _bounded(rows, _SLICE_BYTES, _SLICE_ROWS)]
+    return pa.concat_tables(slices)
+
+
+@cache
+def _without_pandas() -> None:
+    """At its first column pyarrow loads pandas where that is installed: a quarter of a second of CPU and 50 MB, for
+    nothing that is done here. Who wants pandas of it later still gets it."""
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas(MetaPathFinder):
+    @classmethod
+    def find_spec(cls, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("not now", name=fullname)
+
+
+def written(rows: pa.Table) -> bytes:
+    """One Parquet file, its marks those of the table."""
+    return _file(rows.schema, [rows])
+
+
+def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
+    """A row group for each table. The layout was chosen by measurement: docs/performance.md."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    layout = {"compression": "zstd", "compression_level": 3, "write_page_checksum": True}
+    with pq.ParquetWriter(sink, columns, **layout) as writer:
+        for group in groups:
+            writer.write_table(group)
+    pa.default_memory_pool().release_unused()  # else it keeps for the next flush what this one took
+    return sink.getvalue()
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """All rows, or so many at a time as have a row group's bytes of pages."""
+    return _bounded(rows, GROUP_BYTES, sys.maxsize)
+
+
+def _bounded(rows: Iterable[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
+    """In order, so many at a time as reach one of the bounds; one empty list for none."""
+    group, size, none = list[dict[str, Any]](), 0, True
+    for values in rows:
+        group.append(values)
+        size += len(values.get("body") or b"")
+        none = False
+        if size >= most_bytes or len(group) == most:
+            yield group
+            group, size = [], 0
+    if group or none:
+        yield group
+
+
+def _drained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
+def made(
+    tables: Mapping[Table, list[dict[str, Any]]],
+    run_id: str,
+    seq: int,
+    landed_at: datetime,
+    *,
+    empty: bool = False,
+) -> list[tuple[Part, bytes]]:
+    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one. The rows of raw
+    are taken out of their list as they are written: a flush is not to hold all of its pages to the end."""
+    found = []
+    for table in TABLES:
+        rows = tables.get(table)
+        if rows or (empty and rows is not None):
+            count, key = len(rows), part_key(table, run_id, seq, landed_at)
+            data = encode(table, _drained(rows) if table == "raw" else rows, run_id, seq)
+            found.append((Part(table, key, seq, count, len(data), digest(data)), data))
+    return found
+
+
+def write(
+    store: Store,
+    tables: Mapping[Table, list[dict[str, Any]]],
+    run_id: str,
+    seq: int,
+    landed_at: datetime,
+    *,
+    empty: bool = False,
+) -> list[Part]:
+    """Land one flush; arguments as of `made`."""
+    parts = made(tables, run_id, seq, landed_at, empty=empty)
+    for part, data in parts:
+        store.put_new(part.key, data)
+    return [part for part, _ in parts]
+
+
+def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of one part, as dicts; None in a column that is younger than the part."""
+    import pyarrow.parquet as pq
+
+    part = pq.ParquetFile(
+        io.BytesIO(store.get(key))
+    )  # read_table would load pyarrow.dataset, and pandas with it
+    there = set(part.schema_arrow.names)
+    found = None if columns is None else [c for c in columns if c in there]
+    rows: list[dict[str, Any]] = part.read(columns=found).to_pylist()
+    lacking = dict.fromkeys(c for c in columns or () if c not in there)
+    return [{**values, **lacking} for values in rows] if lacking else rows
+
+
+def describe(store: Store, table: Table, key: str) -> Part:
+    """The run record's line of a part that another process landed."""
+    import pyarrow.parquet as pq
+
+    data = store.get(key)
+    seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
+    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), digest(data))

@@ -1,0 +1,357 @@
+"""Bringing the index up to the lake, and finishing runs that died.
+
+raw is the write-ahead log of a flush: what stands in a dead run's raw parts and has no outcome yet is cleaned from
+there and landed under the dead run's own name, so that two rescuers can only write the same part once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from cleaning import RawPage, Rules
+from dedupe import SchemeMismatch, Signature, sign
+from lake.index import checkpoints
+from lake.index.page_index import Index, discard, open_index, started_at
+from lake.parquet import part_files as parts
+from lake.parquet.part_files import Part
+from lake.runs.run import Batch, Run, is_alive
+from lake.schema.columns import restore
+from lake.schema.records import TABLES, Table
+from lake.storage.leases import Held, Leases
+from lake.storage.prefetch import ahead
+from lake.storage.store import PartExists, Store
+from lake.storage.tombstones import tombstones
+from lake.workers.pool import Workers
+
+log = logging.getLogger(__name__)
+
+# a run of another machine counts as dead after this long without a record
+FOREIGN_RUN_DEAD_AFTER = timedelta(hours=24)
+# a request that was under way at a process's death may reach the store this much later
+_LATEST_ARRIVAL = timedelta(minutes=15)
+_TRIES = 4
+# clocks of two machines may differ by as much, a run's id is as much older than its first record, and no more
+_MARGIN = timedelta(hours=48)
+_STORY_COLUMNS = [
+    "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
+    "fetched_at", "requested_url",
+]  # fmt: skip
+Capture = tuple[str, datetime]  # page and time of the fetch: a replay lands several of one page
+_REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "retry_at", "requested_url"]
+
+
+def catch_up(store: Store, path: Path) -> Index:
+    """The index of a lake, knowing every finished run; made from a checkpoint where there is none, rebuilt where it
+    knows runs that the lake does not."""
+
+    def fill() -> None:
+        checkpoints.restore(store, path, lambda index: not _compared(store, index)[1])
+
+    with _one_at_a_time(path):  # several processes that start at once on a cold machine read one checkpoint
+        index = open_index(path, fill)
+        runs, gone = _compared(store, index)
+        if gone:
+            index.close()
+            discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
+            index = open_index(path, fill)
+            runs = _runs(store, index.frontier())
+        index.take_down(tombstones(store))
+        _learn(store, index, runs)
+    return index
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _compared(store: Store, index: Index) -> tuple[_Runs, set[str]]:
+    """The lake's runs after the index's frontier, and those that the index knows and the lake does not.
+
+    In this order, for other processes of the machine finish runs and move the frontier meanwhile: what the index knew
+    before the lake was listed stands in a listing from where the frontier was."""
+    frontier = index.frontier()
+    known = _late(index, frontier)
+    runs = _runs(store, frontier)
+    return runs, known - runs.finished
+
+
+def _late(index: Index, frontier: str) -> set[str]:
+    """The runs of the latest days that an index knows: the records of older ones may have been removed."""
+    known = index.run_ids(frontier)
+    edge = _before(moment for run_id in known if (moment := _begin(run_id)))
+    return {run_id for run_id in known if run_id > edge}
+
+
+def learn_finished(store: Store, index: Index) -> None:
+    """What has been finished since `catch_up`, here or elsewhere."""
+    _learn(store, index, _runs(store, index.frontier()))
+
+
+def _learn(store: Store, index: Index, runs: _Runs) -> None:
+    news = sorted(runs.finished - index.run_ids())
+    for record in ahead(lambda run_id: store.get(f"runs/{run_id}.json"), news):
+        _learn_run(store, index, json.loads(record))
+    index.advance(runs.frontier(datetime.now(UTC)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """By their ids, which sort by start."""
+
+    started: set[str]
+    finished: set[str]
+
+    def frontier(self, now: datetime) -> str:
+        """What will never be news: neither a run that has not ended, nor one that began within the margin of the
+        latest, whose first record may be on its way or whose clock may be slow."""
+        begins = (moment for run_id in self.started | self.finished if (moment := _begin(run_id)))
+        return min({_before(min(moment, now) for moment in begins), *(self.started - self.finished)})
+
+
+def _before(moments: Iterable[datetime]) -> str:
+    """What sorts before the ids of all runs that began within the margin of the latest, or later."""
+    latest = max(moments, default=None)
+    return f"{latest - _MARGIN:%Y%m%dT%H%M%SZ}" if latest else ""
+
+
+def _begin(run_id: str) -> datetime | None:
+    try:
+        return started_at(run_id)
+    except ValueError:  # a record that somebody put there under a name of its own
+        return None
+
+
+def _runs(store: Store, since: str = "") -> _Runs:
+    """The runs after a frontier, without a listing of those before."""
+    started: set[str] = set()
+    finished: set[str] = set()
+    for key in store.keys("runs/", after=f"runs/{since}"):
+        name = key.removeprefix("runs/")
+        if name.endswith(".started.json"):
+            started.add(name.removesuffix(".started.json"))
+        elif name.endswith(".json"):
+            finished.add(name.removesuffix(".json"))
+    return _Runs(started, finished)
+
+
+def learn_run(store: Store, index: Index, run_id: str) -> None:
+    _learn_run(store, index, json.loads(store.get(f"runs/{run_id}.json")))
+
+
+def _learn_run(store: Store, index: Index, record: dict[str, Any]) -> None:
+    with index.transaction():
+        index.drop_pending(record["run_id"])
+        with index.signatures.catching_up():
+            _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+        index.learn_record(record)
+
+
+def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) -> set[Capture]:
+    """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
+    time of the fetch, because what recurs in an outlet is learned in that order. Returns what they were made of."""
+    seen: set[Capture] = set()
+    taken_down = False
+    wanted = sorted((one for one in keys if one[0] != "raw"), key=lambda one: _seq(one[1]))
+    read = ahead(lambda one: (_seq(one[1]), _rows_to_learn(store, *one)), wanted)
+    for _, flush in groupby(read, key=itemgetter(0)):
+        for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
+            index.learn(values)
+            seen.add((values["id"], values["fetched_at"]))
+            taken_down = taken_down or index.down.covers(values)
+    if taken_down:
+        from lake.jobs.takedown import sweep  # as in lake/runs/run.py
+
+        sweep(store, index.down, [key for _, key in keys])  # it landed while it was taken down
+    return seen
+
+
+def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
+    """The columns that the index wants; texts signed by another scheme are signed anew."""
+    if table == "rejects":
+        return parts.read(store, key, _REJECT_COLUMNS)
+    rows = parts.read(store, key, _STORY_COLUMNS)
+    try:
+        for values in rows:
+            Signature.from_bytes(values["signature"])
+    except SchemeMismatch:
+        rows = parts.read(store, key, [*_STORY_COLUMNS, "text"])
+        for values in rows:
+            values["signature"] = sign(values.pop("text")).to_bytes()
+    return rows
+
+
+def _seq(key: str) -> int:
+    return int(key.rpartition("-")[2].removesuffix(".parquet"))
+
+
+# ---------------------------------------------------------------- runs that died
+
+
+def recover(
+    store: Store,
+    index: Index,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    leases: Callable[[], Leases],
+    workers: Workers,
+    spooled_by: str | None = None,
+) -> list[Run]:
+    """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
+    for the time of a rescue; spooled_by: only those that judged this run's spool anew."""
+    runs = _runs(store, index.frontier())
+    started, finished = runs.started, runs.finished
+    with index.transaction():  # entries of runs that died before their first record, or lost them on the way
+        for run_id in index.pending_runs() - (started - finished):
+            if not is_alive(locks, run_id):
+                index.drop_pending(run_id)
+    recovered = []
+    for run_id in sorted(started - finished):
+        if spooled_by and _facts(store, run_id).get("spooled_by") != spooled_by:
+            continue
+        with leases() as borrowed:
+            if _is_dead(store, locks, run_id, borrowed):
+                learn_finished(store, index)
+                recovered.append(_finish(store, index, run_id, rules_of, workers))
+    return [run for run in recovered if run]
+
+
+def _facts(store: Store, run_id: str) -> dict[str, Any]:
+    """What a run told of itself when it began."""
+    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+    return facts
+
+
+def keeps_texts(store: Store, run_id: str) -> bool:
+    """Whether a run's rows keep the texts of what cleaning cut."""
+    try:
+        return bool(_facts(store, run_id).get("removed_texts", True))
+    except KeyError:  # a lake that lost its record
+        return True
+
+
+def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
+    """Whether the run has died and its pages are ours to land: then we have taken the leases of its outlets. That they
+    can be taken proves the death of another machine's run; a run without leases has to be silent for long."""
+    living = is_alive(locks, run_id)
+    if living:
+        return False
+    facts = _facts(store, run_id)
+    here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
+    silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+    names = facts.get("leases", [])
+    try:
+        for name in names:
+            leases.take(name)
+    except Held:
+        return False
+    return living is False or here or silent or bool(names)
+
+
+def _finish(
+    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+) -> Run | None:
+    """None where it has ended after all, or another process finished it first."""
+    for _ in range(_TRIES):
+        with suppress(KeyError):
+            store.get(f"runs/{run_id}.json")
+            learn_run(store, index, run_id)
+            return None
+        try:
+            return _try_to_finish(store, index, run_id, rules_of, workers)
+        except PartExists:  # the dead run's last request arrived late, or another process is at the same work
+            with index.transaction():
+                index.drop_pending(run_id)
+    log.warning("run %s cannot be finished yet; the next start tries again", run_id)
+    return None
+
+
+def _try_to_finish(
+    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+) -> Run:
+    """Bring the flush that was under way to its end, and write the run's record."""
+    keys = _parts_of(store, run_id)
+    with index.transaction():
+        index.drop_pending(run_id)
+        done = _learn_parts(store, index, keys)
+    last = max((_seq(k) for _, k in keys), default=-1)
+    run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_texts(store, run_id))
+    run.parts = [parts.describe(store, table, key) for table, key in keys]
+    landed_at = datetime.now(UTC)
+    for rows in (parts.read(store, key) for table, key in keys if table == "raw"):
+        articles = by_article(rows)
+        landed_at = articles[-1][0]["landed_at"] if articles else landed_at  # of the last flush, in the end
+        left = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in done]
+        for refined in workers.refine_all(articles_of(left, rules_of)):
+            run.add(refined)
+    batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
+    there = {table for table, key in keys if _seq(key) == last}
+    run.parts += _occupy(store, run_id, last, there, batch)
+    index.landed(run_id, batch.seq)
+    recovered = sum(run.counts[t] for t in TABLES)
+    run.finish("recovered", {"recovered_rows": recovered})
+    log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
+    return run
+
+
+def by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Rows of a raw part: each first page with the later pages of its article, which follow it."""
+    found: list[list[dict[str, Any]]] = []
+    for values in rows:
+        if values.get("part_of"):  # none in a part that is older than the column
+            found[-1].append(values)
+        else:
+            found.append([values])
+    return found
+
+
+def articles_of(
+    articles: Iterable[list[dict[str, Any]]], rules_of: Callable[[str], Rules]
+) -> Iterator[tuple[RawPage, Rules, list[RawPage]]]:
+    """What Workers.refine_all wants, of rows as `by_article` has them."""
+    for rows in articles:
+        page, *later = (restore(RawPage, values) for values in rows)
+        yield page, rules_of(page.outlet), later
+
+
+def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batch) -> list[Part]:
+    """Write what the last flush lacks, and take every name that the dead run may still be writing, if need be by a
+    part without rows: a request that was on its way when the process died can reach the store after us."""
+    written: list[Part] = []
+    if there:
+        lacking = {t: batch.tables.get(t, []) for t in TABLES if t not in there}
+        written += parts.write(store, lacking, run_id, last, batch.landed_at, empty=True)
+    left: dict[Table, list[dict[str, Any]]] = {
+        t: rows for t, rows in batch.tables.items() if t in there and t != "raw"
+    }
+    for values in (v for rows in left.values() for v in rows):
+        values["seq"] = last + 1
+    now = datetime.now(UTC)
+    for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
+        written += parts.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
+    return written + parts.write(store, left, run_id, last + 1, batch.landed_at)
+
+
+def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:
+    """The parts of a run without a record: by prefix, for each day since it began."""
+    day, today = datetime.fromisoformat(_facts(store, run_id)["started_at"]).date(), datetime.now(UTC).date()
+    found: list[tuple[Table, str]] = []
+    while day <= today:
+        for table in TABLES:
+            found += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
+        day += timedelta(days=1)
+    return sorted(found, key=lambda k: (_seq(k[1]), TABLES.index(k[0])))

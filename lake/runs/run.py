@@ -1,0 +1,439 @@
+"""One run: verdicts, the rows on their way, the flushes, and the run's two records.
+
+Rows gather in memory; `cut` takes them as a batch, `write` lands or spools it (one at a time; it may run in another
+thread), `landed` tells the index what is in the lake. A run that ends without a record is recovered by the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from cleaning import CLEANER_VERSION, Article, page_id, without_learned, without_texts
+from dedupe import SCHEME, Signature, Verdict
+from lake.index.page_index import Index, Known, asked_id, document_of, known_of
+from lake.jobs import learn_boilerplate as boilerplate
+from lake.parquet.part_files import Part, made
+from lake.runs.revisit_policy import Policy, Visit
+from lake.schema.columns import SCHEMA_VERSION, Asked, Signed, row
+from lake.schema.records import GONE, Landing, Refined, Reject, Table, retry_at
+from lake.storage.leases import LeaseLost, Leases
+from lake.storage.spool import Outbox, SpoolFailed
+from lake.storage.store import LakeError, PartExists, Store
+from lake.storage.tombstones import down_of, tombstones
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one candidate. values: its row, without the Landing columns; None where nothing landed."""
+
+    outcome: Outcome
+    id: str
+    url: str
+    title: str | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    values: dict[str, Any] | None = None
+    gone: bool = False  # it held an article, and is not found any more
+    settled: bool = True  # nothing more is to come; False: worth another try, or in another run's hands
+
+
+@dataclass(slots=True)
+class Batch:
+    """The rows of one flush, all under one part name."""
+
+    seq: int
+    landed_at: datetime
+    tables: dict[Table, list[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class _Buffer:
+    tables: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
+    rows: int = 0
+    bytes: int = 0
+    since: datetime | None = None
+
+
+def new_run_id(name: str, now: datetime) -> str:
+    """Sorts by start time; the random tail keeps two machines apart."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(4)}"
+
+
+class Run:
+    """A run that lands rows. Made by `start` (a new one) or by lake/runs/catch_up.py (to finish one that died)."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: Index,
+        run_id: str,
+        first_seq: int = 0,
+        *,
+        outbox: Outbox | None = None,
+        leases: Leases | None = None,
+        removed_texts: bool = True,
+    ) -> None:
+        """removed_texts: rows keep the texts of what cleaning cut."""
+        self.store, self.index, self.run_id = store, index, run_id
+        self.seq, self.removed_texts = first_seq, removed_texts
+        self.keeps_pages = True  # False: they are in raw already; lake/jobs/reclean.py
+        self._boilerplate = boilerplate.latest(store)  # for the whole run, whatever is learned meanwhile
+        self.parts: list[Part] = []
+        self.outbox, self.leases = outbox or Outbox(store), leases
+        self.forfeited: Counter[str] = (
+            Counter()
+        )  # by outlet whose lease was lost: rows left to the new holder
+        self.record: dict[str, Any] = {"run_id": run_id}  # whole at `finish`
+        self._spooled: dict[int, list[Part]] = {}  # by flush
+        self._spooled_outlets: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.known_takedowns: frozenset[str] = frozenset()  # when it began; a rescuer's knows of none
+        # id asked for → page that answered, and when it still held its article; None: still held none
+        self._checked: dict[str, tuple[str, datetime | None]] = {}
+        self._buffer = _Buffer()
+
+    # ------------------------------------------------------------ one candidate
+
+    def visit(self, asked: str, modified_at: datetime | None, policy: Policy, outlet: str = "") -> Visit:
+        """Whether to ask for an address, by its id; a few microseconds."""
+        page = self.index.page_of(asked)
+        if self.index.is_taken_down(outlet, asked, page):
+            return "taken_down"
+        known = self.index.known(page)
+        if known and self._is_elsewhere(known):
+            return "later"  # not known before it has landed: the other run may die
+        return policy.visit(known, modified_at, datetime.now(UTC))
+
+    def due_at(self, asked: str, policy: Policy, *, waits: bool) -> datetime | None:
+        """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
+        it was not asked for, because of a wait."""
+        known = self.index.known(self.index.page_of(asked))
+        if known is None or self._is_elsewhere(known):
+            return None
+        if known.reason:
+            return known.retry_at
+        return policy.changed_at(known) if waits else None
+
+    def add(self, refined: Refined) -> Result:
+        """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
+        with self.index.transaction():
+            result = self._judged(refined)
+        self.counts[result.outcome] += 1
+        if result.reason:
+            self.counts[f"rejects/{result.reason}"] += 1
+        if result.gone:
+            self.counts["gone"] += 1
+        if result.outcome != "unchanged":
+            self._buffer_rows(result, refined)
+        return result
+
+    def _taken_down(self, refined: Refined) -> Result | None:
+        """The outcome of a page that may not come back, by whatever way it came; None for all others."""
+        one = refined.page or refined.article or refined.reject
+        assert one, "a refined page is an article or a reject"
+        asked = asked_id(getattr(one, "requested_url", one.url), one.id)
+        firsts = [page_id(refined.first)] if refined.first else []
+        if not self.index.is_taken_down(one.outlet, one.id, asked, *firsts):
+            return None
+        self.counts["taken_down"] += 1
+        return Result("unchanged", one.id, one.url)
+
+    def _judged(self, refined: Refined) -> Result:
+        if gone := self._taken_down(refined):
+            return gone
+        if refined.reject:
+            return self._rejected(refined.reject)
+        article, signature = refined.article, refined.signature
+        assert article is not None, "a refined page is an article or a reject"
+        assert signature is not None, "an article is signed"
+        known = self.index.known(article.id)
+        if known and self._is_elsewhere(known):
+            return Result("unchanged", article.id, article.url, article.title, settled=False)
+        requested_url = refined.page.requested_url if refined.page else article.url
+        asked = asked_id(requested_url, article.id)
+        if known and known.content_hash == article.content_hash:
+            self._checked[asked] = article.id, article.fetched_at
+            return Result("unchanged", article.id, article.url, article.title)
+        if known and known.content_hash and article.fetched_at < known.fetched_at:
+            return self._older_version(article, signature, requested_url, known)
+        document = document_of(article, known)
+        verdict = self.index.judge(article, document, signature)
+        result = _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+        self.index.expect(
+            known_of(result.values or {}, known, self.run_id, self.seq),
+            asked,
+            document,
+            signature,
+        )
+        return result
+
+    def _older_version(
+        self, article: Article, signature: Signature, requested_url: str, known: Known
+    ) -> Result:
+        """A version that was fetched before the latest one: it lands once, and does not become the latest."""
+        if self.index.has_version(article.id, article.content_hash):
+            return Result("unchanged", article.id, article.url, article.title)
+        verdict = self.index.judge(article, document_of(article, known), signature)
+        self.index.add_version(article.id, article.content_hash, (self.run_id, self.seq))
+        return _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+
+    def _as_it_lands(self, article: Article) -> Article:
+        """After its verdict, which no learned rule and no setting may change."""
+        article = without_learned(article, self._boilerplate.of(article.outlet))
+        return article if self.removed_texts else without_texts(article)
+
+    def _is_elsewhere(self, known: Known) -> bool:
+        """Another run is about to land a row of the page: a second one now could find itself without a first."""
+        return known.run_id != self.run_id and self.index.is_pending(known.id)
+
+    def _rejected(self, reject: Reject) -> Result:
+        known = self.index.known(reject.id)
+        if known and self._is_elsewhere(known):
+            return Result("unchanged", reject.id, reject.url, settled=False)
+        asked = asked_id(reject.requested_url, reject.id)
+        if known and known.reason == reject.reason and not _due(known, reject):
+            self._checked[asked] = reject.id, None
+            return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
+        mark, older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
+        if older and self.index.has_version(reject.id, mark):
+            return Result("unchanged", reject.id, reject.url)
+        tries = known.tries + 1 if known else 1
+        values = row(reject)
+        values["retry_at"] = retry_at(reject.reason, reject.fetched_at, reject.status, tries)
+        if older:
+            self.index.add_version(reject.id, mark, (self.run_id, self.seq))
+        else:
+            self.index.expect(known_of(values, known, self.run_id, self.seq), asked)
+        return Result(
+            "rejects",
+            reject.id,
+            reject.url,
+            reason=reject.reason,
+            values=values,
+            gone=reject.status in GONE and not older and known is not None and known.content_hash is not None,
+            settled=values["retry_at"] is None,
+        )
+
+    def _buffer_rows(self, result: Result, refined: Refined) -> None:
+        assert result.outcome != "unchanged"
+        buffer = self._buffer
+        for page in refined.pages if self.keeps_pages else ():
+            buffer.tables.setdefault("raw", []).append(row(page))
+            buffer.bytes += len(page.body)
+        buffer.tables.setdefault(result.outcome, []).append(result.values or {})
+        buffer.bytes += len(refined.article.text) if refined.article else 0
+        buffer.rows += 1
+        buffer.since = buffer.since or datetime.now(UTC)
+
+    # ------------------------------------------------------------ a flush
+
+    @property
+    def waiting(self) -> tuple[int, int, float]:
+        """Rows, bytes and age in seconds of what has not been cut yet."""
+        since = self._buffer.since
+        age_s = (datetime.now(UTC) - since).total_seconds() if since else 0.0
+        return self._buffer.rows, self._buffer.bytes, age_s
+
+    def cut(self, landed_at: datetime | None = None) -> Batch | None:
+        """Take what is waiting; later rows go to the next part. landed_at: now, unless an old flush is completed."""
+        if not self._buffer.rows:
+            return None
+        batch = Batch(self.seq, landed_at or datetime.now(UTC), self._buffer.tables)
+        landing = row(Landing(self.run_id, batch.seq, batch.landed_at))
+        for rows in batch.tables.values():
+            for values in rows:
+                values.update(landing)
+        self._buffer = _Buffer()
+        self.seq += 1
+        return batch
+
+    def write(self, batch: Batch) -> None:
+        """Land a batch, after what is spooled. Raises LakeError: what is not in the lake is in the spool, unless it is
+        SpoolFailed; then the run must end without `finish`."""
+        outlets = {values["outlet"] for rows in batch.tables.values() for values in rows}
+        doubt: LakeError | None = None
+        try:
+            lost = self.leases.lost(outlets) if self.leases else set()
+        except LakeError as error:
+            lost, doubt = set(), error
+        self._forfeit(batch, lost)
+        flush = made(batch.tables, self.run_id, batch.seq, batch.landed_at)
+        self.parts += [part for part, _ in flush]
+        self._spooled[batch.seq] = [part for part, _ in flush]
+        try:
+            self.outbox.send([(part.key, data) for part, data in flush], lambda: self._may_land(doubt))
+        except SpoolFailed:
+            del self._spooled[batch.seq]
+            raise
+        finally:
+            self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
+
+    def _may_land(self, doubt: LakeError | None = None) -> None:
+        """Raises LakeError where another machine has an outlet of what is spooled, or nobody can tell."""
+        if doubt:
+            raise doubt
+        if self.leases and (lost := self.leases.lost(self._spooled_outlets)):
+            raise LeaseLost(
+                f"{', '.join(sorted(lost))}: crawled by another machine since; the next start sorts it out"
+            )
+
+    def _forfeit(self, batch: Batch, outlets: set[str]) -> None:
+        """Another machine has these outlets now: it asks for the pages itself."""
+        for table, rows in batch.tables.items():
+            kept = [values for values in rows if values["outlet"] not in outlets]
+            if table != "raw":
+                gone = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
+                self.forfeited += gone
+                self.counts[table] -= gone.total()
+            batch.tables[table] = kept
+
+    def landed(self) -> None:
+        """Tell the index which flushes are in the lake by now."""
+        waiting = set(self.outbox.waiting)
+        for seq, parts in sorted(self._spooled.items()):
+            if waiting.isdisjoint(part.key for part in parts):
+                self.index.landed(self.run_id, seq)
+                del self._spooled[seq]
+
+    @property
+    def spooled_rows(self) -> int:
+        """Candidates whose rows wait in the spool."""
+        waiting = set(self.outbox.waiting)
+        parts = (part for flush in self._spooled.values() for part in flush if part.table != "raw")
+        return sum(part.rows for part in parts if part.key in waiting)
+
+    def flush(self) -> None:
+        """All three steps at once, for callers that may wait."""
+        if batch := self.cut():
+            self.write(batch)
+            self.landed()
+
+    # ------------------------------------------------------------ its two records
+
+    def start(self, facts: dict[str, Any]) -> None:
+        """Write runs/<run>.started.json: from now on a crash is noticed."""
+        self.store.put_new(
+            f"runs/{self.run_id}.started.json", _json({"run_id": self.run_id, **identity(), **facts})
+        )
+
+    def finish(self, outcome: str, facts: dict[str, Any]) -> None:
+        """Write runs/<run>.json, last of all; everything must have been flushed. Raises LakeError as `write` does."""
+        record = {
+            "run_id": self.run_id,
+            "outcome": outcome,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "counts": dict(sorted(self.counts.items())),
+            "parts": [asdict(part) for part in self.parts],
+            "checked": [
+                [asked, page, when and when.isoformat()] for asked, (page, when) in self._checked.items()
+            ],
+            **facts,
+        }
+        if self.forfeited:  # pages left to others are not settled, so no source is done
+            record["sources"] = {
+                u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
+            }
+        self.record = record
+        key, data = f"runs/{self.run_id}.json", _json(record)
+        if self.forfeited and not self.outbox.waiting:
+            with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
+                self.store.put_new(key, data)
+        else:
+            self.outbox.send([(key, data)], self._may_land)
+        self.landed()
+        try:
+            self._sweep()  # behind the last part, which may have waited in the spool until now
+        except LakeError as error:  # the next start reads the record, and takes them out
+            log.warning(
+                "run %s: what was taken down since it began is looked for later: %s", self.run_id, error
+            )
+            return
+        with self.index.transaction():
+            self.index.drop_pending(self.run_id)  # what was left to a new holder
+            self.index.learn_record(record)
+
+    def _sweep(self) -> None:
+        """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
+        before they landed."""
+        names = tombstones(self.store)
+        if new := names - self.known_takedowns:
+            from lake.jobs.takedown import sweep  # pyarrow takes long to load
+
+            self.index.take_down(names)
+            sweep(self.store, down_of(new), [part.key for part in self.parts])
+
+    def abandon(self) -> None:
+        """End without a record: the next start finishes the run from its raw parts."""
+        with self.index.transaction():
+            self.index.drop_pending(self.run_id)
+
+
+def _due(known: Known, reject: Reject) -> bool:
+    """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
+    return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
+
+
+def _kept(
+    article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: Known | None
+) -> Result:
+    outcome: Outcome = "copies" if verdict.relation else "articles"
+    if known and known.content_hash:
+        outcome = "revisions"
+    values = row(article, verdict, Asked(requested_url), Signed(signature.to_bytes()))
+    return Result(outcome, article.id, article.url, article.title, verdict, None, values)
+
+
+def identity() -> dict[str, Any]:
+    """Who writes, and with what."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"schema": SCHEMA_VERSION, "cleaner": CLEANER_VERSION, "signature": SCHEME},
+    }
+
+
+def _json(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, indent=1, ensure_ascii=False, default=str).encode()
+
+
+@contextmanager
+def alive(folder: Path, run_id: str) -> Iterator[None]:
+    """Hold the run's lock for as long as the process lives; the kernel lets go of it at any death."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{run_id}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def is_alive(folder: Path, run_id: str) -> bool | None:
+    """None where this folder knows nothing of the run."""
+    path = folder / f"{run_id}.lock"
+    try:
+        with path.open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return True
+    return False

@@ -1,0 +1,124 @@
+"""A lake open for one run: the store, the index, the spool, and who may land what."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cleaning import Rules
+from dedupe import WINDOW
+from lake.index.checkpoints import Cadence, write_if_due
+from lake.index.page_index import index_path
+from lake.runs.catch_up import catch_up, recover
+from lake.runs.run import Run, alive, new_run_id
+from lake.runs.spool_recovery import land_spools
+from lake.storage.leases import LEASE_S, Held, Leases, folder_id
+from lake.storage.spool import Outbox, Spool, spools
+from lake.storage.store import open_store
+from lake.workers.pool import Limits, Workers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An outlet that a run is going to land pages of."""
+
+    outlet: str
+    alone: str | None = None  # the kind of crawl of which one machine may have one; None: any number
+    needed: bool = True  # False: the run can do without, if others have it
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was done, and found, before a run."""
+
+    recovered: list[Run] = field(default_factory=list)  # runs that had died
+    unspooled: int = 0  # objects of earlier runs that have landed now
+    held: dict[str, Held] = field(default_factory=dict)  # by outlet: claims that others have
+
+
+class Lake:
+    """Opening touches nothing; `run` does."""
+
+    def __init__(
+        self,
+        uri: str,
+        state: Path,
+        lease_s: float = LEASE_S,
+        window: timedelta | None = WINDOW,
+        cadence: Cadence | None = None,
+        limits: Limits | None = None,
+        removed_texts: bool = True,
+    ) -> None:
+        """Pages published further apart than the window are no copies of one another; None: all may be. limits: of the
+        workers that refine what runs which died have left; None: it is done in this process. removed_texts: rows keep the texts of what cleaning cut."""
+        self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
+        self.cadence, self.limits = cadence or Cadence(), limits or Limits(workers=0)
+        self.locks, self.removed_texts = state / "locks", removed_texts
+        self.index_path = index_path(state, self.store.uri)
+
+    @contextmanager
+    def run(
+        self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any], claims: Sequence[Claim] = ()
+    ) -> Iterator[tuple[Run, Opening]]:
+        """A new run, after what earlier ones left undone. The caller finishes or abandons it. Raises Held where others
+        have what it claims, and LakeError where the lake cannot be read or written."""
+        self.store.probe()
+        run_id = new_run_id(name, datetime.now(UTC))
+        with ExitStack() as stack:
+            leases = stack.enter_context(self._leases(run_id))
+            held = _claimed(leases, claims)
+            index = catch_up(
+                self.store, self.index_path
+            )  # after the leases: nobody else adds to these outlets now
+            stack.callback(index.close)
+            index.signatures.keep_within(self.window)
+
+            def borrowed() -> Leases:
+                return self._leases(run_id)
+
+            with Workers(self.limits) as workers:
+                unspooled = land_spools(self.store, index, self.state, rules_of, borrowed, workers)
+                recovered = recover(self.store, index, self.locks, rules_of, borrowed, workers)
+            outbox = Outbox(self.store, Spool(spools(self.state, self.store.uri) / run_id))
+            run = Run(
+                self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
+            )
+            run.known_takedowns = index.takedowns()
+            stack.enter_context(alive(self.locks, run_id))
+            run.start(
+                {
+                    "locks": str(self.locks.resolve()),
+                    "folder": folder_id(self.state),
+                    "leases": leases.names,
+                    "removed_texts": self.removed_texts,
+                    **facts,
+                }
+            )
+            yield run, Opening(recovered, unspooled, held)
+        # the leases are given back by now: nobody waits for it
+        write_if_due(self.store, self.index_path, self.cadence)
+
+    def _leases(self, run_id: str) -> Leases:
+        return Leases(self.store, self.state, run_id, self.lease_s)
+
+
+def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, Held]:
+    """The claims that others have. Raises Held where the run cannot do without, or these are all of them."""
+    held: dict[str, Held] = {}
+    for claim in claims:
+        try:
+            leases.take(claim.outlet, alone=claim.alone)
+        except Held as error:
+            if claim.needed:
+                raise
+            held[claim.outlet] = error
+    if held and len(held) == len(claims):
+        raise next(iter(held.values()))
+    return held

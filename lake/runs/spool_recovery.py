@@ -1,0 +1,159 @@
+"""Landing what earlier runs of this machine had to spool, before anything else is done."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cleaning import Rules
+from lake.index.page_index import Index
+from lake.parquet import part_files as parts
+from lake.runs.catch_up import articles_of, by_article, keeps_texts, learn_finished, learn_run, recover
+from lake.runs.run import Run, alive, is_alive, new_run_id
+from lake.storage.leases import Held, Leases
+from lake.storage.spool import Spool, spools
+from lake.storage.store import FolderStore, PartExists, Store
+from lake.storage.tombstones import tombstones
+from lake.workers.pool import Workers
+
+log = logging.getLogger(__name__)
+
+
+def land_spools(
+    store: Store,
+    index: Index,
+    state: Path,
+    rules_of: Callable[[str], Rules],
+    leases: Callable[[], Leases],
+    workers: Workers,
+) -> int:
+    """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
+    machine is crawling waits for a later start. Raises LakeError."""
+    found = 0
+    folder = spools(state, store.uri)
+    for path in sorted(folder.iterdir() if folder.is_dir() else ()):
+        with _owned(path, state / "locks") as mine, leases() as borrowed:
+            if not mine:
+                continue
+            spool = Spool(path)
+            if not spool.keys:  # it died before anything was whole
+                spool.discard()
+                continue
+            try:
+                for name in _started(store, spool.run_id).get("leases", []):
+                    borrowed.take(name)
+            except Held as held:
+                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
+                continue
+            learn_finished(store, index)
+            # what a start that died had judged anew is pending, and would be passed over
+            recover(store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id)
+            found += len(spool.keys)
+            _land(store, index, spool, state / "locks", rules_of, workers)
+    return found
+
+
+@contextmanager
+def _owned(path: Path, locks: Path) -> Iterator[bool]:
+    """Whether the run that spooled is over, and no other process is landing its spool."""
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / "spool.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield path.is_dir() and not is_alive(locks, path.name)
+
+
+def _land(
+    store: Store,
+    index: Index,
+    spool: Spool,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
+) -> None:
+    count, run_id = len(spool.keys), spool.run_id
+    try:
+        if _is_untouched(store, index, spool):
+            for _ in spool.land(store):
+                pass
+            # what was taken down meanwhile is taken out as the run is learned
+            index.take_down(tombstones(store))
+            with suppress(KeyError):  # died before its record: recovered from raw
+                learn_run(store, index, run_id)
+            log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
+            return
+    except PartExists:
+        pass  # another machine took the run for dead, and its names with it
+    _judge_anew(store, index, spool, locks, rules_of, workers)
+
+
+def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
+    """Whether nobody finished the run, or landed one of its pages, or took one down, since."""
+    if _is_taken_down(index, spool):
+        return False
+    with suppress(KeyError):
+        record = f"runs/{spool.run_id}.json"
+        return store.get(record) == (spool.get(record) if record in spool.keys else None)
+    disk = FolderStore(spool.folder)
+    stories = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
+    return not any(
+        _has_landed_since(index, spool.run_id, values)
+        for key in stories
+        for values in parts.read(disk, key, ["id", "content_hash"])
+    )
+
+
+def _is_taken_down(index: Index, spool: Spool) -> bool:
+    """Whether any of its pages may not come back."""
+    disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
+    keys = [k for k in spool.keys if not k.startswith("runs/")] if index.down else []
+    return any(index.down.covers(values) for key in keys for values in parts.read(disk, key, columns))
+
+
+def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
+    known = index.landed_row(values["id"])
+    if known is None or known.run_id == run_id:
+        return False
+    same = values["content_hash"] is not None and values["content_hash"] == known.content_hash
+    return same or known.run_id > run_id
+
+
+def _judge_anew(
+    store: Store,
+    index: Index,
+    spool: Spool,
+    locks: Path,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
+) -> None:
+    """Pages that may have landed another way meanwhile go through a run of their own, as if fetched just now."""
+    disk = FolderStore(spool.folder)
+    with index.transaction():
+        index.drop_pending(spool.run_id)
+    keeps = keeps_texts(store, spool.run_id)
+    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps)
+    with alive(locks, run.run_id):
+        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
+        for key in (k for k in spool.keys if k.startswith("raw/")):
+            articles = by_article(parts.read(disk, key))
+            for refined in workers.refine_all(articles_of(articles, rules_of)):
+                run.add(refined)
+            run.flush()
+        run.finish("recovered", {"spooled_by": spool.run_id})
+    log.warning(
+        "what run %s had spooled was judged anew: %s", spool.run_id, dict(run.counts) or "nothing new"
+    )
+    spool.discard()
+
+
+def _started(store: Store, run_id: str) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+    except KeyError:  # a lake that lost it
+        return {}
+    return facts

@@ -1,0 +1,133 @@
+"""The Parquet schema, in one single place: computed from the records, pinned by tests/lake/schema.golden.txt."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from cleaning import Article, RawPage
+from dedupe import Verdict
+from lake.schema.records import STORY_TABLES, Landing, Reject, Table
+
+SCHEMA_VERSION = "2"  # raised whenever a column changes its name, type or meaning; new columns do not count
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The column that tells which address led to the page: asking for it again would lead there again."""
+
+    requested_url: str  # the address that was asked for first
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The column that lets every index be rebuilt from the lake."""
+
+    signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
+
+
+_RECORDS: dict[Table, tuple[type, ...]] = {
+    "raw": (RawPage, Landing),
+    "rejects": (Reject, Landing),
+    **dict.fromkeys(STORY_TABLES, (Article, Verdict, Asked, Signed, Landing)),
+}
+
+
+def schema(table: Table) -> pa.Schema:
+    """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
+    return columns_of(*_RECORDS[table])
+
+
+def columns_of(*records: type) -> pa.Schema:
+    """The columns of rows made of these records."""
+    import pyarrow as pa
+
+    return pa.schema([field for record in records for field in _columns(record)])
+
+
+def _columns(record: type) -> list[pa.Field]:
+    hints = get_type_hints(record)
+    return [_column(f.name, hints[f.name]) for f in fields(record)]
+
+
+def _column(name: str, hint: Any) -> pa.Field:
+    import pyarrow as pa
+
+    if get_origin(hint) in (Union, types.UnionType):
+        (inner,) = (a for a in get_args(hint) if a is not types.NoneType)
+        return pa.field(name, _type(inner), nullable=True)
+    return pa.field(name, _type(hint), nullable=False)
+
+
+@cache
+def _plain_types() -> dict[Any, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        bytes: pa.binary(),
+        datetime: pa.timestamp("us", tz="UTC"),
+    }
+
+
+def _type(hint: Any) -> pa.DataType:
+    import pyarrow as pa
+
+    if get_origin(hint) is Literal:
+        return pa.string()
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        return pa.list_(pa.field("element", _type(item), nullable=False))
+    if is_dataclass(hint):
+        return pa.struct(_columns(hint))  # type: ignore[arg-type]  # hint is the class itself
+    return _plain_types()[hint]
+
+
+_AS_THEY_ARE = (int, float, bytes, datetime)
+
+
+def row(*records: Any) -> dict[str, Any]:
+    """One row: the fields of the records side by side, nested records as dicts."""
+    return {name: _plain(getattr(record, name)) for record in records for name in _names(type(record))}  # type: ignore[arg-type]  # classes hash
+
+
+@cache
+def _names(record: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(record))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        # a lone surrogate raises in Arrow and would take the whole part with it
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, _AS_THEY_ARE):
+        return value
+    return row(value) if is_dataclass(value) else value
+
+
+def restore(record: type[Any], values: dict[str, Any]) -> Any:
+    """The record of a row that was read back: the inverse of row() for flat and nested records. A column that is
+    younger than the row has its default."""
+    hints = get_type_hints(record)
+    return record(
+        **{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
+    )
+
+
+def _restored(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is tuple and isinstance(value, Iterable):
+        item = get_args(hint)[0]
+        return tuple(restore(item, v) if isinstance(item, type) and is_dataclass(item) else v for v in value)
+    return value

@@ -1,0 +1,246 @@
+"""Reading WARC files (ISO 28500, 1.0 and 1.1): records with their places, and the pages among them.
+
+A record that is broken is told and passed over, and reading goes on with the next that can be found. warcio parses
+the headers of records and of HTTP messages; where a record begins and ends is found here (lake/warc/member_stream.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
+
+from lake.warc.http_payload import BadPayload, decoded, is_markup
+from lake.warc.member_stream import FIRST, Packing, Place, Unpackable, Unpacked, next_member
+
+REQUESTED = (
+    "Pressline-Requested-URI"  # ours, in what lake/warc/export.py writes: the address before redirects
+)
+MAX_BLOCK = 64 * 2**20  # bytes of a record that are held in memory; a larger one is passed over
+_MAX_HEAD = 64 * 2**10
+_BEGINS = re.compile(rb"WARC/1\.[01]\r?\n\Z")
+_KINDS = ("warcinfo", "request", "metadata", "revisit", "conversion", "continuation")
+_HTML = ("text/html", "application/xhtml+xml")
+
+
+class _Latin(StatusAndHeadersParser):  # type: ignore[misc]  # warcio has no types
+    """HTTP headers as Scrapy gives them: warcio would guess between two encodings."""
+
+    @staticmethod
+    def decode_header(line: bytes) -> str:
+        return line.decode("latin-1")
+
+
+_RECORD_HEADS = StatusAndHeadersParser(["WARC/1.0", "WARC/1.1"])
+_HTTP_HEADS = _Latin([], verify=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sound record."""
+
+    place: Place
+    kind: str  # WARC-Type
+    head: StatusAndHeaders
+    block: bytes | None  # None: larger than MAX_BLOCK
+
+    def field(self, name: str) -> str | None:
+        value: str | None = self.head.get_header(name)
+        return value
+
+    @property
+    def is_altered(self) -> bool:
+        """True where the block is not the one that the record's digest was made of. Only SHA-1, which nearly all
+        files use, is looked at."""
+        algorithm, _, value = (self.field("WARC-Block-Digest") or "").partition(":")
+        if algorithm.lower() != "sha1" or self.block is None or len(value) != 32:
+            return False
+        return base64.b32encode(hashlib.sha1(self.block).digest()).decode() != value.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Bytes that hold no sound record, told once."""
+
+    place: Place
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """An HTML page that an archive fetched with status 200."""
+
+    url: str  # as the archive has it
+    requested_url: str | None  # the address before redirects, where the file says it
+    headers: tuple[tuple[str, str], ...]
+    fetched_at: datetime  # UTC
+    payload: bytes
+
+    def body(self, max_bytes: int) -> bytes:
+        """Raises BadPayload, TooLarge."""
+        return decoded(self.payload, self.headers, max_bytes)
+
+
+class NoPage(Exception):
+    """A sound record that holds no page; why is a short name to count it under."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class _Damaged(Exception):
+    def __init__(self, place: Place, what: str) -> None:
+        super().__init__(what)
+        self.place, self.what = place, what
+
+
+# ---------------------------------------------------------------- records
+
+
+def records(file: BinaryIO, start: Place = FIRST) -> Iterator[Record | Broken]:
+    """Every record from a place on, in order. Raises OSError where the file cannot be read, and Unpackable where it
+    lacks what its other members need."""
+    packing = Packing.of(file)
+    place: Place | None = start
+    while place is not None:
+        try:
+            yield from _sound(file, packing, place)
+            return
+        except _Damaged as damage:
+            yield Broken(damage.place, damage.what)
+            place = _next(file, packing, damage.place)
+
+
+def _sound(file: BinaryIO, packing: Packing, start: Place) -> Iterator[Record]:
+    """Records up to the first that is broken."""
+    place: Place | None = start
+    try:
+        stream = Unpacked(file, packing, start)
+        while (place := stream.place()) is not None:
+            if head := _head(stream, place):
+                record = _record(stream, place, head)
+                try:
+                    stream.place()  # reads on to the end of the member: its checksum is known then
+                except Unpackable as error:
+                    if error.offset != place.offset:  # the next one's fault
+                        yield record
+                    raise
+                yield record
+    except Unpackable as error:
+        where = place if place and place.offset == error.offset else Place(error.offset)
+        raise _Damaged(where, str(error)) from error
+
+
+def _head(stream: Unpacked, place: Place) -> bytes:
+    """The record's header with the blank line at its end; b"" for a blank line between records."""
+    head = stream.line(_MAX_HEAD)
+    if not head.strip():
+        return b""
+    if not _BEGINS.search(head) or not head.startswith(b"WARC/"):
+        raise _Damaged(place, f"no record begins here: {head[:40]!r}")
+    while len(head) < _MAX_HEAD:
+        line = stream.line(_MAX_HEAD)
+        head += line
+        if line in (b"\r\n", b"\n"):
+            return head
+        if not line:
+            raise _Damaged(place, "cut in its header")
+    raise _Damaged(place, f"a header of more than {_MAX_HEAD} bytes")
+
+
+def _record(stream: Unpacked, place: Place, head: bytes) -> Record:
+    fields = _RECORD_HEADS.parse(io.BytesIO(head))
+    given = fields.get_header("Content-Length") or ""
+    if not (given.isascii() and given.isdigit() and len(given) < 16):
+        raise _Damaged(place, f"Content-Length is {given!r}")
+    length = int(given)
+    block = stream.read(length) if length <= MAX_BLOCK else None
+    there = len(block) if block is not None else stream.skip(length)
+    if there < length:
+        raise _Damaged(place, f"cut: {there} of {length} bytes are there")
+    ending = stream.read(4)
+    if ending != b"\r\n\r\n" and (stream.place() is not None or not b"\r\n\r\n".startswith(ending)):
+        raise _Damaged(place, f"its Content-Length {length} is wrong: no end of a record is there")
+    return Record(place, (fields.get_header("WARC-Type") or "").lower(), fields, block)
+
+
+def _next(file: BinaryIO, packing: Packing, after: Place) -> Place | None:
+    """The place of the next record after a broken one: in the same member, or in the next that can be unpacked."""
+    start = Place(after.offset, after.inner + 1) if packing.mark else Place(after.offset + 1)
+    try:
+        stream = Unpacked(file, packing, start)
+        while (place := stream.place()) is not None:
+            if found := _BEGINS.search(stream.line(_MAX_HEAD)):
+                at = found.start()
+                return Place(place.offset, place.inner + at) if packing.mark else Place(place.offset + at)
+    except Unpackable as error:
+        offset = next_member(file, error.offset + 1, packing)
+        return None if offset is None else Place(offset)
+    return None
+
+
+# ---------------------------------------------------------------- the pages among them
+
+
+def capture_of(record: Record) -> Capture:
+    """The page of a record. Raises NoPage, or BadPayload where its HTTP message is broken."""
+    if record.kind not in ("response", "resource"):
+        raise NoPage(record.kind if record.kind in _KINDS else "unknown")
+    if record.block is None:
+        raise NoPage("too_large")
+    if record.field("WARC-Segment-Number"):
+        raise NoPage("segment")
+    url = (record.field("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
+    if not url.lower().startswith(("http://", "https://")):
+        raise NoPage("scheme")
+    if record.kind == "resource":
+        headers, payload = _resource(record), record.block
+    else:
+        headers, payload = _answer(record)
+    media = next((v for n, v in headers if n.lower() == "content-type"), "").partition(";")[0].strip().lower()
+    if media not in _HTML and (media or not is_markup(payload)):
+        raise NoPage("media_type")
+    # cut at a size that the archive chose, a page may still hold its story; cut for another reason, it is torn
+    if (record.field("WARC-Truncated") or "length").lower() != "length":
+        raise NoPage("truncated")
+    return Capture(url, record.field(REQUESTED), headers, _moment(record.field("WARC-Date") or ""), payload)
+
+
+def _resource(record: Record) -> tuple[tuple[str, str], ...]:
+    """A page kept without its HTTP message."""
+    return (("Content-Type", record.field("Content-Type") or ""),)
+
+
+def _answer(record: Record) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    """Headers and payload of an answer with status 200."""
+    if not (record.field("Content-Type") or "application/http").lower().startswith("application/http"):
+        raise NoPage("protocol")
+    assert record.block is not None
+    message = io.BytesIO(record.block)
+    try:
+        head = _HTTP_HEADS.parse(message)
+    except EOFError:
+        raise BadPayload("an empty HTTP message") from None
+    status = head.get_statuscode()
+    if not (head.protocol or "").startswith("HTTP/") or not status.isdigit():
+        raise BadPayload("no HTTP status line")
+    if status != "200":
+        raise NoPage("redirect" if status.startswith("3") else "status")
+    return tuple(head.headers), message.read()
+
+
+def _moment(date: str) -> datetime:
+    """WARC-Date, https://www.w3.org/TR/NOTE-datetime; UTC."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError as error:
+        raise BadPayload(f"WARC-Date is {date!r}") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,377 @@
+"""Cleaning, language and signature of many pages, in processes of their own; for the crawl and for whole-lake jobs.
+
+One thread hands out the work and takes the answers. A page whose worker crashes, hangs or takes too much memory is
+quarantined: a reject with the reason `quarantined`, its bytes kept in raw; the worker is replaced. The processes are
+started when there is work for them, and replaced after so many pages, or when they have grown.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from cleaning import RawPage, Rules
+from lake.schema.records import Refined, reject
+from lake.workers.page_processing import lengthen, refine, told_by_headers
+from lake.workers.worker_process import OUT_OF_MEMORY, Answer, Job
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.1  # between two looks at what the workers are doing
+_START_S = 60.0  # a worker that takes longer to load its libraries has failed
+_STARTS = 3  # that may fail, one after the other
+_BACKLOG = 4  # pages that wait make another worker worth its start, about a second of CPU
+_PER_WORKER = 8  # pages under way or waiting, of a worker
+_START = "import sys; sys.path[:] = sys.argv[4:]; from lake.workers.worker_process import main; main(*map(int, sys.argv[1:4]))"
+
+
+class WorkersFailed(Exception):
+    """No worker process can be started, or the workers are closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    workers: int = -1  # processes; 0: none, pages are refined in a thread; -1: one for each core
+    deadline_s: float = 60.0  # of one page
+    memory: int = 1 << 30  # bytes that one worker may take
+    pages: int = 2000  # then a worker is replaced,
+    grown: int = 320 << 20  # or when after a page it holds so many bytes
+
+    @property
+    def most(self) -> int:
+        return cores() if self.workers < 0 else self.workers
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Workers:
+    """Close it, or use it as a context manager. `submit` may be called from any thread."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.room = max(
+            1, _PER_WORKER * self.limits.most
+        )  # pages that a caller should have under way at most
+        self.counts: Counter[str] = Counter()  # workers by what became of them
+        self._inline = None if self.limits.most else ThreadPoolExecutor(1, "clean")
+        self._waiting: deque[_Task] = deque()
+        self._open: set[Future[Refined]] = set()  # nobody may wait for ever
+        self._workers: list[_Worker] = []
+        self._leaving: list[_Worker] = []
+        self._failed_starts = 0
+        self._closed = False
+        self._lock = threading.Lock()  # of _waiting and _closed, against submits after the end
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
+        self._thread: threading.Thread | None = None
+
+    # ------------------------------------------------------------ what callers use
+
+    def refine(self, page: RawPage, rules: Rules) -> Future[Refined]:
+        """As lake.workers.page_processing.refine does it. Fails with WorkersFailed."""
+        if self._inline:
+            return self._inline.submit(refine, page, rules)
+        return self._submit(Job(page, rules))
+
+    def lengthen(self, so_far: Refined, part: RawPage, rules: Rules) -> Future[Refined]:
+        """As lake.workers.page_processing.lengthen does it; a part that is quarantined is a page without text."""
+        if self._inline:
+            return self._inline.submit(lengthen, so_far, part, rules)
+        return self._submit(Job(part, rules, so_far))
+
+    def refine_all(self, articles: Iterable[tuple[RawPage, Rules, Sequence[RawPage]]]) -> Iterator[Refined]:
+        """Articles with their later pages, in the order given, and no more of them in memory than `room`."""
+        under_way: deque[tuple[Future[Refined], Rules, Sequence[RawPage]]] = deque()
+        for page, rules, parts in articles:
+            under_way.append((self.refine(page, rules), rules, parts))
+            if len(under_way) >= self.room:
+                yield self._whole(*under_way.popleft())
+        while under_way:
+            yield self._whole(*under_way.popleft())
+
+    def _whole(self, first: Future[Refined], rules: Rules, parts: Sequence[RawPage]) -> Refined:
+        refined = first.result()
+        for part in parts:
+            refined = self.lengthen(refined, part, rules).result()
+        return refined
+
+    def close(self) -> None:
+        """Returns when all processes have ended. What is under way fails; callers wait for their answers first."""
+        if self._inline:
+            self._inline.shutdown()
+        with self._lock:
+            self._closed = True
+        self._ring()
+        if self._thread:
+            self._thread.join()
+        for end in (self._bell, self._ear):
+            end.close()
+        self._selector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _submit(self, job: Job) -> Future[Refined]:
+        task = _Task(job, Future())
+        self._open.add(task.future)
+        task.future.add_done_callback(self._open.discard)
+        with self._lock:
+            if self._closed or self._failed_starts >= _STARTS:
+                raise WorkersFailed("the workers are closed" if self._closed else "no worker can be started")
+            self._waiting.append(task)
+            if self._thread is None:  # the only one that starts processes: Linux ends them when it ends
+                self._thread = threading.Thread(target=self._serve, name="workers", daemon=True)
+                self._thread.start()
+        self._ring()
+        return task.future
+
+    def _ring(self) -> None:
+        with suppress(BlockingIOError, OSError):  # it rings already
+            self._bell.send(b"\0")
+
+    # ------------------------------------------------------------ the thread
+
+    def _serve(self) -> None:
+        looked = monotonic()
+        try:
+            while not self._closed:
+                self._hand_out()
+                busy = self._leaving or any(w.task or not w.ready for w in self._workers)
+                for key, _ in self._selector.select(_TICK_S if busy else None):
+                    if key.data is None:
+                        with suppress(BlockingIOError):
+                            self._ear.recv(4096)
+                    else:
+                        self._hear(key.data)
+                # looks are counted, not seconds: a machine that slept for an hour has not given a page an hour
+                if monotonic() - looked >= _TICK_S:
+                    self._look()
+                    looked = monotonic()
+        except Exception as error:  # a mistake of ours must not look like a crawl that is slow
+            log.exception("the workers' thread failed")
+            self._failed_starts = _STARTS
+            self._fail(WorkersFailed(f"{type(error).__name__}: {error}"))
+        finally:
+            for worker in [*self._workers, *self._leaving]:
+                worker.kill()
+            self._fail(WorkersFailed("the workers are closed"))
+
+    def _fail(self, error: WorkersFailed) -> None:
+        with self._lock:
+            self._waiting.clear()
+        for future in list(self._open):
+            with suppress(InvalidStateError):  # its caller waits no more
+                future.set_exception(error)
+
+    def _hand_out(self) -> None:
+        free = [worker for worker in self._workers if worker.ready and not worker.task]
+        while self._waiting and free:
+            task = self._waiting.popleft()
+            if task.spared or task.future.set_running_or_notify_cancel():
+                self._give(free.pop(), task)
+        starting = sum(not worker.ready for worker in self._workers)
+        enough = _BACKLOG * (1 + starting) if self._workers else 1  # each that starts takes some of them
+        if len(self._workers) < self.limits.most and len(self._waiting) >= enough:
+            self._start()
+
+    def _give(self, worker: _Worker, task: _Task) -> None:
+        try:
+            worker.send(task.job)
+        except OSError:  # it died between two pages, or takes nothing
+            self._lose(worker, None)
+            self._spare(task)
+        else:
+            worker.task, worker.looks, worker.tdm = task, 0, None
+
+    def _spare(self, task: _Task) -> None:
+        """The page was not looked at yet; once, it may be the worker's fault alone."""
+        if task.spared:
+            task.quarantine("died before it took the page", None)
+        else:
+            task.spared = True
+            self._waiting.appendleft(task)
+
+    def _start(self) -> None:
+        worker = _Worker(self.limits)
+        self._workers.append(worker)
+        self._selector.register(worker.connection, selectors.EVENT_READ, worker)
+        self.counts["started"] += 1
+
+    def _hear(self, worker: _Worker) -> None:
+        try:
+            data = worker.connection.recv_bytes()
+        except ConnectionResetError:  # what was sent to it, it has not read
+            task, worker.task = worker.task, None
+            self._lose(worker, None)
+            if task:
+                self._spare(task)
+            return
+        except (EOFError, OSError):
+            self._lose(worker, None)
+            return
+        if not data:
+            worker.ready, worker.looks, self._failed_starts = True, 0, 0
+            return
+        answer: Answer = pickle.loads(data)
+        task = worker.task
+        assert task, "a worker answers when it is asked"
+        if answer.refined is None:
+            worker.tdm = answer.tdm
+            return
+        worker.task = None
+        worker.pages += 1
+        task.settle(answer.refined, answer.tdm)
+        if worker.pages >= self.limits.pages or worker.memory() > self.limits.grown:
+            self.counts["recycled"] += 1
+            self._dismiss(worker)
+
+    def _look(self) -> None:
+        for worker in list(self._workers):
+            worker.looks += 1
+            if not worker.ready:
+                if worker.looks * _TICK_S > _START_S:
+                    self._lose(worker, f"was not ready in {_START_S:g} s")
+            elif worker.task and worker.looks * _TICK_S > self.limits.deadline_s:
+                self._lose(worker, f"gave no answer in {self.limits.deadline_s:g} s")
+            elif worker.task and worker.memory() > self.limits.memory:
+                self._lose(worker, f"took more than {self.limits.memory >> 20} MiB")
+        self._leaving = [worker for worker in self._leaving if worker.process.poll() is None]
+
+    def _lose(self, worker: _Worker, why: str | None) -> None:
+        """why: None where it ended by itself, as its exit status tells."""
+        self._forget(worker)
+        status = worker.kill()
+        self.counts["lost"] += 1
+        if worker.task:
+            worker.task.quarantine(why or _told(status, self.limits), worker.tdm)
+            worker.task = None
+        elif not worker.ready:
+            self._failed_starts += 1
+            log.error("a worker process could not start: %s", why or _told(status, self.limits))
+            if self._failed_starts >= _STARTS:
+                self._fail(WorkersFailed(f"{_STARTS} worker processes in a row could not start"))
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """It ends when it reads the end of its socket."""
+        self._forget(worker)
+        self._leaving.append(worker)
+        worker.connection.close()
+
+    def _forget(self, worker: _Worker) -> None:
+        self._selector.unregister(worker.connection)
+        self._workers.remove(worker)
+
+
+@dataclass(slots=True)
+class _Task:
+    job: Job
+    future: Future[Refined]
+    spared: bool = False  # a worker has died before it took the page
+
+    def settle(self, refined: Refined, tdm: tuple[str, ...]) -> None:
+        """With the pages that the worker left out."""
+        page, before = replace(self.job.page, tdm=tdm), self.job.so_far
+        self.future.set_result(
+            replace(refined, page=before.page, parts=(*before.parts, page))
+            if before
+            else replace(refined, page=page)
+        )
+
+    def quarantine(self, why: str, tdm: tuple[str, ...] | None) -> None:
+        """tdm: None where it died before it could tell; then what stands in the headers counts."""
+        page, before = self.job.page, self.job.so_far
+        page = told_by_headers(page) if tdm is None else replace(page, tdm=tdm)
+        if before:
+            log.warning("a later page is left out, its worker %s: %s", why, page.url)
+            self.future.set_result(replace(before, parts=(*before.parts, page)))
+        else:
+            log.warning("a page is quarantined, its worker %s: %s", why, page.url)
+            self.future.set_result(Refined(page, reject=reject(page, "quarantined", f"its worker {why}")))
+
+
+class _Worker:
+    """One process and its socket."""
+
+    def __init__(self, limits: Limits) -> None:
+        ours, theirs = socket.socketpair()
+        # a worker that neither reads nor writes must not hold up the others for ever
+        patience = struct.pack("ll", int(limits.deadline_s) + 1, 0)
+        for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, direction, patience)
+        with theirs:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-c",
+                    _START,
+                    *map(str, (theirs.fileno(), os.getpid(), limits.memory)),
+                    *sys.path,
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the crawl's, which still wants its answers
+                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self.connection = Connection(ours.detach())
+        self.ready = False
+        self.task: _Task | None = None
+        self.tdm: tuple[str, ...] | None = None  # of the page under way, once it has told
+        self.looks = 0  # since it started, or was given its page
+        self.pages = 0
+
+    def send(self, job: Job) -> None:
+        bare = replace(job.so_far, page=None, parts=()) if job.so_far else None
+        self.connection.send_bytes(pickle.dumps(replace(job, so_far=bare), protocol=5))
+
+    def memory(self) -> int:
+        """Resident bytes; 0 where the system does not tell."""
+        try:
+            pages = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def kill(self) -> int:
+        """Its exit status: its own, where it had ended by itself."""
+        self.connection.close()
+        if self.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):  # a socket's end is seen a moment before the process's
+                return self.process.wait(0.05)
+            self.process.kill()
+        return self.process.wait()
+
+
+def _told(status: int, limits: Limits) -> str:
+    if status == OUT_OF_MEMORY:
+        return f"took more than {limits.memory >> 20} MiB"
+    return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
