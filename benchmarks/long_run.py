@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.made_site import HTML, Pages, Server
 from lake.schema.records import STORY_TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTS = 16

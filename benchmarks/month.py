@@ -30,7 +30,7 @@ import pyarrow.dataset as ds
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cleaning import Article, Header, RawPage, Rules, page_id
-from cleaning.cleaner import content_hash
+from cleaning.records import content_hash
 from dedupe import sign
 from demo.object_store import ObjectStore
 from lake.parquet.reading import dataset
@@ -38,7 +38,7 @@ from lake.runs import session as landing
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import TABLES, Refined, reject
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from lake.workers.page_processing import refine
 
 RUNS_A_DAY, OUTLETS = 24, 20

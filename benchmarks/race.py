@@ -34,7 +34,7 @@ from warcio.warcwriter import WARCWriter
 
 from benchmarks.long_run import lag
 from demo.object_store import ObjectStore
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED") or ROOT.parent / "shared")

@@ -46,7 +46,8 @@ from dedupe.signature.sketch import is_in
 from dedupe.signature.tokens import mixed
 from lake.parquet import part_files as parts
 from lake.schema.columns import schema
-from lake.storage.store import Store, open_store
+from lake.storage.open_store import open_store
+from lake.storage.store import Store
 
 RUN_ROWS = 5_000
 SIGNED, COMMON = 100_000, 16

@@ -1,4 +1,8 @@
-"""From a fetched page to a clean article: pure functions, no network, no disk."""
+"""From a fetched page to a clean article: pure functions, no network, no disk. The only home of trafilatura.
+
+May import: nothing else of the project. Data comes as a RawPage; it leaves as an Article, or NoArticle with a reason.
+Open first: cleaner.py, the steps in order, then records.py.
+"""
 
 from cleaning.cleaner import clean
 from cleaning.clutter.outlet_rules import check_rules, may_take_for_ever

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,23 +12,24 @@ from cleaning.clutter import line_cuts as lines
 from cleaning.clutter import position_cuts as ending
 from cleaning.clutter.outlet_rules import compiled
 from cleaning.clutter.tree_cuts import prune
-from cleaning.metadata import head as metadata
+from cleaning.metadata import fields, paywall
 from cleaning.metadata import json_ld as linked_data
 from cleaning.metadata import notices as signals
-from cleaning.metadata import paywall
 from cleaning.metadata.authors import authors_of
 from cleaning.metadata.credits import credit_of, credit_stated
 from cleaning.metadata.genre import genre_of
+from cleaning.metadata.head import head_of
 from cleaning.metadata.images import captions_of, images_of
 from cleaning.metadata.language import language_of
 from cleaning.metadata.standfirst import standfirst
-from cleaning.records import Article, NoArticle, RawPage, Rules, shortened
+from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, shortened
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_words, tidy, word_count
 from cleaning.text.document import Document
 from cleaning.text.extraction import extract
 from cleaning.text.restore_paragraphs import restore
-from cleaning.text.text_density import above_headline, block_texts, measure, shown_text
+from cleaning.text.shown_text import above_headline, block_texts, shown_text
+from cleaning.text.text_density import measure
 from cleaning.text.unextracted_text import left_out
 from cleaning.trace import Trace
 from cleaning.verdict import not_an_article as refusal
@@ -51,7 +51,6 @@ _NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "lin
 _WALL_NEAR = 15  # texts behind the story among which a wall stands
 _LABELS = 3  # texts right above the headline; further up stands the menu
 _REAL = 20  # folded characters; a shorter line may stand anywhere
-_HASH_RULES = "1"  # raised when the same title and text get another hash
 
 
 def clean(
@@ -90,9 +89,9 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     authors = authors_of(parts.tree, parts.head, parts.article)
     images = images_of(parts.tree, parts.head, parts.article, page.url)
     when = (page.url, page.fetched_at, rules.timezone)
-    published = metadata.published(parts.tree, parts.head, parts.article, when)
-    modified = metadata.modified(parts.head, parts.article, when)
-    canonical = metadata.canonical_url(parts.tree, parts.head, page.url)
+    published = fields.published(parts.tree, parts.head, parts.article, when)
+    modified = fields.modified(parts.head, parts.article, when)
+    canonical = fields.canonical_url(parts.tree, parts.head, page.url)
     facts = _facts(page.url, parts, authors, outlet)
     closed_away = paywall.is_closed_away(parts.tree, parts.article)
     trace.mark("signals, metadata")
@@ -127,7 +126,7 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
         behind="\n".join([*text.splitlines()[-2:], below]),
     )
     trace.mark("refusal")
-    section = metadata.section_of(parts.head, parts.article)
+    section = fields.section_of(parts.head, parts.article)
     genre = genre_of(page.url, parts.title, section, parts.article, facts.labels)
     language, confidence = language_of(text, rules.language)
     told = bool(parts.article) or (parts.head.first("og:type") or "").lower() == "article"
@@ -153,7 +152,7 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
         modified_source=modified.source,
         modified_raw=modified.raw,
         section=section,
-        tags=_merged(metadata.tags_of(parts.head, parts.article), [*_listed(pruned), *story.tags]),
+        tags=_merged(fields.tags_of(parts.head, parts.article), [*_listed(pruned), *story.tags]),
         images=images,
         language=language,
         language_confidence=confidence,
@@ -175,19 +174,14 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     )
 
 
-def content_hash(title: str, text: str) -> str:
-    """32 hex digits of title and text as they stand: tells a revision from no change."""
-    return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
-
-
 def _read(document: Document, outlet: Compiled) -> _Parts:
     document.check()
     tree = document.tree
     nodes = linked_data.nodes(tree)
     article: Node = next(iter(linked_data.articles(nodes)), {})
-    head = metadata.head_of(tree)
-    title = metadata.title_of(tree, head, article)
-    summary = standfirst(tree, metadata.descriptions(head, article), outlet.cut(tree))
+    head = head_of(tree)
+    title = fields.title_of(tree, head, article)
+    summary = standfirst(tree, fields.descriptions(head, article), outlet.cut(tree))
     return _Parts(
         tree,
         head,
@@ -201,7 +195,7 @@ def _read(document: Document, outlet: Compiled) -> _Parts:
 
 
 def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
-    titles = metadata.titles(parts.tree, parts.head, parts.article, parts.title)
+    titles = fields.titles(parts.tree, parts.head, parts.article, parts.title)
     above = above_headline(parts.tree, titles)
     return lines.Facts(
         titles=titles,
@@ -210,8 +204,8 @@ def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compi
         standfirst=fold(parts.summary or "\0"),
         captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
         authors=authors,
-        keywords=frozenset(fold(tag) for tag in metadata.tags_of(parts.head, parts.article)),
-        sites=metadata.site_names(parts.head, page_url),
+        keywords=frozenset(fold(tag) for tag in fields.tags_of(parts.head, parts.article)),
+        sites=fields.site_names(parts.head, page_url),
         outlet=outlet,
     )
 

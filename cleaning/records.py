@@ -6,6 +6,7 @@ them), so a new column is one field here and one golden line there.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -160,6 +161,14 @@ class Article:
     tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.metadata.reservations
     tdm_reserved: bool = False  # whether that is a reservation of text and data mining
     boilerplate_version: str | None = None  # of what was learned of the outlet; None where nothing was
+
+
+_HASH_RULES = "1"  # raised when the same title and text get another hash
+
+
+def content_hash(title: str, text: str) -> str:
+    """32 hex digits of title and text as they stand: tells a revision from no change."""
+    return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
 
 
 class NoArticle(Exception):

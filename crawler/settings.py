@@ -114,7 +114,7 @@ for _name in ("botocore", "boto3", "urllib3"):  # at DEBUG they print request he
 
 # ---------------------------------------------------------------- the way of a page
 
-ITEM_PIPELINES = {"crawler.pipeline.land.Clean": 300, "crawler.pipeline.land.Land": 800}
+ITEM_PIPELINES = {"crawler.pipeline.clean.Clean": 300, "crawler.pipeline.land.Land": 800}
 CONCURRENT_ITEMS = 4  # of one response, as a rule it has one; Scrapy makes so many tasks for each
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"  # as named by the sources: newest first
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"

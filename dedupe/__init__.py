@@ -1,6 +1,8 @@
-"""Which articles are copies of one another: knows ids, texts and signatures only.
+"""Which articles are copies of one another: knows ids, texts and signatures only. The only home of datasketch.
 
-`sign` in any process, `Index.judge` and `Index.add` inside the caller's transaction, `cluster` for a batch.
+May import: nothing else of the project. Data comes as texts and their signatures; it leaves as verdicts and clusters.
+`sign` works in any process, `Index.judge` and `Index.add` in the caller's transaction, `cluster` on a batch.
+Open first: signature/signature.py, then online/index.py.
 """
 
 from dedupe.batch.clusters import Clustered, Counts, cluster, cluster_signed

@@ -9,7 +9,8 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from lake.storage.store import LakeConfigError, LakeError, open_lake
+from lake.storage.open_store import open_lake
+from lake.storage.store import LakeConfigError, LakeError
 
 
 def main(given: list[str] | None = None) -> int:
@@ -253,7 +254,8 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
 
 
 def _warc(arguments: argparse.Namespace) -> int:
-    from lake.warc.export import Choice, export  # pyarrow takes its time to load: not for --help
+    from lake.parquet.raw_choice import Choice
+    from lake.warc.export import export  # pyarrow takes its time to load: not for --help
 
     choice = Choice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)

@@ -23,7 +23,7 @@ from cleaning.records import NoArticle, Rules
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, is_sentence, word_count
 from cleaning.text.document import Document
-from cleaning.text.text_density import shown_text, unlinked_text
+from cleaning.text.shown_text import shown_text, unlinked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -13,7 +13,8 @@ from lxml import etree
 
 from cleaning.records import Removed, cut
 from cleaning.text.characters import is_sentence, word_count
-from cleaning.text.text_density import Size, shown_text, unlinked_text
+from cleaning.text.shown_text import shown_text, unlinked_text
+from cleaning.text.text_density import Size
 from cleaning.vocabulary import markup_names as names
 from cleaning.vocabulary import phrases
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld as linked_data
 from cleaning.text.characters import fold, tidy, word_count
-from cleaning.text.text_density import following, shown_text
+from cleaning.text.shown_text import following, shown_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

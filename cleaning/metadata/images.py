@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld as linked_data
-from cleaning.metadata.head import absolute
+from cleaning.metadata.fields import absolute
 from cleaning.records import Image
 from cleaning.text.characters import tidy
-from cleaning.text.text_density import shown_text
+from cleaning.text.shown_text import shown_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

@@ -10,7 +10,7 @@ from lxml.cssselect import CSSSelector, SelectorError
 
 from cleaning.metadata import json_ld as linked_data
 from cleaning.text.characters import word_count
-from cleaning.text.text_density import shown_text
+from cleaning.text.shown_text import shown_text
 from cleaning.vocabulary import wall_words as refusal_words
 
 if TYPE_CHECKING:

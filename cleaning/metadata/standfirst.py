@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cleaning.text.characters import fold, word_count
-from cleaning.text.text_density import shown_text
+from cleaning.text.shown_text import shown_text
 from cleaning.vocabulary import markup_names as names
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cleaning.cleaner import content_hash
-from cleaning.records import cut, shortened
+from cleaning.records import content_hash, cut, shortened
 from cleaning.text.characters import fold, word_count
 from cleaning.vocabulary.pager_words import is_page_label
 

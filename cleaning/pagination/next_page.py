@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld as linked_data
-from cleaning.metadata.head import absolute
+from cleaning.metadata.fields import absolute
 from cleaning.pagination.page_urls import Reading, key, readings
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold
 from cleaning.text.document import Document
-from cleaning.text.text_density import shown_text
+from cleaning.text.shown_text import shown_text
 from cleaning.vocabulary.pager_words import page_number, says_back, says_next_page, says_onward
 
 if TYPE_CHECKING:

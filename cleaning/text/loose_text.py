@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lxml.html import Element
 
-from cleaning.text.text_density import INLINE
+from cleaning.text.shown_text import INLINE
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.text.characters import fold, is_sentence, word_count
 from cleaning.text.extraction import Kind, Line
-from cleaning.text.text_density import shown_text, unlinked_text
+from cleaning.text.shown_text import shown_text, unlinked_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement

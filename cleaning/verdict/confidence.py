@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from cleaning.text.characters import fold, is_sentence, word_count
-from cleaning.text.text_density import shown_text
+from cleaning.text.shown_text import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,8 @@ from crawler.outlet_files import known_outlets
 from crawler.politeness.contact import contact_problem, public
 from crawler.politeness.private_networks import networks
 from crawler.politeness.tdmrep import policy_of
-from lake.storage.store import LakeConfigError, LakeError, open_store
+from lake.storage.open_store import open_store
+from lake.storage.store import LakeConfigError, LakeError
 from outlets import OutletErrors
 
 MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request

@@ -54,7 +54,7 @@ class Command(Strict):
         from crawler.inspection.explanation_html import as_html
         from crawler.inspection.explanation_text import as_text
         from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
-        from crawler.pipeline.land import rules_of
+        from crawler.pipeline.from_settings import rules_of
         from crawler.politeness.tdmrep import policy_of
 
         if len(args) != 1:
@@ -76,14 +76,15 @@ class Command(Strict):
 
     def _known(self, page: RawPage | Reject) -> FromLake:
         from crawler.inspection.explanation import FromLake
-        from lake.jobs import learn_boilerplate as boilerplate
         from lake.parquet.page_lookup import landed
-        from lake.storage.store import LakeError, open_store
+        from lake.storage import boilerplate_file
+        from lake.storage.open_store import open_store
+        from lake.storage.store import LakeError
 
         assert self.settings
         uri = self.settings["LAKE_URI"]
         try:
-            learned = boilerplate.latest(open_store(uri)).of(page.outlet)
+            learned = boilerplate_file.latest(open_store(uri)).of(page.outlet)
             return FromLake(landed(uri, page.id), learned)
         except (LakeError, OSError) as error:
             print(f"without what the lake knows of it, for the lake cannot be read: {error}", file=sys.stderr)

@@ -87,7 +87,8 @@ class Command(Strict):
 
     def _health(self, names: set[str]) -> dict[str, Health]:
         from crawler.reports.outlet_health import health
-        from lake.storage.store import LakeError, open_store
+        from lake.storage.open_store import open_store
+        from lake.storage.store import LakeError
 
         assert self.settings
         try:

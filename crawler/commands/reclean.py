@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from crawler.command_line.options import WithoutArguments
 
 if TYPE_CHECKING:
+    from lake.parquet.raw_choice import Choice
     from lake.storage.store import Store
-    from lake.warc.export import Choice
 
 
 class Command(WithoutArguments):
@@ -56,12 +56,12 @@ class Command(WithoutArguments):
 
     def _reclean(self, opts: argparse.Namespace) -> None:
         from crawler.outlet_files import known_outlets
-        from crawler.pipeline.land import lake_of, limits_of, rules_of
+        from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import policy_of
         from lake.jobs.reclean import reclean
+        from lake.parquet.raw_choice import Choice
         from lake.runs.session import Claim
-        from lake.storage.store import open_lake
-        from lake.warc.export import Choice
+        from lake.storage.open_store import open_lake
         from lake.workers.page_processing import leave_reserved
         from lake.workers.pool import Workers
 

@@ -43,7 +43,7 @@ class Command(Strict):
         from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest
         from crawler.inspection.explanation_text import safe
         from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
-        from crawler.pipeline.land import rules_of
+        from crawler.pipeline.from_settings import rules_of
 
         names = list(dict.fromkeys(args))
         if len(names) < MIN_PAGES:

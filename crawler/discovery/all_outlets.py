@@ -59,11 +59,13 @@ class Member:
 class Members:
     """The outlets of a crawl, as `spider.members`."""
 
-    def __init__(self, crawler: Crawler, keys: Sequence[str], arguments: dict[str, Any]) -> None:
+    def __init__(
+        self, crawler: Crawler, spiders: Sequence[type[OutletSpider]], arguments: dict[str, Any]
+    ) -> None:
         self.crawler = crawler
         self.deadline_s = crawler.settings.getfloat("OUTLET_DEADLINE_S")
         self.queued: Counter[OutletSpider] = Counter()  # requests that wait in the scheduler
-        self.all = [Member(made.from_crawler(crawler, **arguments)) for made in spiders_of(keys)]
+        self.all = [Member(made.from_crawler(crawler, **arguments)) for made in spiders]
         self._by_key = {member.key: member for member in self.all}
         for member in self.all:  # idle is what a member is, not the crawl
             crawler.signals.disconnect(member.spider._idle, signals.spider_idle)
@@ -276,9 +278,3 @@ def _shard(given: str) -> tuple[int, int]:
     except ValueError:
         pass
     raise UsageError(f"shard: {given!r} is not i/n with i from 0 to n - 1, as 0/4", print_help=False)
-
-
-def spiders_of(keys: Sequence[str]) -> list[type[OutletSpider]]:
-    from crawler.spiders import outlets as made  # spiders import this module
-
-    return [getattr(made, key) for key in keys]

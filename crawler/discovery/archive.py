@@ -11,40 +11,31 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from scrapy import Request
 
-from crawler.discovery.source_spider import BATCH, MAX_DEPTH
+from crawler.discovery.source_spider import BATCH, MAX_DEPTH, SourceSpider
 from crawler.sources import sitemap_index as indexes
+from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed, batched
 from crawler.sources.source import Source
-from crawler.sources.url_dates import Days, of_sitemap
+from crawler.sources.url_dates import of_sitemap
 from outlets import on_day
-
-if TYPE_CHECKING:
-    from crawler.discovery.outlet_spider import OutletSpider
 
 MAX_PAGES_OF_A_DAY = 50
 
 
 class Archive:
-    def __init__(self, spider: OutletSpider) -> None:
-        assert spider.window
-        self._spider, self._window, self._oldest = spider, spider.window, spider.order == "oldest"
+    def __init__(self, spider: SourceSpider, window: Days, *, oldest_first: bool) -> None:
+        self._spider, self._window, self._oldest = spider, window, oldest_first
 
-    def steps(self) -> Iterator[list[Request]]:
-        """Requests; the next ones when these have been answered and followed."""
-        outlet = self._spider.outlet
-        if outlet.sitemaps:
-            yield from self._sitemaps(outlet.sitemaps)
-        alive = any(s["kind"] == "sitemap" and not s["error"] for s in self._spider.sources.values())
-        if not alive and not outlet.dated_sections:  # the file names no archive, or a dead one
-            yield from self._spider.ask_home()
-            yield from self._sitemaps(self._spider.sitemaps_of_robots())
-        yield from self._days()
+    @property
+    def has_live_sitemap(self) -> bool:
+        """Whether a sitemap of the outlet answered in this run."""
+        return any(s["kind"] == "sitemap" and not s["error"] for s in self._spider.sources.values())
 
-    def _sitemaps(self, urls: Iterable[str]) -> Iterator[list[Request]]:
+    def sitemaps(self, urls: Iterable[str]) -> Iterator[list[Request]]:
+        """Requests for sitemaps and their pages; the next ones when these have been answered and followed."""
         todo = deque(Source(url, "sitemap", root=url, archive=True) for url in urls)
         while todo:
             source = todo.popleft()
@@ -66,7 +57,8 @@ class Archive:
         found = [c for w in wanted if (c := self._spider.child_of(source, w.url, w.modified_at))]
         return found[::-1] if self._oldest else found
 
-    def _days(self) -> Iterator[list[Request]]:
+    def days(self) -> Iterator[list[Request]]:
+        """Requests for the dated sections and their pages, day by day."""
         for template in self._spider.outlet.dated_sections:
             before = ""
             for day in self._window.each(newest_first=not self._oldest):

@@ -26,11 +26,12 @@ from scrapy.http import Response, TextResponse
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 
+from crawler.command_line.arguments import SELECTING, BadArgument, order_of, selection_of, window_of
 from crawler.discovery import source_discovery as finding
 from crawler.discovery.archive import Archive
 from crawler.discovery.source_spider import BATCH, MAX_LINKS, SLICE_S, SourceSpider
+from crawler.sources.day_span import Days
 from crawler.sources.entries import batched
-from crawler.sources.entry_filters import SELECTING, BadArgument, order_of, selection_of, window_of
 from crawler.sources.source import LISTS, Kind, KnownBy, Limits, Source, hosts_of, links_of, sources_of
 from outlets import on_day
 
@@ -152,7 +153,16 @@ class OutletSpider(SourceSpider):
             if not self._answered():
                 yield from self._find()
         else:
-            yield from Archive(self).steps()
+            yield from self._archive(self.window)
+
+    def _archive(self, window: Days) -> Iterator[list[Request]]:
+        archive = Archive(self, window, oldest_first=self.order == "oldest")
+        yield from archive.sitemaps(self.outlet.sitemaps)
+        if not archive.has_live_sitemap and not self.outlet.dated_sections:
+            # the outlet file names no archive, or a dead one
+            yield from self.ask_home()
+            yield from archive.sitemaps(self.sitemaps_of_robots())
+        yield from archive.days()
 
     def _answered(self, kind: Kind | None = None) -> bool:
         """Whether a source listed something, or one of the kind said that there is nothing now; an index by itself

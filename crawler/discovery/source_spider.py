@@ -23,12 +23,12 @@ from cleaning import page_id
 from crawler.discovery.candidates import CandidateSpider
 from crawler.sources import sitemap_index as indexes
 from crawler.sources import sitemaps
+from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed, NotAList
 from crawler.sources.entry_filters import recent, refuses, within
 from crawler.sources.section_pages import next_page
 from crawler.sources.source import LISTS, Limits, Read, Source, links_of
 from crawler.sources.source_state import Visited, body_of, restored
-from crawler.sources.url_dates import Days
 from outlets import Outlet, Selection
 
 MAX_LINKS = 2000  # of a section page

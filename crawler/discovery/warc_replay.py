@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from cleaning.url import without_tracking
+from crawler.command_line.arguments import BadArgument, selection_of
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of
-from crawler.sources.entry_filters import BadArgument, selection_of
 from lake.warc.files import opened
 from lake.warc.http_payload import BadPayload, TooLarge
 from lake.warc.member_stream import FIRST, Place

@@ -1,4 +1,4 @@
-"""The way of a page: Clean makes it an article or a reject, Land gives the verdict and brings it to the lake.
+"""The second pipeline: a cleaned page is judged, becomes a row, and the row lands in the lake.
 
 Any spider may yield a RawPage (crawler.discovery.candidates.page_of makes one from a response); it needs nothing else.
 """
@@ -7,142 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DropItem
-from scrapy.settings import BaseSettings
 
-from cleaning import RawPage, Rules
-from crawler.outlet_files import known_outlets
-from crawler.pipeline.later_pages import Parts
+from cleaning import RawPage
+from crawler.pipeline.from_settings import lake_of, rules_of
 from crawler.pipeline.lease_claims import claims_of
-from crawler.politeness.tdmrep import policy_of
 from crawler.reports.run_report import Accounts
-from crawler.sources.entry_filters import selection_of
-from lake.index.checkpoints import Cadence
 from lake.runs.run import Batch, Result
-from lake.runs.session import Lake
 from lake.schema.records import Refined, Reject
 from lake.storage.leases import Held, LeaseLost
 from lake.storage.spool import SpoolFailed
 from lake.storage.store import LakeError, StoreAway
-from lake.workers.page_processing import leave_reserved, select
-from lake.workers.pool import Limits, Workers, WorkersFailed
-from outlets import Selection
 
 log = logging.getLogger(__name__)
-
-
-def rules_of(outlet: str) -> Rules:
-    """The outlet's clutter rules; the general ones alone for an outlet that no file knows."""
-    found = known_outlets().by_name.get(outlet)
-    return found.rules if found else Rules()
-
-
-def limits_of(settings: BaseSettings) -> Limits:
-    return Limits(
-        workers=settings.getint("CLEAN_WORKERS"),
-        deadline_s=settings.getfloat("CLEAN_DEADLINE_S"),
-        memory=settings.getint("CLEAN_BYTES"),
-        pages=settings.getint("CLEAN_WORKER_PAGES"),
-    )
-
-
-def lake_of(settings: BaseSettings) -> Lake:
-    days = settings["DEDUPE_WINDOW_DAYS"]
-    return Lake(
-        settings["LAKE_URI"],
-        Path(settings["STATE_DIR"]),
-        settings.getfloat("LEASE_S"),
-        None if days == "all" else timedelta(days=float(days)),
-        Cadence(
-            settings.getint("CHECKPOINT_ARTICLES"),
-            settings.getint("CHECKPOINT_RUNS"),
-            settings.getfloat("CHECKPOINT_SHARE"),
-        ),
-        limits=limits_of(settings),
-        removed_texts=settings.getbool("REMOVED_TEXTS"),
-    )
-
-
-class Clean:
-    """RawPage → Refined, in worker processes: the event loop keeps serving the network meanwhile, and Scrapy, which
-    waits for items, fetches no faster than they clean. An article in parts is fetched to its end, and what the run's
-    selection does not want becomes a reject."""
-
-    def __init__(self, crawler: Crawler) -> None:
-        self.crawler = crawler
-        self._parts = Parts(crawler)
-        self._leaves_reserved = policy_of(crawler.settings) == "respect"
-        self._workers = Workers(limits_of(crawler.settings))
-        self._stopped = False
-        self._room = asyncio.Semaphore(self._workers.room)
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Clean:
-        return cls(crawler)
-
-    async def process_item(self, item: Any) -> Any:
-        if isinstance(item, Reject):
-            return Refined(None, reject=item)
-        if not isinstance(item, RawPage):
-            return item
-        rules, selection = rules_of(item.outlet), self._selection(item.outlet)
-        try:
-            async with self._room:
-                refined = await self._answer(self._workers.refine(item, rules))
-        except (
-            WorkersFailed
-        ) as error:  # an item error, so the page is told as lost; and so would be all others
-            self._stop(error)
-            raise
-        if self._leaves_reserved:
-            refined = leave_reserved(refined)
-        if refined.continues_at and select(refined, replace(selection, min_words=None)) is refined:
-            refined = await self._parts.rest_of(
-                refined, lambda so_far, part: self._answer(self._workers.lengthen(so_far, part, rules))
-            )
-            if self._leaves_reserved:
-                refined = leave_reserved(refined)
-        if refined.first:
-            self._ask(refined.first, item.source)
-        return select(refined, selection)
-
-    async def _answer(self, future: Future[Refined]) -> Refined:
-        return await asyncio.wrap_future(future)
-
-    def _stop(self, error: WorkersFailed) -> None:
-        engine = self.crawler.engine
-        if engine and engine.running and not self._stopped:
-            self._stopped = True
-            log.error("nothing more is fetched: %s", error)
-            asyncio.get_running_loop().create_task(engine.close_spider_async(reason="workers_failed"))
-
-    def _selection(self, outlet: str) -> Selection:
-        """The outlet's own, but for what -a gave; Scrapy makes a spider's arguments its attributes."""
-        found = known_outlets().by_name.get(outlet)
-        given = {name: value for name, value in vars(self.crawler.spider).items() if isinstance(value, str)}
-        return selection_of(found.selection if found else Selection(), given)
-
-    def _ask(self, first: str, source: str | None) -> None:
-        """A later page was listed: the article is read from its first page, which is a candidate like any other."""
-        candidate = getattr(self.crawler.spider, "candidate", None)
-        with suppress(ValueError):  # an address too long to ask for
-            if candidate and self.crawler.engine and (request := candidate(first, source)):
-                self.crawler.engine.crawl(request)
-
-    async def close_spider(self) -> None:
-        await asyncio.to_thread(self._workers.close)
-        assert self.crawler.stats
-        for what, count in self._workers.counts.items():
-            self.crawler.stats.set_value(f"workers/{what}", count)
 
 
 class Land:

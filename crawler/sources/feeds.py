@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import feedparser
 
 from crawler.sources.entries import Listed, NotAList, newest
-from crawler.sources.url_dates import credible
+from crawler.sources.feed_dates import credible
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 4 * 2**20

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed, newest
-from crawler.sources.url_dates import Days, of_sitemap
+from crawler.sources.url_dates import of_sitemap
 from outlets import Outlet
 
 # where the outlet file does not say which, by the names that publishing systems give to what holds no articles

@@ -19,8 +19,8 @@ from lxml import etree
 
 from crawler.sources import feeds
 from crawler.sources.entries import Listed, NotAList, newest
+from crawler.sources.feed_dates import moment
 from crawler.sources.gunzip import Unpacked, sliced
-from crawler.sources.url_dates import moment
 
 MAX_BYTES = 50 * 2**20  # after decompression; the protocol's own limit
 MAX_ENTRIES = 50_000  # kept of one file; the protocol's own limit

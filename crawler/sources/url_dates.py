@@ -1,17 +1,14 @@
-"""Days as addresses and sources tell them: spans, windows and moments."""
+"""Days that URLs name: of an article, of a sitemap."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
-_FIRST_YEAR = 1990  # no news site is older
+from crawler.sources.day_span import FIRST_YEAR, Days
+
 _YEAR = r"(?P<y>19[89]\d|20\d\d)"
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = r"(?P<m>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)"
@@ -43,24 +40,6 @@ _SITEMAP = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """A span of days, both ends included."""
-
-    first: date
-    last: date
-
-    def __contains__(self, day: date) -> bool:
-        return self.first <= day <= self.last
-
-    def meets(self, other: Days) -> bool:
-        return self.first <= other.last and other.first <= self.last
-
-    def each(self, *, newest_first: bool) -> Iterator[date]:
-        for n in range((self.last - self.first).days + 1):
-            yield self.last - timedelta(n) if newest_first else self.first + timedelta(n)
-
-
 def of_article(url: str) -> Days | None:
     """The day or month that an article's address names; None where it names none."""
     return _first(_ARTICLE, urlsplit(url).path)
@@ -83,7 +62,7 @@ def _first(patterns: tuple[re.Pattern[str], ...], place: str) -> Days | None:
 
 def _days(parts: dict[str, str | None]) -> Days | None:
     year, month, day = int(parts["y"] or 0), parts.get("m"), parts.get("d")
-    if not _FIRST_YEAR <= year <= datetime.now(UTC).year + 1:
+    if not FIRST_YEAR <= year <= datetime.now(UTC).year + 1:
         return None
     try:
         if month is None:
@@ -94,28 +73,3 @@ def _days(parts: dict[str, str | None]) -> Days | None:
         return Days(date(year, number, int(day)), date(year, number, int(day)))
     except ValueError:  # month 14, or the 31st of June; calendar's own error is one, too
         return None
-
-
-@lru_cache(4096)  # a sitemap says the same few days many thousand times
-def moment(text: str) -> datetime | None:
-    """The moment, in UTC, of a W3C date (https://www.w3.org/TR/NOTE-datetime) or one as mails have it; None for
-    what is neither, for years that cannot be, and for the future: that is a clock or a mistake."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        found = _read(text)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError, TypeError):
-        return None
-    return found if credible(found) else None
-
-
-def credible(found: datetime) -> bool:
-    return found.year >= _FIRST_YEAR and found <= datetime.now(UTC) + timedelta(days=1)
-
-
-def _read(text: str) -> datetime:
-    if text[:4].isdigit():
-        return datetime.fromisoformat(text + {4: "-01-01", 7: "-01"}.get(len(text), ""))
-    return parsedate_to_datetime(text)

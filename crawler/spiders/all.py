@@ -10,9 +10,10 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 from scrapy.settings import BaseSettings
 
-from crawler.discovery.all_outlets import Members, chosen, spiders_of
+from crawler.discovery.all_outlets import Members, chosen
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import paces
+from crawler.spiders.outlets import spiders_of
 from lake.runs.session import Claim
 
 
@@ -32,7 +33,7 @@ class All(Spider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> All:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.members = Members(crawler, spider._chosen, spider._arguments)
+        spider.members = Members(crawler, spiders_of(spider._chosen), spider._arguments)
         return spider
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import known_outlets
@@ -25,4 +26,10 @@ def _make() -> dict[str, type[OutletSpider]]:
     }
 
 
-globals().update(_make())
+def spiders_of(keys: Iterable[str]) -> list[type[OutletSpider]]:
+    """The spider class of each outlet."""
+    return [_SPIDERS[key] for key in keys]
+
+
+_SPIDERS = _make()
+globals().update(_SPIDERS)  # Scrapy looks for spider classes among a module's names

@@ -14,9 +14,9 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from cleaning import RawPage, host_of
+from crawler.command_line.arguments import SELECTING, BadArgument, selection_of
 from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import known_outlets, paces
-from crawler.sources.entry_filters import SELECTING, BadArgument, selection_of
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection

@@ -14,9 +14,10 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from cleaning import RawPage
+from crawler.command_line.arguments import SELECTING, BadArgument
 from crawler.discovery.warc_replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
-from crawler.sources.entry_filters import SELECTING, BadArgument
-from lake.storage.store import LakeError, open_store
+from lake.storage.open_store import open_store
+from lake.storage.store import LakeError
 from lake.warc.files import find, missing
 from lake.warc.member_stream import Unpackable
 from lake.warc.replay_progress import WINDOW, Progress, progress

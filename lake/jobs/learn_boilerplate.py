@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,44 +21,17 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
-from cleaning import Learned, is_topical, line_key, may_be_boilerplate
+from cleaning import is_topical, line_key, may_be_boilerplate
 from dedupe import Document, SchemeMismatch, Signature, cluster_signed, sign
 from lake.parquet import part_files as parts
 from lake.schema.records import STORY_TABLES
+from lake.storage.boilerplate_file import BOILERPLATE, FORMAT, Artefact, Recurring, latest
 from lake.storage.store import Store
 from lake.storage.tombstones import down_of, tombstones
 
-log = logging.getLogger(__name__)
-
-BOILERPLATE = "boilerplate/"
 STORIES, DAYS = 8, 3  # fewer may be an affair that an outlet stays with for some days
-_FORMAT = 1
 _COMPARED = 50  # stories with the line, and without it, that are looked at
 _COLUMNS = ["id", "outlet", "requested_url", "published_at", "fetched_at", "content_hash", "signature", "text", "removed"]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Recurring:
-    """One line of an outlet, and why it counts as boilerplate."""
-
-    key: str  # cleaning.line_key
-    text: str
-    stories: int  # seen in so many
-    days: int  # published on so many
-    first: str  # of these days, YYYY-MM-DD
-    last: str
-
-
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    """What was learned; version is None where nothing ever was."""
-
-    version: str | None = None
-    outlets: dict[str, tuple[Recurring, ...]] | None = None
-
-    def of(self, outlet: str) -> Learned:
-        lines = (self.outlets or {}).get(outlet)
-        return Learned(self.version, {line.key: line.stories for line in lines}) if lines else Learned()
 
 
 @dataclass(slots=True)
@@ -75,35 +47,6 @@ class _Page:
     @property
     def day(self) -> date:
         return (self.published_at or self.fetched_at).date()
-
-
-# ---------------------------------------------------------------- what crawls read
-
-
-def latest(store: Store) -> Artefact:
-    """The newest artefact; an empty one where there is none, or none that can be read, which is told."""
-    key = max((key for key in store.keys(BOILERPLATE) if key.endswith(".json")), default=None)
-    if key is None:
-        return Artefact()
-    try:
-        return _read(store.get(key))
-    except (KeyError, TypeError, ValueError) as error:
-        log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
-        return Artefact()
-
-
-def _read(data: bytes) -> Artefact:
-    found = json.loads(data)
-    if found["format"] != _FORMAT:
-        raise ValueError(f"format {found['format']!r}, expected {_FORMAT}")
-    outlets = {
-        name: tuple(Recurring(**line) for line in outlet["lines"])
-        for name, outlet in found["outlets"].items()
-    }
-    return Artefact(str(found["version"]), outlets)
-
-
-# ---------------------------------------------------------------- the command
 
 
 def learn(
@@ -123,7 +66,7 @@ def learn(
     written = json.dumps(told, sort_keys=True, ensure_ascii=False)
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(written.encode()).hexdigest()[:8]}"
     if not dry_run:
-        artefact = {"format": _FORMAT, "version": version, "outlets": told}
+        artefact = {"format": FORMAT, "version": version, "outlets": told}
         store.put_new(f"{BOILERPLATE}{version}.json", json.dumps(artefact, indent=1, sort_keys=True, ensure_ascii=False).encode())  # fmt: skip
     return Artefact(version, outlets), not dry_run
 

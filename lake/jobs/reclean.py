@@ -12,13 +12,13 @@ from typing import Any
 
 from cleaning import Rules
 from cleaning.metadata.reservations import is_reserved
+from lake.parquet.raw_choice import Choice
 from lake.parquet.reading import rows_of
 from lake.runs.catch_up import articles_of
 from lake.runs.run import Run
 from lake.schema.records import Refined
 from lake.storage.store import Store
 from lake.storage.tombstones import down_of, tombstones
-from lake.warc.export import Choice
 from lake.workers.pool import Workers
 
 

@@ -12,43 +12,27 @@ Killed anywhere, the same command again completes all of it: it overwrites for e
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cleaning import page_id
-from lake.parquet.part_files import written
 from lake.parquet.reading import dataset
+from lake.parquet.row_removal import Overwritten, sweep, without_rows
 from lake.schema.records import STORY_TABLES, TABLES, Table
-from lake.storage.store import Changed, LakeError, PartExists, Store, digest
+from lake.storage.store import PartExists, Store
 from lake.storage.tombstones import TOMBSTONES, Down, down_of, led_from, outlet_name, page_name, tombstones
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-NOTES = "overwritten/"
-_TRIES = 5
 _FILE = "__filename"  # pyarrow's name of the file that a row comes from
-
-
-@dataclass(frozen=True, slots=True)
-class Overwritten:
-    """One part: its note in the lake, and its line of the receipt."""
-
-    key: str
-    rows: int  # left in it
-    removed: int
-    sha256_before: str
-    sha256: str
-    bytes: int
 
 
 @dataclass(slots=True)
@@ -91,7 +75,7 @@ def foreseen(store: Store, pages: Collection[str], outlets: Collection[str]) -> 
     """What `forget` would do."""
     names = _names(store, pages, outlets)
     down = down_of({*names, *tombstones(store)})
-    made = (_without(key, store.get(key), down) for key in _concerned(store, down))
+    made = (without_rows(key, store.get(key), down) for key in _concerned(store, down))
     return Receipt(names, [part for part, _ in filter(None, made)], under_way=_under_way(store))
 
 
@@ -171,38 +155,3 @@ def _concerned(store: Store, down: Down) -> list[str]:
                 found.add(file[file.rindex(f"{table}/day=") :])
     clusters = [k for k in store.keys("clusters/") if k.endswith(".parquet")]
     return [*sorted(found), *clusters]
-
-
-def sweep(store: Store, down: Down, keys: Iterable[str]) -> list[Overwritten]:
-    """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
-    return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
-
-
-def _overwrite(store: Store, key: str, down: Down) -> Overwritten | None:
-    for _ in range(_TRIES):
-        try:
-            seen = store.look(key)
-        except KeyError:  # expired in between
-            return None
-        made = _without(key, seen.data, down)
-        if made is None:
-            return None
-        part, data = made
-        note = f"{NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
-        store.put_new(note, json.dumps(asdict(part), indent=1).encode())
-        with suppress(Changed):  # another takedown was at the same part
-            store.swap(key, data, seen.tag)
-            return part
-    raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
-
-
-def _without(key: str, data: bytes, down: Down) -> tuple[Overwritten, bytes] | None:
-    """The part without the rows; None where it holds none of them."""
-    before = pq.read_table(io.BytesIO(data))
-    wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
-    kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
-    if all(kept):
-        return None
-    after = written(before.filter(pa.array(kept, pa.bool_())))
-    removed = kept.count(False)
-    return Overwritten(key, len(kept) - removed, removed, digest(data), digest(after), len(after)), after

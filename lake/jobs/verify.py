@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.index import checkpoints
-from lake.jobs.takedown import NOTES
+from lake.parquet.row_removal import NOTES
 from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage.prefetch import ahead

@@ -174,7 +174,7 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
             seen.add((values["id"], values["fetched_at"]))
             taken_down = taken_down or index.down.covers(values)
     if taken_down:
-        from lake.jobs.takedown import sweep  # as in lake/runs/run.py
+        from lake.parquet.row_removal import sweep  # as in lake/runs/run.py
 
         sweep(store, index.down, [key for _, key in keys])  # it landed while it was taken down
     return seen

@@ -23,11 +23,11 @@ from typing import Any, Literal
 from cleaning import CLEANER_VERSION, Article, page_id, without_learned, without_texts
 from dedupe import SCHEME, Signature, Verdict
 from lake.index.page_index import Index, Known, asked_id, document_of, known_of
-from lake.jobs import learn_boilerplate as boilerplate
 from lake.parquet.part_files import Part, made
 from lake.runs.revisit_policy import Policy, Visit
 from lake.schema.columns import SCHEMA_VERSION, Asked, Signed, row
 from lake.schema.records import GONE, Landing, Refined, Reject, Table, retry_at
+from lake.storage import boilerplate_file
 from lake.storage.leases import LeaseLost, Leases
 from lake.storage.spool import Outbox, SpoolFailed
 from lake.storage.store import LakeError, PartExists, Store
@@ -93,7 +93,7 @@ class Run:
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
         self.keeps_pages = True  # False: they are in raw already; lake/jobs/reclean.py
-        self._boilerplate = boilerplate.latest(store)  # for the whole run, whatever is learned meanwhile
+        self._boilerplate = boilerplate_file.latest(store)  # for the whole run, whatever is learned meanwhile
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
         self.forfeited: Counter[str] = (
@@ -373,7 +373,7 @@ class Run:
         before they landed."""
         names = tombstones(self.store)
         if new := names - self.known_takedowns:
-            from lake.jobs.takedown import sweep  # pyarrow takes long to load
+            from lake.parquet.row_removal import sweep  # pyarrow takes long to load
 
             self.index.take_down(names)
             sweep(self.store, down_of(new), [part.key for part in self.parts])

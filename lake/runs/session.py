@@ -18,8 +18,8 @@ from lake.runs.catch_up import catch_up, recover
 from lake.runs.run import Run, alive, new_run_id
 from lake.runs.spool_recovery import land_spools
 from lake.storage.leases import LEASE_S, Held, Leases, folder_id
+from lake.storage.open_store import open_store
 from lake.storage.spool import Outbox, Spool, spools
-from lake.storage.store import open_store
 from lake.workers.pool import Limits, Workers
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,10 @@ from lake.index.page_index import Index
 from lake.parquet import part_files as parts
 from lake.runs.catch_up import articles_of, by_article, keeps_texts, learn_finished, learn_run, recover
 from lake.runs.run import Run, alive, is_alive, new_run_id
+from lake.storage.folder_store import FolderStore
 from lake.storage.leases import Held, Leases
 from lake.storage.spool import Spool, spools
-from lake.storage.store import FolderStore, PartExists, Store
+from lake.storage.store import PartExists, Store
 from lake.storage.tombstones import tombstones
 from lake.workers.pool import Workers
 

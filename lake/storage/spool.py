@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from lake.schema.records import TABLES
-from lake.storage.store import FolderStore, LakeError, Store, digest
+from lake.storage.folder_store import FolderStore
+from lake.storage.store import LakeError, Store, digest
 
 
 class SpoolFailed(LakeError):

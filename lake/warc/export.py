@@ -11,7 +11,6 @@ import io
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +21,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from cleaning.metadata.reservations import is_reserved
+from lake.parquet.raw_choice import Choice
 from lake.parquet.reading import rows_of
 from lake.storage.store import Store
 from lake.storage.tombstones import down_of, tombstones
@@ -31,22 +31,6 @@ _COLUMNS = [
     "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
 ]  # fmt: skip
 _AT_ONCE = 16  # pages in memory
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which rows of raw; empty: all."""
-
-    days: frozenset[str] = frozenset()  # of landing, as 2026-11-22
-    outlets: frozenset[str] = frozenset()
-    runs: frozenset[str] = frozenset()
-
-    def has_part(self, key: str) -> bool:
-        _, day, name = key.split("/")
-        run = name.rpartition("-")[0]
-        return (not self.days or day.removeprefix("day=") in self.days) and (
-            not self.runs or run in self.runs
-        )
 
 
 def export(store: Store, out: Path, choice: Choice, split: int | None = None) -> dict[Path, int]:

@@ -6,7 +6,8 @@ from cleaning import Rules
 from cleaning.clutter.outlet_rules import compiled
 from cleaning.clutter.tree_cuts import prune
 from cleaning.text.document import parse
-from cleaning.text.text_density import measure, shown_text
+from cleaning.text.shown_text import shown_text
+from cleaning.text.text_density import measure
 
 from .pages import STORY, cleaned, html, paragraphs, story
 

@@ -14,7 +14,7 @@ from crawler.discovery.all_outlets import shard_of
 from demo.newsroom import Newsroom
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES, TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.crawler.site import site
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
 from tests.lake.stories import page

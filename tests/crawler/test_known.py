@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lake.parquet.reading import table
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.crawler.site import site
 from tests.lake.stories import page
 

@@ -12,7 +12,7 @@ import pytest
 from crawler.commands.outlets import Wrong, outlets_asked
 from crawler.inspection import outlet_table as overview
 from crawler.reports.outlet_health import health
-from lake.storage.store import FolderStore
+from lake.storage.folder_store import FolderStore
 from outlets import load
 from tests.crawler.site import site
 

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from crawler.command_line.arguments import BadArgument, order_of, selection_of, window_of
+from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed
-from crawler.sources.entry_filters import BadArgument, order_of, refuses, selection_of, window_of, within
+from crawler.sources.entry_filters import refuses, within
 from crawler.sources.section_pages import next_page
 from crawler.sources.sitemap_index import fresh, of_window
-from crawler.sources.url_dates import Days, of_article, of_sitemap
+from crawler.sources.url_dates import of_article, of_sitemap
 from outlets import Outlet, Selection
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

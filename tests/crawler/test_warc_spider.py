@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from scrapy.exceptions import UsageError
 
+from crawler.command_line.arguments import BadArgument
 from crawler.discovery.warc_replay import hauls, wanted
-from crawler.sources.entry_filters import BadArgument
 from crawler.spiders.warc import Warc
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES
@@ -253,7 +253,7 @@ def test_pages_come_no_faster_than_the_pipeline_takes_them(tmp_path):
     file.write_bytes(warcs.gzip_members([warcs.page(n, b"<p>%d</p>" % n) for n in range(300)]))
     slow = {
         "tests.crawler.slow.Slow": 100,
-        "crawler.pipeline.land.Clean": 300,
+        "crawler.pipeline.clean.Clean": 300,
         "crawler.pipeline.land.Land": 800,
     }
     code, stats, log = Replay(tmp_path).run([file], "-s", f"ITEM_PIPELINES={json.dumps(slow)}")
@@ -281,7 +281,7 @@ def test_after_sigkill_the_same_command_goes_on_where_the_lake_ends(tmp_path):
     flushes = ("-s", "FLUSH_ROWS=40")
     slow = {
         "tests.crawler.slow.Slow": 100,
-        "crawler.pipeline.land.Clean": 300,
+        "crawler.pipeline.clean.Clean": 300,
         "crawler.pipeline.land.Land": 800,
     }
     parts = lambda: len(list(Path(replay.lake).rglob("raw/**/*.parquet")))  # noqa: E731

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 
 from lake.parquet.part_files import read
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.crawler.outlet_crawl import QUICK, ROOT
 from tests.crawler.site import site
 from tests.lake.test_workers import SLOW, children, cpu_s, endless, in_mid_page, is_gone, story, until

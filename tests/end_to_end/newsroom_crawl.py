@@ -12,7 +12,7 @@ from demo.crawling import Place
 from demo.newsroom import GoldPage, Newsroom, gold, write_outlets
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES, TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 
 QUICK = (
     "-s", "DOWNLOAD_DELAY=0", "-s", "AUTOTHROTTLE_ENABLED=0", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=4",

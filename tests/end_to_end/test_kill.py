@@ -14,7 +14,7 @@ import pytest
 from demo.newsroom import Newsroom
 from lake.parquet.part_files import read
 from lake.schema.records import TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("kill")

@@ -11,7 +11,7 @@ import pytest
 from demo.newsroom import Newsroom
 from lake.jobs.story_clusters import cluster_lake
 from lake.schema.records import STORY_TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import by_id, newsroom_crawl
 
 pytestmark = pytest.mark.xdist_group("newsroom")

@@ -14,7 +14,7 @@ from demo.object_store import storage_options
 from lake.parquet.reading import dataset, table
 from lake.schema.columns import schema
 from lake.schema.records import STORY_TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.lake.stories import page
 from tests.lake.test_run import crawl
 

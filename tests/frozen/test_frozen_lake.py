@@ -14,7 +14,7 @@ import pytest
 from cleaning import page_id
 from crawler.reports.monitors import histories, remembered
 from lake.schema.records import STORY_TABLES
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK
 from tests.frozen.freeze import crawl_of, lake
 from tests.frozen.weekly import LargerNewsroom

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lake.__main__ import main
-from lake.jobs.learn_boilerplate import latest, learn
+from lake.jobs.learn_boilerplate import learn
 from lake.runs.session import Lake
+from lake.storage.boilerplate_file import latest
 from lake.storage.store import PartExists
 from tests.lake.stories import raw, refined
 from tests.lake.test_run import crawl, no_rules, rows

@@ -21,7 +21,9 @@ from lake.index.page_index import Index, document_of, index_path
 from lake.runs.catch_up import catch_up, learn_finished
 from lake.runs.run import Run
 from lake.runs.session import Lake
-from lake.storage.store import FolderStore, digest, open_store
+from lake.storage.folder_store import FolderStore
+from lake.storage.open_store import open_store
+from lake.storage.store import digest
 from tests.lake.stories import page, raw, refined
 
 A = page("https://one.example/bridge", "bridge")

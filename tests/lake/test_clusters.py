@@ -24,7 +24,7 @@ from lake.runs import session as landing
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
 from lake.schema.columns import schema
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, with_words_changed
 from tests.lake.stories import page, refined
 

@@ -3,7 +3,8 @@
 import pytest
 
 from lake.__main__ import main
-from lake.storage.store import LakeConfigError, open_lake
+from lake.storage.open_store import open_lake
+from lake.storage.store import LakeConfigError
 
 COMMANDS = [
     ["verify"],

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from lake.storage.leases import Held, Leases
-from lake.storage.store import LakeError, StoreAway, open_store
+from lake.storage.open_store import open_store
+from lake.storage.store import LakeError, StoreAway
 
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -13,9 +13,9 @@ from cleaning import Rules
 from lake.jobs.reclean import outlets_in, reclean
 from lake.jobs.verify import verify
 from lake.parquet.part_files import read
+from lake.parquet.raw_choice import Choice
 from lake.runs.session import Lake
-from lake.storage.store import FolderStore
-from lake.warc.export import Choice
+from lake.storage.folder_store import FolderStore
 from lake.workers.page_processing import lengthen
 from lake.workers.pool import Limits, Workers
 from tests.lake.stories import page, raw, refined, text_of

@@ -8,7 +8,7 @@ import pytest
 from lake.__main__ import main
 from lake.jobs.retention import expire
 from lake.runs.session import Lake
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import crawl, no_rules, rows
 

@@ -15,9 +15,11 @@ from lake.parquet.part_files import read
 from lake.runs.session import Claim, Lake
 from lake.schema.records import TABLES
 from lake.storage import s3_store as s3
+from lake.storage.folder_store import FolderStore
 from lake.storage.leases import Held, LeaseLost
+from lake.storage.open_store import open_store
 from lake.storage.spool import Outbox, Spool, SpoolFailed, spools
-from lake.storage.store import FolderStore, LakeError, PartExists, StoreAway, open_store
+from lake.storage.store import LakeError, PartExists, StoreAway
 from tests.lake.faults import faulty_way, times
 from tests.lake.stories import page, raw, refined
 

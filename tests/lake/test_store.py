@@ -2,7 +2,9 @@ import os
 
 import pytest
 
-from lake.storage.store import FolderStore, LakeConfigError, LakeError, PartExists, open_store
+from lake.storage.folder_store import FolderStore
+from lake.storage.open_store import open_store
+from lake.storage.store import LakeConfigError, LakeError, PartExists
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -12,11 +12,14 @@ from cleaning import page_id
 from lake.__main__ import main
 from lake.index.checkpoints import Cadence, write_if_due
 from lake.jobs.takedown import foreseen, forget
+from lake.parquet.raw_choice import Choice
 from lake.runs.session import Lake
 from lake.schema.records import TABLES
-from lake.storage.store import FolderStore, LakeError, digest, open_store
+from lake.storage.folder_store import FolderStore
+from lake.storage.open_store import open_store
+from lake.storage.store import LakeError, digest
 from lake.storage.tombstones import tombstones
-from lake.warc.export import Choice, export
+from lake.warc.export import export
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import no_rules, rows
 
@@ -205,7 +208,7 @@ def test_no_warc_of_it_is_written(uri, state, tmp_path):
 KILLED = """
 import os, sys
 from lake.jobs import takedown
-from lake.storage.store import open_store
+from lake.storage.open_store import open_store
 uri, id, after = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = open_store(uri)
 kinds = type(store)

@@ -18,7 +18,8 @@ from lake.jobs.retention import expire
 from lake.jobs.takedown import forget
 from lake.jobs.verify import verify
 from lake.runs.session import Lake
-from lake.storage.store import FolderStore, digest
+from lake.storage.folder_store import FolderStore
+from lake.storage.store import digest
 from tests.lake.stories import page, raw, refined
 from tests.lake.test_run import crawl, no_rules
 

@@ -17,11 +17,12 @@ from warcio.archiveiterator import ArchiveIterator
 
 from cleaning import Header, Rules
 from lake.__main__ import main
+from lake.parquet.raw_choice import Choice
 from lake.parquet.reading import table
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES
-from lake.storage.store import open_store
-from lake.warc.export import Choice, export
+from lake.storage.open_store import open_store
+from lake.warc.export import export
 from lake.warc.files import find, opened
 from lake.warc.http_payload import BadPayload, TooLarge, decoded
 from lake.warc.member_stream import FIRST, Place, Unpackable

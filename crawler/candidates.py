@@ -1,0 +1,13 @@
+"""The old path of what hand-written spiders import; it stands in crawler/discovery/candidates.py now."""
+
+from __future__ import annotations
+
+import warnings
+
+from crawler.discovery.candidates import HEADERS_THAT_MATTER, CandidateSpider, outlet_of, page_of
+
+__all__ = ["HEADERS_THAT_MATTER", "CandidateSpider", "outlet_of", "page_of"]
+
+warnings.warn(
+    "crawler.candidates has moved: import from crawler.discovery.candidates", DeprecationWarning, stacklevel=2
+)

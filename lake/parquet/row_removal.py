@@ -1,0 +1,70 @@
+"""Taking the rows of what was taken down out of part files.
+
+A part is overwritten under its own key, on the condition that it is still the part that was read. Before, a note
+`overwritten/<key>.<digest>.json` names both digests: who verifies the lake accepts either.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lake.parquet.part_files import written
+from lake.storage.store import Changed, LakeError, Store, digest
+from lake.storage.tombstones import Down
+
+NOTES = "overwritten/"
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """One part: its note in the lake, and its line of the receipt."""
+
+    key: str
+    rows: int  # left in it
+    removed: int
+    sha256_before: str
+    sha256: str
+    bytes: int
+
+
+def sweep(store: Store, down: Down, keys: Iterable[str]) -> list[Overwritten]:
+    """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
+    return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
+
+
+def _overwrite(store: Store, key: str, down: Down) -> Overwritten | None:
+    for _ in range(_TRIES):
+        try:
+            seen = store.look(key)
+        except KeyError:  # expired in between
+            return None
+        made = without_rows(key, seen.data, down)
+        if made is None:
+            return None
+        part, data = made
+        note = f"{NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
+        store.put_new(note, json.dumps(asdict(part), indent=1).encode())
+        with suppress(Changed):  # another takedown was at the same part
+            store.swap(key, data, seen.tag)
+            return part
+    raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
+
+
+def without_rows(key: str, data: bytes, down: Down) -> tuple[Overwritten, bytes] | None:
+    """The part without the rows; None where it holds none of them."""
+    before = pq.read_table(io.BytesIO(data))
+    wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
+    kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
+    if all(kept):
+        return None
+    after = written(before.filter(pa.array(kept, pa.bool_())))
+    removed = kept.count(False)
+    return Overwritten(key, len(kept) - removed, removed, digest(data), digest(after), len(after)), after
