@@ -23,7 +23,7 @@ from benchmarks.articles import Generator
 from cleaning import Article, Header, RawPage, Rules, page_id
 from dedupe import sign
 from lake.jobs.story_clusters import cluster_lake
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.parquet.part_files import written
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES, Refined
@@ -105,7 +105,7 @@ def _crawl(home: Lake, refined: list[Refined]) -> None:
 def _stories(store: Store) -> Stories:
     found: Stories = {}
     for key in [key for table in STORY_TABLES for key in store.keys(f"{table}/")]:
-        for values in parts.read(store, key, ["id", "story_id"]):
+        for values in part_files.read(store, key, ["id", "story_id"]):
             found.setdefault(values["id"], []).append(values["story_id"])
     return found
 

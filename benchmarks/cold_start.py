@@ -39,7 +39,7 @@ from demo.object_store import ObjectStore
 from lake.index import checkpoints
 from lake.index.checkpoints import Cadence
 from lake.index.page_index import Index
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.runs.catch_up import catch_up
 from lake.runs.session import Lake
 from lake.schema.columns import schema
@@ -101,7 +101,7 @@ def land(lake: Lake, first: int, count: int, began: datetime) -> None:
         rows.append(template | own)
     facts = {"run_id": run_id, "host": "elsewhere", "started_at": began.isoformat()}
     lake.store.put_new(f"runs/{run_id}.started.json", json.dumps(facts).encode())
-    landed = parts.write(lake.store, {"articles": rows}, run_id, 0, began)
+    landed = part_files.write(lake.store, {"articles": rows}, run_id, 0, began)
     named = [{"table": p.table, "key": p.key, "seq": 0, "rows": p.rows} for p in landed]
     lake.store.put_new(f"runs/{run_id}.json", json.dumps({"run_id": run_id, "parts": named}).encode())
 

@@ -34,7 +34,7 @@ from cleaning.records import content_hash
 from dedupe import sign
 from demo.object_store import ObjectStore
 from lake.parquet.reading import dataset
-from lake.runs import session as landing
+from lake.runs import session
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import TABLES, Refined, reject
@@ -108,7 +108,7 @@ class Town:
 
 def crawl(home: Lake, name: str, outlets: list[str], town: Town, now: datetime) -> None:
     """One run at a moment of the month."""
-    landing.new_run_id = lambda name, _: new_run_id(name, now)  # type: ignore[attr-defined, assignment]
+    session.new_run_id = lambda name, _: new_run_id(name, now)  # type: ignore[attr-defined, assignment]
     with home.run(name, lambda outlet: Rules(), {}) as (run, _):
         for outlet in outlets:
             for refined in town.hour(outlet, now):

@@ -44,7 +44,7 @@ from cleaning import page_id
 from dedupe import Signature, sign
 from dedupe.signature.sketch import is_in
 from dedupe.signature.tokens import mixed
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.schema.columns import schema
 from lake.storage.open_store import open_store
 from lake.storage.store import Store
@@ -171,7 +171,7 @@ class Others:
         return table
 
     def _signatures(self, key: str) -> list[bytes]:
-        return [row["signature"] for row in parts.read(self._store, key, ["signature"])]
+        return [row["signature"] for row in part_files.read(self._store, key, ["signature"])]
 
     def _other(self, data: bytes, turn: int) -> bytes:
         signature = Signature.from_bytes(data)
@@ -226,9 +226,9 @@ def make(store: Store, count: int, words: list[str]) -> None:
                 field = table.schema.field(name)
                 column = pa.array([value] * len(table), field.type)
                 table = table.set_column(table.schema.get_field_index(name), field, column)
-        key = parts.part_key("articles", run_id, 0, landed)
+        key = part_files.part_key("articles", run_id, 0, landed)
         store.put_new(f"runs/{run_id}.started.json", json.dumps({"run_id": run_id}).encode())
-        store.put_new(key, parts.written(table))
+        store.put_new(key, part_files.written(table))
         named = [{"table": "articles", "key": key}]
         store.put_new(f"runs/{run_id}.json", json.dumps({"run_id": run_id, "parts": named}).encode())
         print(f"  {(number + 1) * RUN_ROWS} articles", flush=True)

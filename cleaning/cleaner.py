@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning import fallback as rescue
-from cleaning.clutter import line_cuts as lines
-from cleaning.clutter import position_cuts as ending
+from cleaning import fallback
+from cleaning.clutter import line_cuts, position_cuts
 from cleaning.clutter.outlet_rules import compiled
 from cleaning.clutter.tree_cuts import prune
-from cleaning.metadata import fields, paywall
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import fields, json_ld, paywall
 from cleaning.metadata import notices as signals
 from cleaning.metadata.authors import authors_of
 from cleaning.metadata.credits import credit_of, credit_stated
@@ -32,7 +30,7 @@ from cleaning.text.shown_text import above_headline, block_texts, shown_text
 from cleaning.text.text_density import measure
 from cleaning.text.unextracted_text import left_out
 from cleaning.trace import Trace
-from cleaning.verdict import not_an_article as refusal
+from cleaning.verdict import not_an_article
 from cleaning.verdict.confidence import paragraphs_of, signs_of, text_confidence
 
 if TYPE_CHECKING:
@@ -108,16 +106,16 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     pruned = prune(parts.tree, sizes, outlet)
     trace.mark("cuts on the tree")
     first = _story(parts.tree, page, facts)
-    story = rescue.better(first, document.markup, parts.article, facts)
+    story = fallback.better(first, document.markup, parts.article, facts)
     removed = [*(pruned if story is first else _without_story(pruned, story)), *story.removed]
     trace.mark("extraction, cuts on lines, rescue")
     text = "\n".join(line.text for line in story.lines)
     trace.lines, trace.removed = text.splitlines(), removed
-    behind = ending.behind(story, blocks)
+    behind = position_cuts.behind(story, blocks)
     below = "\n".join(behind[:_WALL_NEAR])
     if not story.tags:
-        story.tags += ending.keywords_in(behind)
-    refusal.check(evidence(text, below))
+        story.tags += position_cuts.keywords_in(behind)
+    not_an_article.check(evidence(text, below))
     walled = paywall.is_seen(
         rough_words(text),
         parts.article,
@@ -177,8 +175,8 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
 def _read(document: Document, outlet: Compiled) -> _Parts:
     document.check()
     tree = document.tree
-    nodes = linked_data.nodes(tree)
-    article: Node = next(iter(linked_data.articles(nodes)), {})
+    nodes = json_ld.nodes(tree)
+    article: Node = next(iter(json_ld.articles(nodes)), {})
     head = head_of(tree)
     title = fields.title_of(tree, head, article)
     summary = standfirst(tree, fields.descriptions(head, article), outlet.cut(tree))
@@ -194,10 +192,10 @@ def _read(document: Document, outlet: Compiled) -> _Parts:
     )
 
 
-def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> lines.Facts:
+def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> line_cuts.Facts:
     titles = fields.titles(parts.tree, parts.head, parts.article, parts.title)
     above = above_headline(parts.tree, titles)
-    return lines.Facts(
+    return line_cuts.Facts(
         titles=titles,
         above=frozenset(fold(text) for _, text in above),
         labels=tuple(text for block, text in above[-_LABELS:] if not _is_in_menu(block)),
@@ -214,32 +212,32 @@ def _is_in_menu(block: HtmlElement) -> bool:
     return block.tag == "li" or any(outer.tag in ("li", "nav", "footer") for outer in block.iterancestors())
 
 
-def _story(tree: HtmlElement, page: RawPage, facts: lines.Facts) -> lines.Story:
-    story = lines.Story(list(lines.without_marks(restore(extract(tree, page.url), tree))))
-    ending.cut_ends(story, facts)
-    ending.cut_disclosures(story)
-    ending.cut_masthead(story, facts)
-    ending.cut_lists(story)
-    ending.cut_biography(story, facts)
-    lines.cut_lines(story, facts)
-    lines.cut_repeated(story)
-    ending.cut_keywords(story)
-    ending.cut_closing_headlines(story)
-    ending.trim(story)
+def _story(tree: HtmlElement, page: RawPage, facts: line_cuts.Facts) -> line_cuts.Story:
+    story = line_cuts.Story(list(line_cuts.without_marks(restore(extract(tree, page.url), tree))))
+    position_cuts.cut_ends(story, facts)
+    position_cuts.cut_disclosures(story)
+    position_cuts.cut_masthead(story, facts)
+    position_cuts.cut_lists(story)
+    position_cuts.cut_biography(story, facts)
+    line_cuts.cut_lines(story, facts)
+    line_cuts.cut_repeated(story)
+    position_cuts.cut_keywords(story)
+    position_cuts.cut_closing_headlines(story)
+    position_cuts.trim(story)
     return story
 
 
 def _evidence(
     page: RawPage, parts: _Parts, size: Size, blocks: list[str]
-) -> Callable[[str, str], refusal.Evidence]:
+) -> Callable[[str, str], not_an_article.Evidence]:
     """What refusal wants to know, as far as it stands in what is cut later; to be called with the text and what stands behind it."""
     captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]
     og_type = (parts.head.first("og:type") or "").lower()
-    listed = refusal.may_be_front(page.url, parts.nodes, og_type)
+    listed = not_an_article.may_be_front(page.url, parts.nodes, og_type)
     anchors = [key for a in parts.tree.iter("a") if len(key := fold(shown_text(a))) > _REAL] if listed else []
 
-    def evidence(text: str, behind: str) -> refusal.Evidence:
-        return refusal.Evidence(
+    def evidence(text: str, behind: str) -> not_an_article.Evidence:
+        return not_an_article.Evidence(
             url=page.url,
             title=parts.title,
             text=text,
@@ -258,7 +256,7 @@ def _evidence(
     return evidence
 
 
-def _without_story(cuts: list[Removed], story: lines.Story) -> list[Removed]:
+def _without_story(cuts: list[Removed], story: line_cuts.Story) -> list[Removed]:
     """Cuts that a rescue did not take back."""
     keys = [key for line in story.lines if len(key := fold(line.text)) > _REAL]
     return [one for one in cuts if not any(key in (whole := fold(one.text)) or whole in key for key in keys)]
@@ -267,7 +265,10 @@ def _without_story(cuts: list[Removed], story: lines.Story) -> list[Removed]:
 def _listed(removed: list[Removed]) -> list[str]:
     """Tags of the boxes of tags that were cut."""
     return [
-        tag for cut in removed if cut.kind == "tags" and "," in cut.text for tag in lines.tags_of(cut.text)
+        tag
+        for cut in removed
+        if cut.kind == "tags" and "," in cut.text
+        for tag in line_cuts.tags_of(cut.text)
     ]
 
 

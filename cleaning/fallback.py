@@ -9,8 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from cleaning.clutter import line_cuts as lines
-from cleaning.clutter import position_cuts as ending
+from cleaning.clutter import line_cuts, position_cuts
 from cleaning.text import document
 from cleaning.text.characters import tidy, word_count
 from cleaning.text.extraction import Line, extract
@@ -25,7 +24,7 @@ _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^>]*>|\n+", re.I)
 _TAG = re.compile(r"<[^>]{1,500}>")
 
 
-def better(story: lines.Story, markup: str, article: Node, facts: lines.Facts) -> lines.Story:
+def better(story: line_cuts.Story, markup: str, article: Node, facts: line_cuts.Facts) -> line_cuts.Story:
     """The story as it is, or a longer one found on other ways."""
     words = _words(story)
     body = body_lines(article)
@@ -55,13 +54,13 @@ def body_lines(article: Node) -> list[Line]:
     return found if sum(word_count(line.text) for line in found) >= _BODY_WORDS else []
 
 
-def _bare(found: list[Line], facts: lines.Facts) -> lines.Story:
-    story = lines.Story(list(lines.without_marks(found)))
-    ending.cut_ends(story, facts)
-    ending.cut_disclosures(story)
-    lines.cut_lines(story, facts, lines.SURE)
+def _bare(found: list[Line], facts: line_cuts.Facts) -> line_cuts.Story:
+    story = line_cuts.Story(list(line_cuts.without_marks(found)))
+    position_cuts.cut_ends(story, facts)
+    position_cuts.cut_disclosures(story)
+    line_cuts.cut_lines(story, facts, line_cuts.SURE)
     return story
 
 
-def _words(story: lines.Story) -> int:
+def _words(story: line_cuts.Story) -> int:
     return sum(word_count(line.text) for line in story.lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.records import Removed
 from cleaning.text.characters import fold
 
@@ -134,7 +134,7 @@ def _stated(values: Iterable[str], trace: Trace) -> Iterator[str]:
     if not keys:
         return
     for name, node in trace.stated.items():
-        if _holds(linked_data.texts(node), keys):
+        if _holds(json_ld.texts(node), keys):
             yield f"json-ld {name}"
     for name, contents in (trace.head.meta if trace.head else {}).items():
         if _holds(contents, keys):

@@ -15,8 +15,7 @@ from cleaning.records import Removed, cut
 from cleaning.text.characters import is_sentence, word_count
 from cleaning.text.shown_text import shown_text, unlinked_text
 from cleaning.text.text_density import Size
-from cleaning.vocabulary import markup_names as names
-from cleaning.vocabulary import phrases
+from cleaning.vocabulary import markup_names, phrases
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -126,8 +125,8 @@ def _verdict(element: HtmlElement, sizes: dict[HtmlElement, Size]) -> tuple[str,
     if (tag in _BOXES or own) and (
         label := f"{element.get('class') or ''} {element.get('id') or ''} {tag if own else ''}"
     ).strip():
-        kind = names.markup_kind(label)
-        if kind and not names.names_standfirst(label):
+        kind = markup_names.markup_kind(label)
+        if kind and not markup_names.names_standfirst(label):
             return kind, f"tree.name.{kind}"
     if size.text <= _MAX_CAPTION and _is_caption(element):
         return "caption", "tree.under-picture"

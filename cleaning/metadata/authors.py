@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.text.characters import fold, tidy, word_count
 from cleaning.text.shown_text import following, shown_text
 
@@ -50,9 +50,7 @@ def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
     """Names in order, each once; the outlet itself only where nobody else is named, not even in the byline that the
     page shows; () where nobody is."""
     site = {
-        fold(text)
-        for text in (head.first("og:site_name"), linked_data.text(article.get("publisher")))
-        if text
+        fold(text) for text in (head.first("og:site_name"), json_ld.text(article.get("publisher"))) if text
     }
     houses: tuple[str, ...] = ()
     for names in (_linked(article), _meta(head)):
@@ -79,7 +77,7 @@ def _linked(article: Node) -> list[str]:
     return [
         part
         for key in ("author", "creator")
-        for text in linked_data.texts(article.get(key))
+        for text in json_ld.texts(article.get(key))
         for part in _split(text)
     ]
 

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.text.characters import fold, tidy, word_count
 from cleaning.url import host_of
 from cleaning.vocabulary import phrases
@@ -90,9 +90,9 @@ def _based_on(article: Node) -> Iterator[str]:
     for key in ("sourceOrganization", "isBasedOn", "isBasedOnUrl", "creditText"):
         value = article.get(key)
         for one in value[:5] if isinstance(value, list) else [value]:
-            yield from linked_data.texts(one)
+            yield from json_ld.texts(one)
             if isinstance(one, dict) and not one.get("name"):
-                yield from linked_data.texts(one.get("url") or one.get("@id"))
+                yield from json_ld.texts(one.get("url") or one.get("@id"))
 
 
 def _host(url: str, page_url: str) -> str | None:

@@ -7,8 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from cleaning.metadata import dates
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import dates, json_ld
 from cleaning.text.characters import fold, tidy, word_count
 from cleaning.text.shown_text import following, shown_text
 from cleaning.url import host_of
@@ -41,7 +40,7 @@ _DAY_CLASS = re.compile(r"publi|date|time|posted", re.I)
 
 def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
     """The headline as the page shows it; "" where there is none."""
-    if headline := linked_data.text(article.get("headline")):
+    if headline := json_ld.text(article.get("headline")):
         return _as_shown(tidy(headline), tree, head)
     stated = [t for name in ("og:title", "twitter:title", "title") if (t := head.first(name))]
     shown = [text for h1 in tree.iter("h1") if (text := shown_text(h1))]
@@ -68,7 +67,7 @@ def _as_shown(headline: str, tree: HtmlElement, head: Head) -> str:
 
 def titles(tree: HtmlElement, head: Head, article: Node, title: str) -> frozenset[str]:
     """Every spelling of the headline, folded: a line that is one of them repeats it."""
-    found = {title, *head.all("og:title", "twitter:title"), *linked_data.texts(article.get("headline"))}
+    found = {title, *head.all("og:title", "twitter:title"), *json_ld.texts(article.get("headline"))}
     found |= {shown_text(h1) for h1 in tree.iter("h1")}
     found |= {tidy(t.text or "") for t in tree.iter("title")}
     found |= {part for text in list(found) for part in _SITE.split(text) if len(part) > 20}
@@ -95,8 +94,8 @@ def site_names(head: Head, url: str) -> frozenset[str]:
 
 def descriptions(head: Head, article: Node) -> list[str]:
     found = [
-        *linked_data.texts(article.get("description")),
-        *linked_data.texts(article.get("alternativeHeadline")),
+        *json_ld.texts(article.get("description")),
+        *json_ld.texts(article.get("alternativeHeadline")),
     ]
     return [
         *found,
@@ -108,7 +107,7 @@ def descriptions(head: Head, article: Node) -> list[str]:
 
 
 def section_of(head: Head, article: Node) -> str | None:
-    found = linked_data.text(article.get("articleSection")) or head.first(
+    found = json_ld.text(article.get("articleSection")) or head.first(
         "article:section", "section", "og:section", "parsely-section"
     )
     return tidy(found) or None if found else None
@@ -116,7 +115,7 @@ def section_of(head: Head, article: Node) -> str | None:
 
 def tags_of(head: Head, article: Node) -> tuple[str, ...]:
     found = [
-        *linked_data.texts(article.get("keywords")),
+        *json_ld.texts(article.get("keywords")),
         *head.all("article:tag", "news_keywords", "keywords", "parsely-tags"),
     ]
     tags: dict[str, str] = {}
@@ -156,7 +155,7 @@ def published(
 
     def found() -> Iterator[tuple[str, str]]:
         for key in ("datePublished", "dateCreated", "uploadDate"):
-            yield from (("json-ld", text) for text in linked_data.texts(article.get(key)))
+            yield from (("json-ld", text) for text in json_ld.texts(article.get(key)))
         yield from (("meta", text) for text in head.all(*_PUBLISHED))
         yield from (("time", text) for text in _times(tree))
         if day := dates.day_of_url(url):
@@ -168,7 +167,7 @@ def published(
 
 def modified(head: Head, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
     _, fetched_at, zone = page
-    found = [("json-ld", text) for text in linked_data.texts(article.get("dateModified"))]
+    found = [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]
     found += [("meta", text) for text in head.all(*_MODIFIED)]
     return dates.first(found, zone=zone, fetched_at=fetched_at)
 

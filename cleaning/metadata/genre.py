@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.text.characters import phrase
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _words() -> dict[str, _Words]:
 
 def genre_of(url: str, title: str, section: str | None, article: Node, above: Iterable[str]) -> Genre:
     """article: the JSON-LD node, {} for none; above: the labels right above the headline."""
-    types = frozenset(linked_data.type_of(article).replace("http://schema.org/", "").split())
+    types = frozenset(json_ld.type_of(article).replace("http://schema.org/", "").split())
     stated = [section or "", *_texts(article, "articleSection", "genre")]
     sponsor = bool(_texts(article, "sponsor", "funder"))
     shown = [phrase(text) for text in [*stated, *above]]
@@ -77,4 +77,4 @@ def genre_of(url: str, title: str, section: str | None, article: Node, above: It
 
 
 def _texts(node: Node, *keys: str) -> list[str]:
-    return [text for key in keys for text in linked_data.texts(node.get(key))]
+    return [text for key in keys for text in json_ld.texts(node.get(key))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.metadata.fields import absolute
 from cleaning.records import Image
 from cleaning.text.characters import tidy
@@ -67,5 +67,5 @@ def _linked(value: object) -> list[str]:
     if isinstance(value, list):
         return [link for item in value[:_MOST] for link in _linked(item)]
     if isinstance(value, dict):
-        return linked_data.texts(value.get("url") or value.get("contentUrl") or value.get("@id"))
+        return json_ld.texts(value.get("url") or value.get("contentUrl") or value.get("@id"))
     return []

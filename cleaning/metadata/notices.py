@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.text.characters import fold, one_quote, phrase, tidy, word_count
 from cleaning.vocabulary import phrases
 
@@ -62,14 +62,14 @@ def notices(blocks: Iterable[str]) -> Notices:
 def rights_stated(head: Head, article: Node) -> str | None:
     """Terms that stand in the page's head or its JSON-LD alone."""
     keys = ("copyrightNotice", "license", "usageInfo")
-    found = [text for key in keys for text in linked_data.texts(article.get(key))]
+    found = [text for key in keys for text in json_ld.texts(article.get(key))]
     found += head.all("copyright", "dc.rights", "dcterms.rights", "dcterms.license", "rights")
     return "\n".join(dict.fromkeys(tidy(text) for text in found[:_MOST_NOTICES])) or None
 
 
 def disclosure_stated(article: Node) -> str | None:
     """IPTC's digital source type, where it names a trained algorithm (https://cv.iptc.org/newscodes/digitalsourcetype)."""
-    kinds = linked_data.texts(article.get("digitalSourceType"))
+    kinds = json_ld.texts(article.get("digitalSourceType"))
     return next((f"digitalSourceType: {kind[:200]}" for kind in kinds if _TRAINED.search(kind)), None)
 
 

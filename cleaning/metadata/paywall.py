@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lxml.cssselect import CSSSelector, SelectorError
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.text.characters import word_count
 from cleaning.text.shown_text import shown_text
-from cleaning.vocabulary import wall_words as refusal_words
+from cleaning.vocabulary import wall_words
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -30,7 +30,7 @@ _LONGEST_SELECTOR = 200  # characters
 def declared(nodes: list[Node], head: Head) -> bool | None:
     """isAccessibleForFree turned round, of the article or of a part of it (hasPart); then the content tier of the
     page's head; None where nothing is declared."""
-    for node in linked_data.articles(nodes) or nodes:
+    for node in json_ld.articles(nodes) or nodes:
         stated = [_is_closed(one) for one in (node, *_closable(node))]
         if known := [closed for closed in stated if closed is not None]:
             return any(known)
@@ -78,7 +78,7 @@ def is_seen(words: int, article: Node, *, closed: bool | None, closed_away: bool
     few = words < _STUB_WORDS
     if closed and ((closed_away and few) or short):
         return True
-    return (short or few) and refusal_words.says("paywall", behind)
+    return (short or few) and wall_words.says("paywall", behind)
 
 
 def _told_words(article: Node) -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.text.characters import fold, word_count
 from cleaning.text.shown_text import shown_text
-from cleaning.vocabulary import markup_names as names
+from cleaning.vocabulary import markup_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ def standfirst(
         if not _FEWEST_WORDS <= word_count(text) <= _MOST_WORDS:
             continue
         described = _is_any(fold(text), keys)
-        called = names.names_standfirst(_label(element))
+        called = markup_names.names_standfirst(_label(element))
         if described and not _first_paragraph(element, called=called):
             return text
         if called and not named and not described:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.metadata.fields import absolute
 from cleaning.pagination.page_urls import Reading, key, readings
 from cleaning.records import NoArticle
@@ -51,7 +51,7 @@ def next_part(page: RawPage, document: Document | None = None) -> str | None:
     figure = str(page.part + 1)  # asked first: on nearly every page no link is numbered
     numbered = _links(tree, _base(page), lambda href: figure in href and bool(number.search(href)))
     found = [(url, element, reading) for url, element in numbered if (reading := _as_next(url, page))]
-    if found and any("LiveBlog" in linked_data.type_of(node) for node in linked_data.nodes(tree)):
+    if found and any("LiveBlog" in json_ld.type_of(node) for node in json_ld.nodes(tree)):
         return None
     return next((url for url, element, reading in found if _leads_on(element, reading)), None)
 

@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cleaning.metadata import json_ld as linked_data
+from cleaning.metadata import json_ld
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold, word_count
-from cleaning.vocabulary import wall_words as refusal_words
+from cleaning.vocabulary import wall_words
 
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
@@ -63,8 +63,8 @@ def check(page: Evidence) -> None:
         raise NoArticle("paywall", f"declared as not free, {words} words")
     if _is_front(page):
         raise NoArticle("listing", f"{page.links} links, {page.linked:.0%} of the text")
-    kinds = " ".join(linked_data.type_of(node) for node in page.nodes)
-    told = bool(linked_data.articles(page.nodes))
+    kinds = " ".join(json_ld.type_of(node) for node in page.nodes)
+    told = bool(json_ld.articles(page.nodes))
     if (
         words < 60
         and not told
@@ -80,17 +80,17 @@ def check(page: Evidence) -> None:
 
 def _wall(page: Evidence, words: int) -> Reason | None:
     """What the title, the text and what follows it say; of a page with hardly any text, all that it shows."""
-    if wall := refusal_words.wall(page.title, f"{page.text}\n{page.behind}"):
+    if wall := wall_words.wall(page.title, f"{page.text}\n{page.behind}"):
         return wall
     if words >= _BANNER_WORDS:
         return None
     shown = "\n".join(page.blocks)
-    return refusal_words.wall("", shown) if word_count(shown) < _SHOWN_WORDS else None
+    return wall_words.wall("", shown) if word_count(shown) < _SHOWN_WORDS else None
 
 
 def may_be_front(url: str, nodes: list[Node], og_type: str) -> bool:
     """Neither the page nor its address says that it is an article."""
-    told = linked_data.articles(nodes) or og_type == "article"
+    told = json_ld.articles(nodes) or og_type == "article"
     return not told and not _SLUG.search(urlsplit(url).path.strip("/"))
 
 
@@ -99,7 +99,7 @@ def _is_front(page: Evidence) -> bool:
     path = urlsplit(page.url).path.strip("/")
     if not may_be_front(page.url, page.nodes, page.og_type):
         return False
-    kinds = " ".join(linked_data.type_of(node) for node in page.nodes)
+    kinds = " ".join(json_ld.type_of(node) for node in page.nodes)
     if re.search(r"CollectionPage|SearchResultsPage", kinds) and page.linked > 0.4:
         return True
     # short articles stand among hundreds of links too: with a path, only a page without a story is a list

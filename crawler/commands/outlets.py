@@ -79,11 +79,11 @@ class Command(Strict):
         print(f"{len(asked)} outlets are sound")
 
     def _list(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
-        from crawler.inspection import outlet_table as overview
+        from crawler.inspection import outlet_table
 
         fared = self._health({outlet.key for outlet in asked})
-        known = [overview.Known(outlet, fared.get(outlet.key)) for outlet in asked]
-        print(_json(overview.as_json(known)) if as_json else overview.table(known, _width()))
+        known = [outlet_table.Known(outlet, fared.get(outlet.key)) for outlet in asked]
+        print(_json(outlet_table.as_json(known)) if as_json else outlet_table.table(known, _width()))
 
     def _health(self, names: set[str]) -> dict[str, Health]:
         from crawler.reports.outlet_health import health
@@ -102,14 +102,14 @@ class Command(Strict):
         return found
 
     def _live(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
-        from crawler.inspection import outlet_table as overview
+        from crawler.inspection import outlet_table
 
         told = self._answers(asked)
         dead = sorted({o.key for o in asked} - {a.outlet for a in told if a.living})
         if as_json:
-            print(_json([overview.plain(asdict(answer)) for answer in told]))
+            print(_json([outlet_table.plain(asdict(answer)) for answer in told]))
         else:
-            print(overview.answers(told, _width()))
+            print(outlet_table.answers(told, _width()))
         if dead:
             print(f"no living source: {', '.join(dead)}", file=sys.stderr)
             self.exitcode = 1

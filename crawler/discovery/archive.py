@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from scrapy import Request
 
 from crawler.discovery.source_spider import BATCH, MAX_DEPTH, SourceSpider
-from crawler.sources import sitemap_index as indexes
+from crawler.sources import sitemap_index
 from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed, batched
 from crawler.sources.source import Source
@@ -53,7 +53,7 @@ class Archive:
         if children and source.depth >= MAX_DEPTH:
             self._spider.capped(source, "depth", MAX_DEPTH)
             return []
-        wanted = indexes.of_window(children, self._spider.outlet, self._window)
+        wanted = sitemap_index.of_window(children, self._spider.outlet, self._window)
         found = [c for w in wanted if (c := self._spider.child_of(source, w.url, w.modified_at))]
         return found[::-1] if self._oldest else found
 

@@ -27,7 +27,7 @@ from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 
 from crawler.command_line.arguments import SELECTING, BadArgument, order_of, selection_of, window_of
-from crawler.discovery import source_discovery as finding
+from crawler.discovery import source_discovery
 from crawler.discovery.archive import Archive
 from crawler.discovery.source_spider import BATCH, MAX_LINKS, SLICE_S, SourceSpider
 from crawler.sources.day_span import Days
@@ -184,15 +184,19 @@ class OutletSpider(SourceSpider):
     def _find(self) -> Iterator[list[Request]]:
         yield from self.ask_home()
         home, sitemaps = self._home, self.sitemaps_of_robots()
-        news = [s for s in sitemaps if finding.speaks_of_news(s)]
+        news = [s for s in sitemaps if source_discovery.speaks_of_news(s)]
         other = [s for s in sitemaps if s not in news]
         places: list[tuple[Kind, KnownBy, list[str]]] = [
-            ("news_sitemap", "robots.txt", news[: finding.MAX_OF_A_KIND]),
-            ("feed", "home page", finding.declared_feeds(home)[: finding.MAX_OF_A_KIND] if home else []),
-            ("sitemap", "robots.txt", other[: finding.MAX_OF_A_KIND]),
+            ("news_sitemap", "robots.txt", news[: source_discovery.MAX_OF_A_KIND]),
+            (
+                "feed",
+                "home page",
+                source_discovery.declared_feeds(home)[: source_discovery.MAX_OF_A_KIND] if home else [],
+            ),
+            ("sitemap", "robots.txt", other[: source_discovery.MAX_OF_A_KIND]),
         ]
         root = home.url if home else self.outlet.home
-        places += [(kind, "usual path", [urljoin(root, path)]) for kind, path in finding.USUAL_PATHS]
+        places += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
         for kind, known_by, urls in places:
             yield self._open_all(kind, urls, known_by)
             if any(_has_listed(s) for s in self.sources.values()):
@@ -215,7 +219,7 @@ class OutletSpider(SourceSpider):
     def sitemaps_of_robots(self) -> list[str]:
         """Those that robots.txt of the home page's host names, the news first."""
         hosts = [urlsplit(url).netloc for url in (self._home.url if self._home else "", self.outlet.home)]
-        return finding.news_first(
+        return source_discovery.news_first(
             s for host in dict.fromkeys(hosts) for s in self._robots_sitemaps.get(host, ())
         )
 

@@ -21,8 +21,7 @@ from twisted.python.failure import Failure
 
 from cleaning import page_id
 from crawler.discovery.candidates import CandidateSpider
-from crawler.sources import sitemap_index as indexes
-from crawler.sources import sitemaps
+from crawler.sources import sitemap_index, sitemaps
 from crawler.sources.day_span import Days
 from crawler.sources.entries import Listed, NotAList
 from crawler.sources.entry_filters import recent, refuses, within
@@ -166,7 +165,7 @@ class SourceSpider(CandidateSpider):
         """Of an index, in a crawl for what is new: the newest ones, as far as SITEMAP_FILES goes."""
         left = self.limits.sitemap_files - self._files.get(source.root, 0)
         since = datetime.now(UTC) - self.limits.sitemap_age
-        wanted = indexes.fresh(children, self.outlet, since.date(), len(children))
+        wanted = sitemap_index.fresh(children, self.outlet, since.date(), len(children))
         if len(wanted) > left:
             self.capped(source, "files", left)
         if source.depth >= MAX_DEPTH:

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from dedupe.online import boilerplate
-from dedupe.online import inverted_index as keys
+from dedupe.online import boilerplate, inverted_index
 from dedupe.online.boilerplate import NOTHING, Boilerplate, Outlet
 from dedupe.online.inverted_index import UNDATED, Keys, day_of, marks, place_of
 from dedupe.online.related_pages import related
@@ -194,7 +193,7 @@ class Index:
         own = not self._connection.in_transaction
         if own:
             self._connection.execute("BEGIN IMMEDIATE")
-        for statement in (TABLES + boilerplate.TABLES + keys.TABLES).split(";\n"):
+        for statement in (TABLES + boilerplate.TABLES + inverted_index.TABLES).split(";\n"):
             self._connection.execute(statement)  # executescript would commit
         self._connection.execute("INSERT INTO dedupe_refused VALUES (0)")
         self._connection.execute(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xxhash
 
-from dedupe.online import memtable as waiting
+from dedupe.online import memtable
 from dedupe.online.memtable import Waiting, slices_of, turns
 from dedupe.signature.scheme import POSTING_SHARE
 from dedupe.signature.sketch import distinct_of
@@ -143,9 +143,9 @@ class Keys:
             "INSERT INTO dedupe_waiting VALUES (?, ?, ?, ?)", (self._last, self._mark, place, data)
         )
         self._waiting.enter(self._last, place, keys)
-        if self._last % waiting.SWEEP_ROWS == 0:
+        if self._last % memtable.SWEEP_ROWS == 0:
             self._windows[turns(self._last)] = window
-            if not self._holds or len(self._windows) >= min(HELD, waiting.SLICES):
+            if not self._holds or len(self._windows) >= min(HELD, memtable.SLICES):
                 self.write_held()
 
     def hold(self) -> None:
@@ -163,7 +163,7 @@ class Keys:
             self._windows = {}
             self._connection.execute(
                 "DELETE FROM dedupe_waiting WHERE seq <= ?",
-                (self._last - waiting.SLICES * waiting.SWEEP_ROWS,),
+                (self._last - memtable.SLICES * memtable.SWEEP_ROWS,),
             )
             self._waiting.settle(self._last)
 
@@ -209,7 +209,7 @@ class Keys:
         refused = 0
         for at in [at for at, (_, places) in enumerate(filed) if len(places) > _FULL]:
             key, places = filed[at]
-            turn = first + (int(slices_of(keys[starts[at]])) - first) % waiting.SLICES
+            turn = first + (int(slices_of(keys[starts[at]])) - first) % memtable.SLICES
             left = _within(places, len(there.get(key, b"")), self._windows[turn])
             refused += (len(places) - len(left)) // _PLACE.itemsize
             filed[at] = key, left

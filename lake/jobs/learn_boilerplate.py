@@ -23,7 +23,7 @@ from typing import Any
 
 from cleaning import is_topical, line_key, may_be_boilerplate
 from dedupe import Document, SchemeMismatch, Signature, cluster_signed, sign
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.schema.records import STORY_TABLES
 from lake.storage.boilerplate_file import BOILERPLATE, FORMAT, Artefact, Recurring, latest
 from lake.storage.store import Store
@@ -77,7 +77,7 @@ def _pages(store: Store) -> Iterable[_Page]:
     down = down_of(tombstones(store))
     for table in STORY_TABLES:
         for key in store.keys(f"{table}/"):
-            for values in parts.read(store, key, _COLUMNS):
+            for values in part_files.read(store, key, _COLUMNS):
                 if not down.covers(values) and _age(values) > _age(pages.get(values["id"])):
                     pages[values["id"]] = values
     return [_page(pages[id]) for id in sorted(pages)]

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from cleaning import page_id
 from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.runs.visit_history import Rounds
 from lake.schema.columns import columns_of, row
 from lake.schema.records import STORY_TABLES
@@ -138,7 +138,7 @@ def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
     pages: dict[str, _Page] = {}
     down = down_of(tombstones(store))
     for key in keys:
-        for values in parts.read(store, key, _FACTS):
+        for values in part_files.read(store, key, _FACTS):
             if down.covers(values):  # it landed while it was taken down
                 continue
             place, seen_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
@@ -168,14 +168,14 @@ def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Itera
     """The latest version of each page; texts signed by another scheme are signed anew."""
     for key in keys:
         texts: dict[str, str] | None = None
-        for values in parts.read(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
+        for values in part_files.read(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
             page = pages.get(values["id"])
             if page is None or (values["fetched_at"], values["run_id"], values["seq"]) != page.latest:
                 continue
             try:
                 Signature.from_bytes(values["signature"])
             except SchemeMismatch:
-                texts = texts or {r["id"]: r["text"] for r in parts.read(store, key, ["id", "text"])}
+                texts = texts or {r["id"]: r["text"] for r in part_files.read(store, key, ["id", "text"])}
                 values["signature"] = sign(texts[page.id]).to_bytes()
             yield page.document, values["signature"]
 

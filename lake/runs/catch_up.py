@@ -23,7 +23,7 @@ from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake.index import checkpoints
 from lake.index.page_index import Index, discard, open_index, started_at
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.parquet.part_files import Part
 from lake.runs.run import Batch, Run, is_alive
 from lake.schema.columns import restore
@@ -183,13 +183,13 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
 def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
     """The columns that the index wants; texts signed by another scheme are signed anew."""
     if table == "rejects":
-        return parts.read(store, key, _REJECT_COLUMNS)
-    rows = parts.read(store, key, _STORY_COLUMNS)
+        return part_files.read(store, key, _REJECT_COLUMNS)
+    rows = part_files.read(store, key, _STORY_COLUMNS)
     try:
         for values in rows:
             Signature.from_bytes(values["signature"])
     except SchemeMismatch:
-        rows = parts.read(store, key, [*_STORY_COLUMNS, "text"])
+        rows = part_files.read(store, key, [*_STORY_COLUMNS, "text"])
         for values in rows:
             values["signature"] = sign(values.pop("text")).to_bytes()
     return rows
@@ -290,9 +290,9 @@ def _try_to_finish(
         done = _learn_parts(store, index, keys)
     last = max((_seq(k) for _, k in keys), default=-1)
     run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_texts(store, run_id))
-    run.parts = [parts.describe(store, table, key) for table, key in keys]
+    run.parts = [part_files.describe(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
-    for rows in (parts.read(store, key) for table, key in keys if table == "raw"):
+    for rows in (part_files.read(store, key) for table, key in keys if table == "raw"):
         articles = by_article(rows)
         landed_at = articles[-1][0]["landed_at"] if articles else landed_at  # of the last flush, in the end
         left = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in done]
@@ -334,7 +334,7 @@ def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batc
     written: list[Part] = []
     if there:
         lacking = {t: batch.tables.get(t, []) for t in TABLES if t not in there}
-        written += parts.write(store, lacking, run_id, last, batch.landed_at, empty=True)
+        written += part_files.write(store, lacking, run_id, last, batch.landed_at, empty=True)
     left: dict[Table, list[dict[str, Any]]] = {
         t: rows for t, rows in batch.tables.items() if t in there and t != "raw"
     }
@@ -342,8 +342,8 @@ def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batc
         values["seq"] = last + 1
     now = datetime.now(UTC)
     for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
-        written += parts.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
-    return written + parts.write(store, left, run_id, last + 1, batch.landed_at)
+        written += part_files.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
+    return written + part_files.write(store, left, run_id, last + 1, batch.landed_at)
 
 
 def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cleaning import Rules
 from lake.index.page_index import Index
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.runs.catch_up import articles_of, by_article, keeps_texts, learn_finished, learn_run, recover
 from lake.runs.run import Run, alive, is_alive, new_run_id
 from lake.storage.folder_store import FolderStore
@@ -105,7 +105,7 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
     return not any(
         _has_landed_since(index, spool.run_id, values)
         for key in stories
-        for values in parts.read(disk, key, ["id", "content_hash"])
+        for values in part_files.read(disk, key, ["id", "content_hash"])
     )
 
 
@@ -113,7 +113,7 @@ def _is_taken_down(index: Index, spool: Spool) -> bool:
     """Whether any of its pages may not come back."""
     disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
     keys = [k for k in spool.keys if not k.startswith("runs/")] if index.down else []
-    return any(index.down.covers(values) for key in keys for values in parts.read(disk, key, columns))
+    return any(index.down.covers(values) for key in keys for values in part_files.read(disk, key, columns))
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
@@ -141,7 +141,7 @@ def _judge_anew(
     with alive(locks, run.run_id):
         run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
         for key in (k for k in spool.keys if k.startswith("raw/")):
-            articles = by_article(parts.read(disk, key))
+            articles = by_article(part_files.read(disk, key))
             for refined in workers.refine_all(articles_of(articles, rules_of)):
                 run.add(refined)
             run.flush()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleaning.vocabulary import markup_names as names
-from cleaning.vocabulary import phrases
+from cleaning.vocabulary import markup_names, phrases
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_a_sentence_is_no_word_of_the_trade(line: str):
     ],
 )
 def test_names_are_read_by_whole_parts(label: str, kind: str | None):
-    assert names.markup_kind(label) == kind
+    assert markup_names.markup_kind(label) == kind
 
 
 @pytest.mark.parametrize(

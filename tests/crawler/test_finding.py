@@ -3,7 +3,7 @@
 import pytest
 from scrapy.http import HtmlResponse
 
-from crawler.discovery import source_discovery as finding
+from crawler.discovery import source_discovery
 from tests.crawler.outlet_crawl import PAGE, crawl, index, urlset
 from tests.crawler.site import site
 
@@ -67,7 +67,7 @@ def test_then_the_sitemaps_of_robots_txt_and_their_children(found):
 
 def test_then_the_usual_paths_until_one_lists_an_article(found):
     done, asked = found({"/": "<p>x", "/feed/": RSS.format("/about"), "/rss/": RSS.format("/news/a")})
-    tried = [path for _, path in finding.USUAL_PATHS]
+    tried = [path for _, path in source_discovery.USUAL_PATHS]
     assert asked == ["/robots.txt", "/", *tried[: tried.index("/rss/") + 1], "/news/a"]
     assert done.sources["/rss/"]["known_by"] == "usual path"
     assert "/news-sitemap.xml" not in done.sources  # nobody said that anything would be there
@@ -77,7 +77,7 @@ def test_then_the_usual_paths_until_one_lists_an_article(found):
 def test_the_links_of_the_home_page_come_last(found):
     done, asked = found({"/": HOME.format("")})
     assert asked[-1] == "/news/of-home"
-    assert len(asked) == 3 + len(finding.USUAL_PATHS)
+    assert len(asked) == 3 + len(source_discovery.USUAL_PATHS)
     assert (done.sources["/"]["kind"], done.sources["/"]["new"]) == ("home", 1)
 
 
@@ -98,7 +98,7 @@ def test_where_nothing_is_found_the_crawl_fails(found):
     done, asked = found({})
     assert done.code == 1
     assert "FAILED: no source answered" in done.log
-    assert len(asked) == 2 + len(finding.USUAL_PATHS)
+    assert len(asked) == 2 + len(source_discovery.USUAL_PATHS)
 
 
 def test_nothing_is_looked_for_where_a_named_source_answers(found):
@@ -139,4 +139,4 @@ def test_a_feed_without_any_page_of_the_outlet_is_no_answer(found, left_behind):
 )
 def test_feeds_are_known_by_what_the_page_says_of_them(html, feeds):
     page = HtmlResponse("https://example.org/", body=f"<html>{html}</html>".encode(), encoding="utf-8")
-    assert [f.removeprefix("https://example.org") for f in finding.declared_feeds(page)] == feeds
+    assert [f.removeprefix("https://example.org") for f in source_discovery.declared_feeds(page)] == feeds

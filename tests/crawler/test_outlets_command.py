@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crawler.commands.outlets import Wrong, outlets_asked
-from crawler.inspection import outlet_table as overview
+from crawler.inspection import outlet_table
 from crawler.reports.outlet_health import health
 from lake.storage.folder_store import FolderStore
 from outlets import load
@@ -142,8 +142,8 @@ def test_a_record_that_is_no_record_costs_nothing_but_itself(lake, tmp_path):
 def test_a_narrow_terminal_costs_columns_but_no_line_is_wrapped(lake, width):
     store = lake(record("20260101T000000Z-vogue-0a0a0a0a", "2026-01-01T00:10:00+00:00", articles=3))
     fared = health(store, {"vogue"})
-    known = [overview.Known(o, fared.get(o.key)) for o in load().by_name.values()]
-    lines = overview.table(known, width).splitlines()
+    known = [outlet_table.Known(o, fared.get(o.key)) for o in load().by_name.values()]
+    lines = outlet_table.table(known, width).splitlines()
     assert max(map(len, lines)) <= width
     assert {"outlet", "feeds"} <= set(lines[0].split())
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from dedupe.online import memtable as waiting
+from dedupe.online import memtable
 from dedupe.online.memtable import Waiting, slices_of, turns
 
 ROWS, MOST = 200, 3
@@ -52,4 +52,4 @@ def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, m
 
 
 def test_what_waits_is_bounded():
-    assert len(Waiting()._places) > waiting.SLICES * waiting.SWEEP_ROWS + waiting.MERGED_ROWS
+    assert len(Waiting()._places) > memtable.SLICES * memtable.SWEEP_ROWS + memtable.MERGED_ROWS

@@ -20,7 +20,7 @@ from dedupe import sign
 from lake.__main__ import main
 from lake.jobs.story_clusters import cluster_lake
 from lake.parquet.part_files import write, written
-from lake.runs import session as landing
+from lake.runs import session
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
 from lake.schema.columns import schema
@@ -140,7 +140,7 @@ def test_a_visit_that_found_nothing_new_is_known_by_its_record(
     uri, tmp_path, monkeypatch, sources, is_a_visit
 ):
     at = NOON + timedelta(minutes=30)
-    monkeypatch.setattr(landing, "new_run_id", lambda name, _: new_run_id(name, at))
+    monkeypatch.setattr(session, "new_run_id", lambda name, _: new_run_id(name, at))
     source, thief = article(A, "bridge", seen=1), article(B, "bridge", hours=-24, seen=25)
     with Lake(uri, tmp_path / "state").run("news", lambda outlet: Rules(), {}) as (run, _):
         outlets = {thief.article.outlet: of_sources(sources)}

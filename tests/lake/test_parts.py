@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 from lake.schema.columns import row, schema
 from lake.schema.records import Landing
 from tests.lake.stories import page
@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def encoded(pages):
     landing = row(Landing("run", 0, page("https://one.example/a", "bridge").fetched_at))
     rows = [row(one) | landing for one in pages]
-    return rows, pq.ParquetFile(io.BytesIO(parts.encode("raw", rows, "run", 0)))
+    return rows, pq.ParquetFile(io.BytesIO(part_files.encode("raw", rows, "run", 0)))
 
 
 def test_pages_come_in_row_groups_of_bounded_bytes(monkeypatch):
     made = [page(f"https://one.example/{n}", "bridge") for n in range(5)]
-    monkeypatch.setattr(parts, "GROUP_BYTES", 2 * len(made[0].body))
+    monkeypatch.setattr(part_files, "GROUP_BYTES", 2 * len(made[0].body))
     rows, file = encoded(made)
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [2, 2, 1]
     assert file.read().to_pylist() == rows
@@ -37,7 +37,7 @@ def test_a_part_without_rows_has_its_columns():
 
 
 def test_rows_are_taken_over_a_few_at_a_time_and_lie_in_one_group(monkeypatch):
-    monkeypatch.setattr(parts, "_SLICE_ROWS", 2)
+    monkeypatch.setattr(part_files, "_SLICE_ROWS", 2)
     rows, file = encoded([page(f"https://one.example/{n}", "bridge") for n in range(5)])
     assert file.num_row_groups == 1
     assert file.read().to_pylist() == rows
@@ -45,7 +45,7 @@ def test_rows_are_taken_over_a_few_at_a_time_and_lie_in_one_group(monkeypatch):
 
 WITHOUT_PANDAS = """
 import sys
-from lake.parquet import part_files as parts
+from lake.parquet import part_files
 parts.encode("rejects", [], "run", 0)
 parts.encode("rejects", [], "run", 1)
 print("pandas" in sys.modules)

@@ -11,7 +11,7 @@ import pytest
 from cleaning import Rules
 from dedupe import Verdict
 from lake.parquet.part_files import read
-from lake.runs import session as landing
+from lake.runs import session
 from lake.runs.run import _kept, new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES, TABLES
@@ -212,7 +212,7 @@ def test_runs_of_one_second_have_names_of_their_own_and_sort_by_start():
 
 
 def test_a_run_whose_name_is_taken_by_another_machine_does_not_begin(tmp_path, state, monkeypatch):
-    monkeypatch.setattr(landing, "new_run_id", lambda name, now: "20261122T120000Z-test-00000000")
+    monkeypatch.setattr(session, "new_run_id", lambda name, now: "20261122T120000Z-test-00000000")
     uri = str(tmp_path / "lake")
     other = Lake(uri, tmp_path / "other")
     with Lake(uri, state).run("test", no_rules, {}), pytest.raises(PartExists):

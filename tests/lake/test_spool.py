@@ -14,7 +14,7 @@ from cleaning import Rules
 from lake.parquet.part_files import read
 from lake.runs.session import Claim, Lake
 from lake.schema.records import TABLES
-from lake.storage import s3_store as s3
+from lake.storage import s3_store
 from lake.storage.folder_store import FolderStore
 from lake.storage.leases import Held, LeaseLost
 from lake.storage.open_store import open_store
@@ -42,7 +42,7 @@ class Killed(Exception):
 @pytest.fixture
 def way(bucket, object_store, monkeypatch):
     """The way to the object store, on which anything may happen."""
-    monkeypatch.setattr(s3, "_CONFIG", impatient(tries=1))
+    monkeypatch.setattr(s3_store, "_CONFIG", impatient(tries=1))
     with faulty_way(object_store.port) as way:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{way.port}")
         way.uri = f"{bucket}/lake"
@@ -163,7 +163,7 @@ def test_a_spool_that_fails_too_says_so(tmp_path):
     ("fault", "each"), [("reset", 2), ("lose the reply", 2), ("slow down", 2), ("stall 1.3", 7)]
 )
 def test_failing_requests_are_made_again_and_nothing_lands_twice(way, state, fault, each, monkeypatch):
-    monkeypatch.setattr(s3, "_CONFIG", impatient(tries=4, read_s=1))
+    monkeypatch.setattr(s3_store, "_CONFIG", impatient(tries=4, read_s=1))
     puts = [0]
 
     def now_and_then(request):
