@@ -24,11 +24,11 @@ from cleaning import Article, Header, RawPage, Rules, page_id
 from dedupe import sign
 from lake.jobs.story_clusters import cluster_lake
 from lake.parquet import part_files
-from lake.parquet.part_files import written
+from lake.parquet.part_files import encode_table
 from lake.runs.session import Lake
-from lake.schema.records import STORY_TABLES, Refined
+from lake.schema.records import STORY_TABLES, ProcessedPage
 from lake.storage.store import Store
-from lake.workers.page_processing import refine
+from lake.workers.page_processing import process_page
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = timedelta(days=30)
@@ -41,11 +41,11 @@ Stories = dict[str, list[str]]  # of each page, once for each of its rows
 def answers(texts: list[str], pages: int) -> Iterator[Answer]:
     """A lake of so many articles; then, each time, all of them come again, and some at another outlet."""
     logging.disable()
-    refined = list(_made(texts, pages))
+    processed = list(_made(texts, pages))
     with tempfile.TemporaryDirectory() as folder:
         home, root = Lake(f"{folder}/lake", Path(folder) / "state"), Path(folder) / "lake"
         began = time.process_time()
-        _crawl(home, refined)
+        _crawl(home, processed)
         yield f"a lake of {pages} articles: {time.process_time() - began:.1f} s of CPU", True
         yield from _another_scheme(home, root)
         whole = _one_file(home)
@@ -53,7 +53,7 @@ def answers(texts: list[str], pages: int) -> Iterator[Answer]:
             _one_file(home)
             home.index_path.write_bytes(whole)
             damage(home.index_path)
-            yield _begun_anew(home, refined, f"{what}, {len(whole) / 1e6:.0f} MB")
+            yield _begun_anew(home, processed, f"{what}, {len(whole) / 1e6:.0f} MB")
 
 
 def _another_scheme(home: Lake, root: Path) -> Iterator[Answer]:
@@ -63,7 +63,7 @@ def _another_scheme(home: Lake, root: Path) -> Iterator[Answer]:
         rows = pq.read_table(io.BytesIO(home.store.get(key)))
         at, old = rows.schema.get_field_index("signature"), [b"old!" + bytes(60)] * len(rows)
         other = rows.set_column(at, rows.schema.field(at), pa.array(old, pa.binary()))
-        (root / key).write_bytes(written(other))
+        (root / key).write_bytes(encode_table(other))
     found, spent = _clusters(home.store)
     told = f"signatures of another scheme in a lake: grouped as before, {spent:.1f} s of CPU"
     yield told, found == expected
@@ -75,14 +75,14 @@ def _clusters(store: Store) -> tuple[list[dict[str, object]], float]:
     return pq.read_table(io.BytesIO(store.get(done.key))).to_pylist(), time.process_time() - began
 
 
-def _begun_anew(home: Lake, refined: list[Refined], what: str) -> Answer:
-    copies = {_copy(one, what): one for one in refined[::EVERY]}
+def _begun_anew(home: Lake, processed: list[ProcessedPage], what: str) -> Answer:
+    copies = {_copy(one, what): one for one in processed[::EVERY]}
     before = _stories(home.store)
     expected = before | {_id(copy): before[_id(one)] for copy, one in copies.items()}
     began, starts = time.process_time(), 1
     while True:
         try:
-            _crawl(home, [*refined, *copies])
+            _crawl(home, [*processed, *copies])
             break
         except sqlite3.DatabaseError:
             if starts == STARTS:
@@ -94,9 +94,9 @@ def _begun_anew(home: Lake, refined: list[Refined], what: str) -> Answer:
     return told, _stories(home.store) == expected
 
 
-def _crawl(home: Lake, refined: list[Refined]) -> None:
+def _crawl(home: Lake, processed: list[ProcessedPage]) -> None:
     with home.run("bad", lambda outlet: Rules(), {}) as (run, _):
-        for one in refined:
+        for one in processed:
             run.add(one)
         run.flush()
         run.finish("finished", {})
@@ -105,7 +105,7 @@ def _crawl(home: Lake, refined: list[Refined]) -> None:
 def _stories(store: Store) -> Stories:
     found: Stories = {}
     for key in [key for table in STORY_TABLES for key in store.keys(f"{table}/")]:
-        for values in part_files.read(store, key, ["id", "story_id"]):
+        for values in part_files.read_rows(store, key, ["id", "story_id"]):
             found.setdefault(values["id"], []).append(values["story_id"])
     return found
 
@@ -160,7 +160,7 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
-def _made(texts: list[str], pages: int) -> Iterator[Refined]:
+def _made(texts: list[str], pages: int) -> Iterator[ProcessedPage]:
     page, article = _model()
     for number, made in enumerate(Generator(texts).articles(pages)):
         url, at = f"https://{made.outlet}.example/{number}", BEGAN + timedelta(minutes=number)
@@ -171,7 +171,7 @@ def _made(texts: list[str], pages: int) -> Iterator[Refined]:
         raw = replace(
             page, id=own.id, url=url, requested_url=url, outlet=made.outlet, body=b"", fetched_at=at
         )
-        yield Refined(raw, own, sign(made.text))
+        yield ProcessedPage(raw, own, sign(made.text))
 
 
 def _model() -> tuple[RawPage, Article]:
@@ -181,22 +181,22 @@ def _model() -> tuple[RawPage, Article]:
     )
     url, headers = "https://one.example/0", (Header("content-type", "text/html"),)
     page = RawPage(page_id(url), url, url, "one.example", 200, headers, html.encode(), BEGAN)
-    article = refine(page, Rules()).article
+    article = process_page(page, Rules()).article
     assert article
     return page, article
 
 
-def _id(refined: Refined) -> str:
-    assert refined.article
-    return refined.article.id
+def _id(processed: ProcessedPage) -> str:
+    assert processed.article
+    return processed.article.id
 
 
-def _copy(refined: Refined, outlet: str) -> Refined:
+def _copy(processed: ProcessedPage, outlet: str) -> ProcessedPage:
     """The same words at another outlet, an hour later."""
-    assert refined.article
-    assert refined.page
+    assert processed.article
+    assert processed.page
     name = outlet.partition(",")[0].replace(" ", "-")
-    url, at = f"https://{name}.example/{_id(refined)}", refined.article.fetched_at + timedelta(hours=1)
-    own = replace(refined.article, id=page_id(url), url=url, outlet=name, published_at=at, fetched_at=at)
-    page = replace(refined.page, id=own.id, url=url, requested_url=url, outlet=name, fetched_at=at)
-    return replace(refined, page=page, article=own)
+    url, at = f"https://{name}.example/{_id(processed)}", processed.article.fetched_at + timedelta(hours=1)
+    own = replace(processed.article, id=page_id(url), url=url, outlet=name, published_at=at, fetched_at=at)
+    page = replace(processed.page, id=own.id, url=url, requested_url=url, outlet=name, fetched_at=at)
+    return replace(processed, page=page, article=own)

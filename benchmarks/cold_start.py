@@ -101,7 +101,7 @@ def land(lake: Lake, first: int, count: int, began: datetime) -> None:
         rows.append(template | own)
     facts = {"run_id": run_id, "host": "elsewhere", "started_at": began.isoformat()}
     lake.store.put_new(f"runs/{run_id}.started.json", json.dumps(facts).encode())
-    landed = part_files.write(lake.store, {"articles": rows}, run_id, 0, began)
+    landed = part_files.write_flush(lake.store, {"articles": rows}, run_id, 0, began)
     named = [{"table": p.table, "key": p.key, "seq": 0, "rows": p.rows} for p in landed]
     lake.store.put_new(f"runs/{run_id}.json", json.dumps({"run_id": run_id, "parts": named}).encode())
 

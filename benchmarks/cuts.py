@@ -15,8 +15,8 @@ from pathlib import Path
 
 from cleaning import Article, Header, NoArticle, RawPage, Removed, clean, page_id
 from dedupe import Verdict, sign
-from lake.parquet.part_files import encode
-from lake.schema.columns import Asked, Signed, row
+from lake.parquet.part_files import encode_rows
+from lake.schema.columns import RequestedUrl, StoredSignature, row
 from lake.schema.records import Landing
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,12 +71,12 @@ def _bytes(articles: list[Article], change: Callable[[tuple[Removed, ...]], tupl
             row(
                 replace(article, removed=change(article.removed)),
                 verdict,
-                Asked(article.url),
-                Signed(sign(article.text).to_bytes()),
+                RequestedUrl(article.url),
+                StoredSignature(sign(article.text).to_bytes()),
                 Landing("run", 0, _NOW),
             )
         )
-    return len(encode("articles", rows, "run", 0))
+    return len(encode_rows("articles", rows, "run", 0))
 
 
 if __name__ == "__main__":

@@ -37,9 +37,9 @@ from lake.parquet.reading import dataset
 from lake.runs import session
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
-from lake.schema.records import TABLES, Refined, reject
+from lake.schema.records import TABLES, ProcessedPage, reject
 from lake.storage.open_store import open_store
-from lake.workers.page_processing import refine
+from lake.workers.page_processing import process_page
 
 RUNS_A_DAY, OUTLETS = 24, 20
 STORIES = 0.3  # an outlet and run, on average: 144 a day from twenty
@@ -56,7 +56,7 @@ def _template() -> tuple[RawPage, Article]:
     )
     url, headers = "https://outlet0.example/0", (Header("content-type", "text/html"),)
     page = RawPage(page_id(url), url, url, "outlet0", 200, headers, html.encode(), datetime.now(UTC))
-    article = refine(page, Rules()).article
+    article = process_page(page, Rules()).article
     assert article
     return page, article
 
@@ -68,14 +68,14 @@ def _text() -> str:
     return " ".join(_CHANCE.choices(_VOCABULARY, k=WORDS))
 
 
-def _refined(number: int, outlet: str, text: str, now: datetime) -> Refined:
+def _refined(number: int, outlet: str, text: str, now: datetime) -> ProcessedPage:
     url = f"https://{outlet}.example/{number}"
     own: Any = {"id": page_id(url), "url": url, "outlet": outlet, "fetched_at": now}
     body = f"<html><body><article>{text}</article>{_CHANCE.randbytes(6000).hex()}</body></html>".encode()
     page = replace(_PAGE, **own, requested_url=url, body=body)
     title = f"Story {number} of {outlet}"
     told: Any = {"title": title, "text": text, "published_at": now, "content_hash": content_hash(title, text)}
-    return Refined(page, replace(_ARTICLE, **own, **told), sign(text))
+    return ProcessedPage(page, replace(_ARTICLE, **own, **told), sign(text))
 
 
 class Town:
@@ -86,7 +86,7 @@ class Town:
         self._number = 0
         self._late: list[tuple[int, str, str]] = []  # stories of which copies and revisions are still to come
 
-    def hour(self, outlet: str, now: datetime) -> Iterator[Refined]:
+    def hour(self, outlet: str, now: datetime) -> Iterator[ProcessedPage]:
         for _ in range(sum(_CHANCE.random() < STORIES / 2 for _ in range(2))):
             number, text = self._next(), _text()
             self._late = [*self._late[-200:], (number, outlet, text)]
@@ -99,7 +99,7 @@ class Town:
             if _CHANCE.random() < REJECTS:
                 held = _refined(self._next(), outlet, "", now).page
                 assert held
-                yield Refined(held, reject=reject(held, "gallery", ""))
+                yield ProcessedPage(held, reject=reject(held, "gallery", ""))
 
     def _next(self) -> int:
         self._number += 1
@@ -111,8 +111,8 @@ def crawl(home: Lake, name: str, outlets: list[str], town: Town, now: datetime) 
     session.new_run_id = lambda name, _: new_run_id(name, now)  # type: ignore[attr-defined, assignment]
     with home.run(name, lambda outlet: Rules(), {}) as (run, _):
         for outlet in outlets:
-            for refined in town.hour(outlet, now):
-                run.add(refined)
+            for processed in town.hour(outlet, now):
+                run.add(processed)
         if batch := run.cut(now):
             run.write(batch)
             run.landed()

@@ -22,7 +22,7 @@ from typing import Any
 import outlets
 from benchmarks.adapters import _page as page_of
 from cleaning import NoArticle, RawPage, Rules, clean, host_of
-from cleaning.authoring.rule_suggestions import suggest
+from cleaning.authoring.rule_suggestions import suggest_rules
 
 
 def main(root: Path) -> None:
@@ -39,9 +39,9 @@ def main(root: Path) -> None:
     for name, found in by_outlet.items():
         pages = [page for _, page in found]
         outlet = outlets.load().find(host_of(pages[0].url))
-        own, all_of_them = outlet.rules if outlet else Rules(), suggest(pages).rules
+        own, all_of_them = outlet.rules if outlet else Rules(), suggest_rules(pages).rules
         for key, page in found:
-            others = suggest([one for one in pages if one is not page]).rules
+            others = suggest_rules([one for one in pages if one is not page]).rules
             ways = {"general": Rules(), "suggested": all_of_them, "left out": others, "written": own}
             line = {way: _score(scorer, gold[key]["body"], page, rules) for way, rules in ways.items()}
             for way, score in line.items():

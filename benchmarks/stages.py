@@ -28,13 +28,13 @@ import trafilatura
 
 import dedupe
 from cleaning import Article, Document, Header, NoArticle, RawPage, clean, page_id
-from cleaning.pagination.next_page import first_part, next_part
+from cleaning.pagination.next_page import first_page_url, next_page_url
 from cleaning.trace import Trace
 from dedupe import Index, sign
-from lake.parquet.part_files import encode
-from lake.schema.columns import Asked, Signed, row
+from lake.parquet.part_files import encode_rows
+from lake.schema.columns import RequestedUrl, StoredSignature, row
 from lake.schema.records import Landing
-from lake.workers.page_processing import told
+from lake.workers.page_processing import with_tdm_evidence
 
 _ROUNDS = 3
 
@@ -70,10 +70,10 @@ class Stages:
             _ = document.tree
         self.cleaned += time.process_time() - began
         with self._stage("reservations"):
-            page = told(document)
+            page = with_tdm_evidence(document)
         with self._stage("parts of an article"):
-            first_part(page, document)
-            next_part(page, document)
+            first_page_url(page, document)
+            next_page_url(page, document)
         began, trace, article = time.process_time(), CpuTrace(), None
         try:
             article = clean(page, trace=trace, document=document)
@@ -94,7 +94,10 @@ class Stages:
         with self._stage("verdict"):
             verdict = self._index.judge(dated, signature)
             self._index.add(dated, signature, verdict.story_id)
-        self._row("articles", row(article, verdict, Asked(article.url), Signed(signature.to_bytes())))
+        self._row(
+            "articles",
+            row(article, verdict, RequestedUrl(article.url), StoredSignature(signature.to_bytes())),
+        )
 
     def _row(self, table: str, values: dict[str, Any]) -> None:
         self._tables[table].append(values | row(Landing("run", 0, datetime.now(UTC))))
@@ -102,7 +105,7 @@ class Stages:
     def flush(self) -> None:
         for table, rows in self._tables.items():
             with self._stage(f"Parquet, {table}"):
-                encode(table, rows, "run", 0)  # type: ignore[arg-type]
+                encode_rows(table, rows, "run", 0)  # type: ignore[arg-type]
             rows.clear()
 
     @contextmanager

@@ -171,7 +171,7 @@ class Others:
         return table
 
     def _signatures(self, key: str) -> list[bytes]:
-        return [row["signature"] for row in part_files.read(self._store, key, ["signature"])]
+        return [row["signature"] for row in part_files.read_rows(self._store, key, ["signature"])]
 
     def _other(self, data: bytes, turn: int) -> bytes:
         signature = Signature.from_bytes(data)
@@ -228,7 +228,7 @@ def make(store: Store, count: int, words: list[str]) -> None:
                 table = table.set_column(table.schema.get_field_index(name), field, column)
         key = part_files.part_key("articles", run_id, 0, landed)
         store.put_new(f"runs/{run_id}.started.json", json.dumps({"run_id": run_id}).encode())
-        store.put_new(key, part_files.written(table))
+        store.put_new(key, part_files.encode_table(table))
         named = [{"table": "articles", "key": key}]
         store.put_new(f"runs/{run_id}.json", json.dumps({"run_id": run_id, "parts": named}).encode())
         print(f"  {(number + 1) * RUN_ROWS} articles", flush=True)

@@ -5,21 +5,21 @@ Open first: cleaner.py, the steps in order, then records.py.
 """
 
 from cleaning.cleaner import clean
-from cleaning.clutter.outlet_rules import check_rules, may_take_for_ever
+from cleaning.clutter.outlet_rules import check_rules, is_slow_pattern
 from cleaning.clutter.recurring_lines import (
-    Learned,
+    LearnedLines,
     is_topical,
     line_key,
     may_be_boilerplate,
-    without_learned,
-    without_texts,
+    without_learned_lines,
+    without_removed_texts,
 )
-from cleaning.pagination.alternate_urls import is_version
-from cleaning.pagination.join_pages import join
-from cleaning.pagination.next_page import continues, first_part, next_part
+from cleaning.pagination.alternate_urls import is_alternate_url
+from cleaning.pagination.join_pages import join_page
+from cleaning.pagination.next_page import first_page_url, is_page_of, next_page_url
 from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
 from cleaning.text.document import Document
-from cleaning.text.extraction import load
+from cleaning.text.extraction import load_extractor
 from cleaning.trace import Trace
 from cleaning.url import canonical, host_of, page_id
 
@@ -29,7 +29,7 @@ __all__ = [
     "Document",
     "Header",
     "Image",
-    "Learned",
+    "LearnedLines",
     "NoArticle",
     "RawPage",
     "Removed",
@@ -38,18 +38,18 @@ __all__ = [
     "canonical",
     "check_rules",
     "clean",
-    "continues",
-    "first_part",
+    "first_page_url",
     "host_of",
+    "is_alternate_url",
+    "is_page_of",
+    "is_slow_pattern",
     "is_topical",
-    "is_version",
-    "join",
+    "join_page",
     "line_key",
-    "load",
+    "load_extractor",
     "may_be_boilerplate",
-    "may_take_for_ever",
-    "next_part",
+    "next_page_url",
     "page_id",
-    "without_learned",
-    "without_texts",
+    "without_learned_lines",
+    "without_removed_texts",
 ]

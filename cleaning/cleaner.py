@@ -9,8 +9,8 @@ from lxml import etree
 
 from cleaning import fallback
 from cleaning.clutter import line_cuts, position_cuts
-from cleaning.clutter.outlet_rules import compiled
-from cleaning.clutter.tree_cuts import prune
+from cleaning.clutter.outlet_rules import compile_rules
+from cleaning.clutter.tree_cuts import cut_tree
 from cleaning.metadata import fields, json_ld, paywall
 from cleaning.metadata import notices as signals
 from cleaning.metadata.authors import authors_of
@@ -25,10 +25,10 @@ from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_words, tidy, word_count
 from cleaning.text.document import Document
 from cleaning.text.extraction import extract
-from cleaning.text.restore_paragraphs import restore
+from cleaning.text.restore_paragraphs import restore_paragraphs
 from cleaning.text.shown_text import above_headline, block_texts, shown_text
-from cleaning.text.text_density import measure
-from cleaning.text.unextracted_text import left_out
+from cleaning.text.text_density import measure_density
+from cleaning.text.unextracted_text import unextracted_text
 from cleaning.trace import Trace
 from cleaning.verdict import not_an_article
 from cleaning.verdict.confidence import paragraphs_of, signs_of, text_confidence
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-    from cleaning.clutter.outlet_rules import Compiled
+    from cleaning.clutter.outlet_rules import CompiledRules
     from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
     from cleaning.records import Removed
-    from cleaning.text.text_density import Size
+    from cleaning.text.text_density import TextDensity
 
 _GENERAL = Rules()
 _NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
@@ -57,7 +57,7 @@ def clean(
     """The article in a page. Raises NoArticle, and nothing else, whatever the bytes are; ValueError for rules
     in which check_rules finds a mistake. trace: filled with how it came about. document: of the page, where somebody
     has it; it is used up."""
-    outlet = compiled(rules)
+    outlet = compile_rules(rules)
     try:
         return _clean(document or Document(page), rules, outlet, trace or Trace())
     except NoArticle:
@@ -80,7 +80,7 @@ class _Parts:
     players: int
 
 
-def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> Article:
+def _clean(document: Document, rules: Rules, outlet: CompiledRules, trace: Trace) -> Article:
     page, parts = document.page, _read(document, outlet)
     trace.head, trace.stated, trace.title = parts.head, parts.article, parts.title
     trace.mark("parse, headline, standfirst")
@@ -95,18 +95,18 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     trace.mark("signals, metadata")
     # read by now; every later step is faster without them
     etree.strip_elements(parts.tree, *_NO_STORY, with_tail=False)
-    loose_text.wrap(parts.tree)
-    sizes = measure(parts.tree)
+    loose_text.wrap_loose_text(parts.tree)
+    sizes = measure_density(parts.tree)
     paragraphs = paragraphs_of(parts.tree, sizes)
     blocks, outside = block_texts(parts.tree)
-    notices = signals.notices(outside)
+    notices = signals.find_notices(outside)
     evidence = _evidence(page, parts, sizes[parts.tree], blocks)
     trace.blocks = blocks
     trace.mark("measures")
-    pruned = prune(parts.tree, sizes, outlet)
+    pruned = cut_tree(parts.tree, sizes, outlet)
     trace.mark("cuts on the tree")
     first = _story(parts.tree, page, facts)
-    story = fallback.better(first, document.markup, parts.article, facts)
+    story = fallback.longer_story(first, document.markup, parts.article, facts)
     removed = [*(pruned if story is first else _without_story(pruned, story)), *story.removed]
     trace.mark("extraction, cuts on lines, rescue")
     text = "\n".join(line.text for line in story.lines)
@@ -115,7 +115,7 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     below = "\n".join(behind[:_WALL_NEAR])
     if not story.tags:
         story.tags += position_cuts.keywords_in(behind)
-    not_an_article.check(evidence(text, below))
+    not_an_article.refuse_non_articles(evidence(text, below))
     walled = paywall.is_seen(
         rough_words(text),
         parts.article,
@@ -129,7 +129,10 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     language, confidence = language_of(text, rules.language)
     told = bool(parts.article) or (parts.head.first("og:type") or "").lower() == "article"
     signs = signs_of(story.lines, paragraphs, sizes[parts.tree], told=told, signed=bool(authors))
-    trace.removed = [*removed, *left_out(blocks, trace.lines, removed, [parts.title, parts.summary or ""])]
+    trace.removed = [
+        *removed,
+        *unextracted_text(blocks, trace.lines, removed, [parts.title, parts.summary or ""]),
+    ]
     trace.signs = signs
     trace.mark("language, confidence, what was left out")
     return Article(
@@ -172,7 +175,7 @@ def _clean(document: Document, rules: Rules, outlet: Compiled, trace: Trace) -> 
     )
 
 
-def _read(document: Document, outlet: Compiled) -> _Parts:
+def _read(document: Document, outlet: CompiledRules) -> _Parts:
     document.check()
     tree = document.tree
     nodes = json_ld.nodes(tree)
@@ -192,10 +195,12 @@ def _read(document: Document, outlet: Compiled) -> _Parts:
     )
 
 
-def _facts(page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: Compiled) -> line_cuts.Facts:
+def _facts(
+    page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: CompiledRules
+) -> line_cuts.PageFacts:
     titles = fields.titles(parts.tree, parts.head, parts.article, parts.title)
     above = above_headline(parts.tree, titles)
-    return line_cuts.Facts(
+    return line_cuts.PageFacts(
         titles=titles,
         above=frozenset(fold(text) for _, text in above),
         labels=tuple(text for block, text in above[-_LABELS:] if not _is_in_menu(block)),
@@ -212,8 +217,10 @@ def _is_in_menu(block: HtmlElement) -> bool:
     return block.tag == "li" or any(outer.tag in ("li", "nav", "footer") for outer in block.iterancestors())
 
 
-def _story(tree: HtmlElement, page: RawPage, facts: line_cuts.Facts) -> line_cuts.Story:
-    story = line_cuts.Story(list(line_cuts.without_marks(restore(extract(tree, page.url), tree))))
+def _story(tree: HtmlElement, page: RawPage, facts: line_cuts.PageFacts) -> line_cuts.Story:
+    story = line_cuts.Story(
+        list(line_cuts.without_bullets(restore_paragraphs(extract(tree, page.url), tree)))
+    )
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
     position_cuts.cut_masthead(story, facts)
@@ -228,7 +235,7 @@ def _story(tree: HtmlElement, page: RawPage, facts: line_cuts.Facts) -> line_cut
 
 
 def _evidence(
-    page: RawPage, parts: _Parts, size: Size, blocks: list[str]
+    page: RawPage, parts: _Parts, size: TextDensity, blocks: list[str]
 ) -> Callable[[str, str], not_an_article.Evidence]:
     """What refusal wants to know, as far as it stands in what is cut later; to be called with the text and what stands behind it."""
     captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]

@@ -24,7 +24,9 @@ _BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^>]*>|\n+", re.I)
 _TAG = re.compile(r"<[^>]{1,500}>")
 
 
-def better(story: line_cuts.Story, markup: str, article: Node, facts: line_cuts.Facts) -> line_cuts.Story:
+def longer_story(
+    story: line_cuts.Story, markup: str, article: Node, facts: line_cuts.PageFacts
+) -> line_cuts.Story:
     """The story as it is, or a longer one found on other ways."""
     words = _words(story)
     body = body_lines(article)
@@ -54,8 +56,8 @@ def body_lines(article: Node) -> list[Line]:
     return found if sum(word_count(line.text) for line in found) >= _BODY_WORDS else []
 
 
-def _bare(found: list[Line], facts: line_cuts.Facts) -> line_cuts.Story:
-    story = line_cuts.Story(list(line_cuts.without_marks(found)))
+def _bare(found: list[Line], facts: line_cuts.PageFacts) -> line_cuts.Story:
+    story = line_cuts.Story(list(line_cuts.without_bullets(found)))
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
     line_cuts.cut_lines(story, facts, line_cuts.SURE)

@@ -14,7 +14,7 @@ def known_outlets() -> outlets.Outlets:
     return outlets.load(os.environ.get("OUTLETS_DIR"))
 
 
-def paces(settings: BaseSettings) -> dict[str, Any]:
+def download_slots(settings: BaseSettings) -> dict[str, Any]:
     """DOWNLOAD_SLOTS for a spider that speaks to many outlets: each outlet's own politeness, beside the general one."""
     wanted = {
         "delay": ("DOWNLOAD_DELAY", "delay_s"),

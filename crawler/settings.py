@@ -75,9 +75,9 @@ EXTENSIONS_BASE = {
 EXTENSIONS = {
     "scrapy.extensions.throttle.AutoThrottle": None,
     "crawler.politeness.throttle.Throttle": 0,
-    "crawler.discovery.backfill_turns.Yielding": 0,
-    "crawler.tuning.event_loop_lag.Lag": 0,
-    "crawler.tuning.process.Footprint": 0,
+    "crawler.discovery.backfill_preemption.BackfillPreemption": 0,
+    "crawler.tuning.event_loop_lag.EventLoopLag": 0,
+    "crawler.tuning.process.ProcessTuning": 0,
 }
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
@@ -91,9 +91,9 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.tuning.compression.Compression": 590,
     "crawler.tuning.lazy_middlewares.MetaRefresh": 580,
     "crawler.tuning.lazy_middlewares.Cookies": 700,
-    "crawler.politeness.request_policy.Manners": 90,
+    "crawler.politeness.request_policy.RequestPolicy": 90,
     "crawler.politeness.robots.Robots": 100,
-    "crawler.politeness.tdmrep.Reservations": 110,
+    "crawler.politeness.tdmrep.TdmReservations": 110,
 }
 
 # ---------------------------------------------------------------- safety

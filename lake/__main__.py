@@ -145,11 +145,11 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
 
 
 def _forget(arguments: argparse.Namespace) -> int:
-    from lake.jobs.takedown import foreseen, forget
+    from lake.jobs.takedown import forget, preview
 
     store = open_lake(arguments.lake)
     if arguments.dry_run:
-        receipt = foreseen(store, arguments.pages, arguments.outlet)
+        receipt = preview(store, arguments.pages, arguments.outlet)
     else:
         receipt = forget(store, arguments.pages, arguments.outlet, arguments.reason)
     for part in receipt.parts:
@@ -254,10 +254,10 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
 
 
 def _warc(arguments: argparse.Namespace) -> int:
-    from lake.parquet.raw_choice import Choice
+    from lake.parquet.raw_choice import RawChoice
     from lake.warc.export import export  # pyarrow takes its time to load: not for --help
 
-    choice = Choice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
+    choice = RawChoice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)
     for path, pages in written.items():
         print(f"{path}: {pages} pages")

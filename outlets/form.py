@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cleaning import host_of, may_take_for_ever
+from cleaning import host_of, is_slow_pattern
 from outlets.record import on_day
 
 Check = Callable[[Any], str | None]  # None, or what was expected
@@ -59,9 +59,7 @@ def _pattern(value: str) -> str | None:
     except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression: {error}"
     return (
-        "may take for ever on some addresses: a repeat inside a repeat"
-        if may_take_for_ever(pattern)
-        else None
+        "may take for ever on some addresses: a repeat inside a repeat" if is_slow_pattern(pattern) else None
     )
 
 

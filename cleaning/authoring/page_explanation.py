@@ -19,14 +19,14 @@ _SHORT = 12  # folded characters; as few may stand in a longer text by chance
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PagePiece:
     """A stretch of the page. cut: why it is no part of the text; None for a line of the story."""
 
     text: str
     cut: Removed | None = None
 
 
-def pieces(blocks: Iterable[str], lines: Sequence[str], cuts: Sequence[Removed]) -> list[Piece]:
+def page_pieces(blocks: Iterable[str], lines: Sequence[str], cuts: Sequence[Removed]) -> list[PagePiece]:
     """The story's lines, all of them and in order, with the cuts where they stood. A cut that no block shows (of text
     that stood in a script alone, or was put together from several blocks) comes last."""
     return _Order(lines, cuts).of(blocks)
@@ -38,14 +38,16 @@ class _Order:
         self.cuts, self.gone = cuts, [fold(cut.text) for cut in cuts]
         self.next = 0  # the first line that is not shown yet
         self.shown: set[int] = set()  # cuts, by number
-        self.found: list[Piece] = []
+        self.found: list[PagePiece] = []
 
-    def of(self, blocks: Iterable[str]) -> list[Piece]:
+    def of(self, blocks: Iterable[str]) -> list[PagePiece]:
         for block in blocks:
             if key := fold(block):
                 self._add(block, key)
         self._lines_to(len(self.lines))
-        rest = [Piece(cut.text, cut) for n, cut in enumerate(self.cuts) if n not in self.shown and cut.text]
+        rest = [
+            PagePiece(cut.text, cut) for n, cut in enumerate(self.cuts) if n not in self.shown and cut.text
+        ]
         return [*_joined(self.found), *rest]
 
     def _add(self, block: str, key: str) -> None:
@@ -68,7 +70,7 @@ class _Order:
         return last if last >= 0 and len(key) >= _SHORT and key in self.keys[last] else None
 
     def _lines_to(self, end: int) -> None:
-        self.found += [Piece(line) for line in self.lines[self.next : end]]
+        self.found += [PagePiece(line) for line in self.lines[self.next : end]]
         self.next = max(self.next, end)
 
     def _cut_of(self, key: str) -> int | None:
@@ -87,15 +89,15 @@ class _Order:
 
     def _show(self, number: int, text: str) -> None:
         self.shown.add(number)
-        self.found.append(Piece(text, self.cuts[number]))
+        self.found.append(PagePiece(text, self.cuts[number]))
 
 
-def _joined(found: Iterable[Piece]) -> Iterator[Piece]:
+def _joined(found: Iterable[PagePiece]) -> Iterator[PagePiece]:
     """Neighbours of one cut are one piece."""
-    last: Piece | None = None
+    last: PagePiece | None = None
     for piece in found:
         if last and piece.cut and piece.cut is last.cut:
-            last = Piece(f"{last.text}\n{piece.text}", piece.cut)
+            last = PagePiece(f"{last.text}\n{piece.text}", piece.cut)
             continue
         if last:
             yield last
@@ -107,7 +109,7 @@ def _joined(found: Iterable[Piece]) -> Iterator[Piece]:
 # ---------------------------------------------------------------- where a field comes from
 
 
-def places(article: Article, trace: Trace) -> dict[str, str]:
+def field_places(article: Article, trace: Trace) -> dict[str, str]:
     """By field where its value stands in the page, the place that counts first; "" for a field without a value."""
     texts = {
         "title": (article.title,),

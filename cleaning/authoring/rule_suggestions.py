@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from lxml import etree
 
 from cleaning.cleaner import clean
-from cleaning.clutter.outlet_rules import check_rules, compiled
+from cleaning.clutter.outlet_rules import check_rules, compile_rules
 from cleaning.records import NoArticle, Rules
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, is_sentence, word_count
@@ -109,7 +109,7 @@ class Suggestion:
         return "\n".join(lines) + "\n"
 
 
-def suggest(pages: Sequence[RawPage], rules: Rules | None = None) -> Suggestion:
+def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Suggestion:
     """pages: of one outlet; MIN_PAGES of them and more make a good suggestion. rules: what its file says already."""
     known = rules or Rules()
     seen = [one for page in pages if (one := _looked_at(page, known))]
@@ -141,7 +141,7 @@ def _looked_at(page: RawPage, rules: Rules) -> _Seen | None:
     except NoArticle:
         return None
     etree.strip_elements(tree, *_SILENT, with_tail=False)
-    loose_text.wrap(tree)
+    loose_text.wrap_loose_text(tree)
     alive = list(tree.iter())
     blocks = [
         (element, key)
@@ -398,7 +398,7 @@ def _touches(trial: Proposal, one: _Seen) -> bool:
     if trial.key == "lines":
         return any(re.search(trial.value, text, re.I) for text in one.texts.values())
     root = one.alive[0]
-    sharp = compiled(Rules(cut=(trial.value,)))
+    sharp = compile_rules(Rules(cut=(trial.value,)))
     return bool(sharp.cut(root))
 
 

@@ -12,12 +12,12 @@ from cleaning.records import Removed, cut
 from cleaning.text.characters import fold, is_sentence, one_quote, rough_words, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
-from cleaning.vocabulary.written_dates import day_in
+from cleaning.vocabulary.written_dates import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cleaning.clutter.outlet_rules import Compiled
+    from cleaning.clutter.outlet_rules import CompiledRules
 
 _SHORT = 40  # words; a longer line is prose, whatever it holds
 _TOP = 8  # lines in which bylines, dates and the standfirst stand
@@ -41,7 +41,7 @@ _CREDITED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PageFacts:
     """What is known of the page before its lines are judged. Texts are folded."""
 
     titles: frozenset[str]
@@ -52,7 +52,7 @@ class Facts:
     authors: tuple[str, ...]  # as written
     keywords: frozenset[str]
     sites: frozenset[str]
-    outlet: Compiled
+    outlet: CompiledRules
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Story:
 Verdict = tuple[str, str] | None  # (kind, rule), None to keep
 
 
-def cut_lines(story: Story, facts: Facts, judges: Sequence[Judge] | None = None) -> None:
+def cut_lines(story: Story, facts: PageFacts, judges: Sequence[Judge] | None = None) -> None:
     """Every line before the judges, in order; the first verdict counts. All judges of this file by default."""
     kept: list[Line] = []
     for place, line in enumerate(story.lines):
@@ -127,7 +127,7 @@ def tags_of(text: str) -> list[str]:
     return [tag for part in re.split(r"[,;|·•#]", listed) if (tag := part.strip(" ."))]
 
 
-def headline(line: Line, place: int, facts: Facts) -> Verdict:
+def headline(line: Line, place: int, facts: PageFacts) -> Verdict:
     """The headline, with or without a label before it."""
     key = fold(line.text)
     if key in facts.titles:
@@ -139,25 +139,25 @@ def headline(line: Line, place: int, facts: Facts) -> Verdict:
     return ("headline", "line.headline") if any(rest in facts.titles for rest in rests) else None
 
 
-def standfirst(line: Line, place: int, facts: Facts) -> Verdict:
+def standfirst(line: Line, place: int, facts: PageFacts) -> Verdict:
     return ("standfirst", "line.standfirst") if place < _TOP and fold(line.text) == facts.standfirst else None
 
 
-def outlet(line: Line, place: int, facts: Facts) -> Verdict:
+def outlet(line: Line, place: int, facts: PageFacts) -> Verdict:
     return ("outlet", "outlet.lines") if any(p.search(line.text) for p in facts.outlet.lines) else None
 
 
-def caption(line: Line, place: int, facts: Facts) -> Verdict:
+def caption(line: Line, place: int, facts: PageFacts) -> Verdict:
     return ("caption", "line.caption") if fold(line.text) in facts.captions else None
 
 
-def credited(line: Line, place: int, facts: Facts) -> Verdict:
+def credited(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A caption that ends with its picture's credit in brackets."""
     found = line.kind == "p" and word_count(line.text) <= _LONGEST_CAPTION and _CREDITED.search(line.text)
     return ("caption", "line.credited") if found else None
 
 
-def words(line: Line, place: int, facts: Facts) -> Verdict:
+def words(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A line of the trade's vocabulary."""
     if match := phrases.whole(line.text):
         return match.kind, match.rule
@@ -168,7 +168,7 @@ def words(line: Line, place: int, facts: Facts) -> Verdict:
     return (match.kind, match.rule) if match else None
 
 
-def keywords(line: Line, place: int, facts: Facts) -> Verdict:
+def keywords(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A comma list of what the page's head names as keywords."""
     parts = [part for part in line.text.split(",") if part.strip()]
     if len(parts) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
@@ -179,7 +179,7 @@ def keywords(line: Line, place: int, facts: Facts) -> Verdict:
     return ("tags", "line.keywords") if known > len(parts) / 2 else None
 
 
-def byline(line: Line, place: int, facts: Facts) -> Verdict:
+def byline(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A short line near the top with an author's name, or with nothing but a date."""
     if (
         rough_words(line.text) > _BYLINE_WORDS
@@ -196,24 +196,24 @@ def byline(line: Line, place: int, facts: Facts) -> Verdict:
         return "byline", "line.author-alone"
     if (
         place < _TOP
-        and (day_in(line.text) or _CLOCK.search(line.text))
+        and (first_day_in(line.text) or _CLOCK.search(line.text))
         and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= _DATE_WORDS
     ):
         return "byline", "line.date"
     return None
 
 
-def site_name(line: Line, place: int, facts: Facts) -> Verdict:
+def site_name(line: Line, place: int, facts: PageFacts) -> Verdict:
     return ("masthead", "line.site-name") if fold(line.text) in facts.sites else None
 
 
-def file_name(line: Line, place: int, facts: Facts) -> Verdict:
+def file_name(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A picture's file name, or an alternative text made from it."""
     may_be = len(line.text) < 300 and _SIZE_OR_TYPE.search(line.text)  # cheap, unlike the pattern
     return ("caption", "line.file-name") if may_be and _FILE.search(line.text) else None
 
 
-def wordless(line: Line, place: int, facts: Facts) -> Verdict:
+def wordless(line: Line, place: int, facts: PageFacts) -> Verdict:
     """A player's clock, a closing cross, a rule."""
     return (
         ("residue", "line.wordless")
@@ -222,7 +222,7 @@ def wordless(line: Line, place: int, facts: Facts) -> Verdict:
     )
 
 
-Judge = Callable[[Line, int, Facts], Verdict]
+Judge = Callable[[Line, int, PageFacts], Verdict]
 SURE: tuple[Judge, ...] = (headline, outlet)  # for a story of which little is left
 ALL: tuple[Judge, ...] = (
     *SURE,
@@ -238,7 +238,7 @@ ALL: tuple[Judge, ...] = (
 )
 
 
-def without_marks(lines: list[Line]) -> Iterator[Line]:
+def without_bullets(lines: list[Line]) -> Iterator[Line]:
     """Bullets that the page wrote into the text of an item go; the line says what it is."""
     for line in lines:
         text = (

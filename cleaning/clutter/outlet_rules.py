@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledRules:
     cuts: tuple[CSSSelector, ...]
     keeps: tuple[CSSSelector, ...]
     lines: tuple[re.Pattern[str], ...]
@@ -35,12 +35,12 @@ def _matches(selectors: tuple[CSSSelector, ...], tree: HtmlElement) -> list[Html
 
 
 @lru_cache(maxsize=1024)
-def compiled(rules: Rules) -> Compiled:
+def compile_rules(rules: Rules) -> CompiledRules:
     """Raises ValueError on rules in which check_rules finds a mistake."""
     problems = check_rules(rules)
     if problems:
         raise ValueError("; ".join(f"{key}: {message}" for key, message in problems))
-    return Compiled(
+    return CompiledRules(
         cuts=tuple(_selector(text) for text in rules.cut),
         keeps=tuple(_selector(text) for text in rules.keep),
         lines=tuple(re.compile(text, re.I) for text in rules.lines),
@@ -78,10 +78,10 @@ def _pattern_problem(text: str) -> str | None:
         return f"{text!r} is no regular expression: {error}"
     if pattern.search(""):
         return f"{text!r} would match every line"
-    return f"{text!r} {FOR_EVER}" if may_take_for_ever(pattern) else None
+    return f"{text!r} {FOR_EVER}" if is_slow_pattern(pattern) else None
 
 
-def may_take_for_ever(pattern: re.Pattern[str]) -> bool:
+def is_slow_pattern(pattern: re.Pattern[str]) -> bool:
     """A repeat inside a repeat, as (a+)+, doubles the time with every letter of a line that does not match. Tried
     out, because the harmless (-\\w+)+ looks the same."""
     start = re.sub(r"\\(.)", r"\1", _LITERAL_START.match(pattern.pattern)[1])  # type: ignore[index]  # matches always

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cleaning.clutter.line_cuts import Facts, Story, is_prose, tags_of
+from cleaning.clutter.line_cuts import PageFacts, Story, is_prose, tags_of
 from cleaning.text.characters import fold, is_sentence, one_quote, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
@@ -29,7 +29,7 @@ _NEAR = 5  # blocks behind the story in which its keywords may stand
 _HEADINGS = frozenset({"related", "newsletter", "comments", "promo"})
 
 
-def cut_ends(story: Story, facts: Facts) -> None:
+def cut_ends(story: Story, facts: PageFacts) -> None:
     """1. An outlet's phrases: the story ends before the first that has a story before it."""
     wanted = [one_quote(phrase).casefold() for phrase in facts.outlet.ends]
     before = 0
@@ -61,7 +61,7 @@ def cut_disclosures(story: Story) -> None:
     story.lines = [line for line in story.lines if line.text]
 
 
-def cut_masthead(story: Story, facts: Facts) -> None:
+def cut_masthead(story: Story, facts: PageFacts) -> None:
     """3. The headline repeated is a border: little before it is no story."""
     places = [place for place, line in enumerate(story.lines[:_MASTHEAD]) if fold(line.text) in facts.titles]
     if not places or _words(story.lines[: places[-1]]) > 0.15 * _words(story.lines):
@@ -72,7 +72,7 @@ def cut_masthead(story: Story, facts: Facts) -> None:
     story.lines = [line for line in above if is_prose(line)] + story.lines[places[-1] :]
 
 
-def _cut_above(story: Story, facts: Facts) -> None:
+def _cut_above(story: Story, facts: PageFacts) -> None:
     """Where extraction does not show the headline: what stood before it on the page."""
     above = [
         line for line in story.lines[:_MASTHEAD] if fold(line.text) in facts.above and not is_prose(line)
@@ -113,7 +113,7 @@ def _goes_on(rest: list[Line], place: int) -> bool:
     return len(near) < 4 or sum(is_sentence(line.text) for line in near) > len(near) / 3
 
 
-def cut_biography(story: Story, facts: Facts) -> None:
+def cut_biography(story: Story, facts: PageFacts) -> None:
     """5. A name alone, then a paragraph that begins with it; or an author's name and what a biography says."""
     lines, whole, before = story.lines, _words(story.lines), 0
     for place, line in enumerate(lines):
@@ -202,7 +202,7 @@ def is_name(text: str) -> bool:
     )
 
 
-def _names(lines: list[Line], place: int, facts: Facts) -> list[str]:
+def _names(lines: list[Line], place: int, facts: PageFacts) -> list[str]:
     near = [line.text for line in lines[max(0, place - 3) : place] if is_name(line.text)]
     return [*near, *(name for name in facts.authors if len(name) > 5)]
 

@@ -32,7 +32,7 @@ _TOPICAL = 0.5  # share of the line's words that its stories use, where there is
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedLines:
     """The lines of one outlet."""
 
     version: str | None = None  # of the artefact that holds them; None where nothing was learned
@@ -75,7 +75,7 @@ def _overlap(terms: frozenset[str], texts: Sequence[str]) -> float:
     return sum(sum(term in text for term in terms) for text in folded) / (len(terms) * max(1, len(folded)))
 
 
-def without_learned(article: Article, learned: Learned) -> Article:
+def without_learned_lines(article: Article, learned: LearnedLines) -> Article:
     """The article without the lines that were learned of its outlet; `content_hash` stays. An article of which they are
     half or more stays whole."""
     if learned.version is None:
@@ -96,7 +96,7 @@ def without_learned(article: Article, learned: Learned) -> Article:
     )
 
 
-def without_texts(article: Article) -> Article:
+def without_removed_texts(article: Article) -> Article:
     """`removed` without texts, but for learned boilerplate: it has to be counted again when the next is learned."""
     return replace(
         article,

@@ -14,13 +14,13 @@ from lxml import etree
 from cleaning.records import Removed, cut
 from cleaning.text.characters import is_sentence, word_count
 from cleaning.text.shown_text import shown_text, unlinked_text
-from cleaning.text.text_density import Size
+from cleaning.text.text_density import TextDensity
 from cleaning.vocabulary import markup_names, phrases
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-    from cleaning.clutter.outlet_rules import Compiled
+    from cleaning.clutter.outlet_rules import CompiledRules
 
 _MAX_SHARE = 0.25  # of the paragraph text, for general rules
 _MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
@@ -76,12 +76,14 @@ _NESTING = frozenset(
 )
 
 
-def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -> list[Removed]:
+def cut_tree(
+    tree: HtmlElement, sizes: dict[HtmlElement, TextDensity], outlet: CompiledRules
+) -> list[Removed]:
     """Cuts from the tree in place: first what the outlet's rules name, then what general rules find."""
     whole = _prose(sizes[tree], sizes[tree]) or 1
     removed: list[Removed] = []
     for element in outlet.cut(tree):
-        if _prose(sizes.get(element, Size()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
+        if _prose(sizes.get(element, TextDensity()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
             removed += _cut(element, "outlet", "outlet.cut")
     keep = outlet.keep(tree)
     for element in keep:  # trafilatura has rules for names of its own
@@ -102,7 +104,7 @@ def prune(tree: HtmlElement, sizes: dict[HtmlElement, Size], outlet: Compiled) -
     return removed
 
 
-def _common_names(sizes: dict[HtmlElement, Size], whole: int) -> frozenset[str]:
+def _common_names(sizes: dict[HtmlElement, TextDensity], whole: int) -> frozenset[str]:
     """Classes of paragraphs that hold a large share of the text: <p class="paywall"> all through a story."""
     shares: dict[str, int] = defaultdict(int)
     for element, size in sizes.items():
@@ -111,12 +113,12 @@ def _common_names(sizes: dict[HtmlElement, Size], whole: int) -> frozenset[str]:
     return frozenset(name for name, share in shares.items() if share > _MAX_SHARE * whole)
 
 
-def _prose(size: Size, page: Size) -> int:
+def _prose(size: TextDensity, page: TextDensity) -> int:
     """Paragraph text; on pages that hardly use <p>, all text that is no link."""
     return size.prose if page.prose > 0.4 * (page.text - page.linked) else size.text - size.linked
 
 
-def _verdict(element: HtmlElement, sizes: dict[HtmlElement, Size]) -> tuple[str, str] | None:
+def _verdict(element: HtmlElement, sizes: dict[HtmlElement, TextDensity]) -> tuple[str, str] | None:
     """(kind, rule) of a general cut, None to keep."""
     tag, size = element.tag, sizes[element]
     if tag == "figcaption":
@@ -141,7 +143,7 @@ def _verdict(element: HtmlElement, sizes: dict[HtmlElement, Size]) -> tuple[str,
     return None
 
 
-def _are_teasers(box: HtmlElement, sizes: dict[HtmlElement, Size]) -> bool:
+def _are_teasers(box: HtmlElement, sizes: dict[HtmlElement, TextDensity]) -> bool:
     """Three boxes of one make or more and little beside them, each a linked headline and a few words under it."""
     shown = [(child, size) for child in box if (size := sizes.get(child)) and size.text]
     makes = Counter((child.tag, child.get("class")) for child, _ in shown)
@@ -158,7 +160,7 @@ def _is_box(child: HtmlElement) -> bool:
     return child.tag in ("div", "article", "section", "li")
 
 
-def _is_teaser(child: HtmlElement, size: Size) -> bool:
+def _is_teaser(child: HtmlElement, size: TextDensity) -> bool:
     """Short, with one linked headline: at least a fifth of its text in links, the longest of four words or more."""
     if not size.links or size.text > _LONGEST_TEASER or size.linked < 0.2 * size.text:
         return False
@@ -201,7 +203,7 @@ def _is_set_apart(paragraph: HtmlElement) -> bool:
     )
 
 
-def _pointer(element: HtmlElement, size: Size) -> tuple[str, str] | None:
+def _pointer(element: HtmlElement, size: TextDensity) -> tuple[str, str] | None:
     """A block that only points elsewhere: cards, a link alone, a label and a link."""
     if size.links > 2 and size.linked > 0.75 * size.text and element.tag != "li":
         return "related", "tree.cards"

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cleaning.vocabulary.written_dates import day_in
+from cleaning.vocabulary.written_dates import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +43,14 @@ class Moment:
     raw: str | None = None
 
 
-def first(found: Iterable[tuple[str, str]], *, zone: str | None, fetched_at: datetime) -> Moment:
+def first_credible(found: Iterable[tuple[str, str]], *, zone: str | None, fetched_at: datetime) -> Moment:
     """The first believable of (source, raw); else the first raw with at None; else an empty Moment."""
     unread = Moment()
     for source, raw in found:
         raw = raw.strip()[:200]
         if not raw:
             continue
-        moment = read(raw, zone)
+        moment = parse_date(raw, zone)
         if moment and _EARLIEST <= moment[0] <= fetched_at + _AHEAD:
             return Moment(moment[0], moment[1], source, raw)
         if unread.raw is None:
@@ -64,7 +64,7 @@ def day_of_url(url: str) -> str | None:
     return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}" if found else None
 
 
-def read(raw: str, zone: str | None = None) -> tuple[datetime, Precision] | None:
+def parse_date(raw: str, zone: str | None = None) -> tuple[datetime, Precision] | None:
     """(UTC, precision); zone: IANA name for what is written without one, UTC by default. None for no date."""
     text = " ".join(raw.split())
     try:
@@ -104,7 +104,7 @@ def _mail(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
 def _words(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
     if len(text) > _LONGEST:
         return None
-    day = day_in(text)
+    day = first_day_in(text)
     if day is None:
         return None
     moment = datetime(day.year, day.month, day.day)

@@ -11,7 +11,7 @@ from cleaning.metadata import dates, json_ld
 from cleaning.text.characters import fold, tidy, word_count
 from cleaning.text.shown_text import following, shown_text
 from cleaning.url import host_of
-from cleaning.vocabulary.written_dates import day_in
+from cleaning.vocabulary.written_dates import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,14 +162,14 @@ def published(
             yield "url", day
         yield from (("text", text) for text in _under_headline(tree, titles(tree, head, article, "")))
 
-    return dates.first(found(), zone=zone, fetched_at=fetched_at)
+    return dates.first_credible(found(), zone=zone, fetched_at=fetched_at)
 
 
 def modified(head: Head, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
     _, fetched_at, zone = page
     found = [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]
     found += [("meta", text) for text in head.all(*_MODIFIED)]
-    return dates.first(found, zone=zone, fetched_at=fetched_at)
+    return dates.first_credible(found, zone=zone, fetched_at=fetched_at)
 
 
 def _times(tree: HtmlElement) -> list[str]:
@@ -199,4 +199,4 @@ def _under_headline(tree: HtmlElement, wanted: frozenset[str]) -> list[str]:
         return []
     blocks = islice(following(headline, "p", "div", "span", "li"), _NEAR)
     texts = [shown_text(block) for block in blocks if len(block) <= 3]
-    return [text for text in texts if 6 <= len(text) <= 60 and day_in(text)]
+    return [text for text in texts if 6 <= len(text) <= 60 and first_day_in(text)]

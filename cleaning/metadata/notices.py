@@ -34,7 +34,7 @@ class Notices:
     disclosure: str | None
 
 
-def notices(blocks: Iterable[str]) -> Notices:
+def find_notices(blocks: Iterable[str]) -> Notices:
     """blocks: what the whole page shows outside pictures, furniture included: rights stand in footers."""
     texts = [text for text in blocks if len(text) > 7]
     page = phrase("\n".join(texts))

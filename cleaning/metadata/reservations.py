@@ -31,7 +31,7 @@ _MOST = 20  # lines of evidence
 _LONGEST = 1000  # characters of one
 
 
-def evidence(page: RawPage, document: Document | None = None) -> tuple[str, ...]:
+def reservation_evidence(page: RawPage, document: Document | None = None) -> tuple[str, ...]:
     """What was known before the fetch (page.tdm), then what the headers and the page say; each line once.
     document: of the page, where somebody has it."""
     found = [*page.tdm, *_in_headers(page), *_in_page(document or Document(page))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-from cleaning.pagination.page_urls import key
+from cleaning.pagination.page_urls import page_key
 
 _HOST = re.compile(r"(?:amp|m|mobile|mobil|print)\.(?=[^.]+\.)", re.I)
 _SEGMENT = re.compile(r"amp|print|printable|print-version|druck|drucken|imprimir|imprimer|stampa", re.I)
@@ -16,11 +16,11 @@ _QUERY = re.compile(
 )
 
 
-def is_version(url: str, page: str) -> bool:
+def is_alternate_url(url: str, page: str) -> bool:
     """Whether an address is another version of the page at another address, as far as spelling tells: a sound reason
     only where the page says the same by rel=canonical."""
     plain = _plain(url)
-    return plain is not None and plain == _plain(page) and key(url) != key(page)
+    return plain is not None and plain == _plain(page) and page_key(url) != page_key(page)
 
 
 def _plain(url: str) -> str | None:
@@ -38,4 +38,4 @@ def _plain(url: str) -> str | None:
     ]
     path = "/".join(s for place, s in enumerate(segments) if place not in named)
     query = "&".join(p for p in parts.query.split("&") if not _QUERY.fullmatch(p))
-    return key(urlunsplit((parts.scheme, host, _ENDING.sub("", path), query, "")))
+    return page_key(urlunsplit((parts.scheme, host, _ENDING.sub("", path), query, "")))

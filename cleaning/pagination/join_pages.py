@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _REPEAT_WORDS = 6  # a shorter line in the middle of a part may well stand twice in a story
 
 
-def join(article: Article, part: Article) -> Article | None:
+def join_page(article: Article, part: Article) -> Article | None:
     """The article with the text of its next part behind its own; None where the part adds no text.
 
     What the part repeats (headline, standfirst, teasers at its ends, whole paragraphs) and the labels of pages go to

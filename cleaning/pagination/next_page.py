@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
 from cleaning.metadata.fields import absolute
-from cleaning.pagination.page_urls import Reading, key, readings
+from cleaning.pagination.page_urls import PageReading, page_key, page_readings
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold
 from cleaning.text.document import Document
@@ -41,7 +41,7 @@ _ELSEWHERE = re.compile(
 _BOXES = 6  # ancestors of a link that are looked at
 
 
-def next_part(page: RawPage, document: Document | None = None) -> str | None:
+def next_page_url(page: RawPage, document: Document | None = None) -> str | None:
     """The address at which the article goes on; None where the page names none that is surely its own.
     page.part says which page of its article this is. document: of the page, where somebody has it; not cleaned yet."""
     tree = None if _LIVE.search(page.url) else _tree(document or Document(page))
@@ -56,35 +56,38 @@ def next_part(page: RawPage, document: Document | None = None) -> str | None:
     return next((url for url, element, reading in found if _leads_on(element, reading)), None)
 
 
-def first_part(page: RawPage, document: Document | None = None) -> str | None:
+def first_page_url(page: RawPage, document: Document | None = None) -> str | None:
     """The address of the first page, for a page that says it is a later one of an article; None for any other, and
     for a page that was asked for as a part. document: as above."""
-    later = [r for r in readings(page.url) if r.number > 1] if page.part_of is None else []
+    later = [r for r in page_readings(page.url) if r.number > 1] if page.part_of is None else []
     tree = _tree(document or Document(page)) if later else None
     if tree is None:
         return None
-    links = [(key(url), url, element) for url, element in _links(tree, _base(page))]
+    links = [(page_key(url), url, element) for url, element in _links(tree, _base(page))]
     return next(
         (
             url
             for reading in later
             for name, url, element in links
-            if name == key(reading.base) and _leads_back(element, reading)
+            if name == page_key(reading.base) and _leads_back(element, reading)
         ),
         None,
     )
 
 
-def continues(article: Article, part: Article, number: int) -> bool:
+def is_page_of(article: Article, part: Article, number: int) -> bool:
     """Whether an answered page is part `number` of the article; article.url is the first page's address."""
-    own = {key(article.url), *(key(r.base) for r in readings(article.url) if r.number == 1 and not r.weak)}
-    fitting = [r for r in readings(part.url) if r.number == number and key(r.base) in own]
+    own = {
+        page_key(article.url),
+        *(page_key(r.base) for r in page_readings(article.url) if r.number == 1 and not r.weak),
+    }
+    fitting = [r for r in page_readings(part.url) if r.number == number and page_key(r.base) in own]
     if not fitting:
         return False  # the site sent us elsewhere
-    named = key(part.canonical_url or "")
-    if named in own or (named and named == key(article.canonical_url or "")):
+    named = page_key(part.canonical_url or "")
+    if named in own or (named and named == page_key(article.canonical_url or "")):
         return True
-    if named and named != key(part.url):
+    if named and named != page_key(part.url):
         return False
     return not all(r.weak for r in fitting) or _same_story(article, part)
 
@@ -97,19 +100,23 @@ def _same_story(article: Article, part: Article) -> bool:
     return article.published_at == part.published_at or not (article.published_at and part.published_at)
 
 
-def _as_next(url: str, page: RawPage) -> Reading | None:
+def _as_next(url: str, page: RawPage) -> PageReading | None:
     """The reading of an address that makes it the page after this one, in the same article."""
-    own = {key(page.url)} if page.part == 1 else set()
+    own = {page_key(page.url)} if page.part == 1 else set()
     own |= {
-        key(r.base) for r in readings(page.url) if r.number == page.part and (page.part > 1 or not r.weak)
+        page_key(r.base)
+        for r in page_readings(page.url)
+        if r.number == page.part and (page.part > 1 or not r.weak)
     }
-    return next((r for r in readings(url) if r.number == page.part + 1 and key(r.base) in own), None)
+    return next(
+        (r for r in page_readings(url) if r.number == page.part + 1 and page_key(r.base) in own), None
+    )
 
 
 def _base(page: RawPage) -> str:
     """What links are relative to: page.url has lost the slash at its end."""
     asked, url = page.requested_url, page.url
-    return asked if key(asked) == key(url) else url
+    return asked if page_key(asked) == page_key(url) else url
 
 
 # ---------------------------------------------------------------- what a link says
@@ -138,7 +145,7 @@ def _links(
             yield url, element
 
 
-def _leads_on(element: HtmlElement, reading: Reading) -> bool:
+def _leads_on(element: HtmlElement, reading: PageReading) -> bool:
     boxes, label = _boxes(element), _label(element)
     if _ELSEWHERE.search(boxes):
         return False
@@ -147,7 +154,7 @@ def _leads_on(element: HtmlElement, reading: Reading) -> bool:
     return not reading.weak and ("next" in _rel(element) or says_onward(label) or bool(_PAGER.search(boxes)))
 
 
-def _leads_back(element: HtmlElement, reading: Reading) -> bool:
+def _leads_back(element: HtmlElement, reading: PageReading) -> bool:
     if "canonical" in _rel(element):
         return True
     boxes, label = _boxes(element), _label(element)

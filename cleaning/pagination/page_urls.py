@@ -33,7 +33,7 @@ _ENDING = re.compile(r"(?:/index)?\.(?:s?html?|php|aspx?|jsp)$", re.I)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PageReading:
     """The address may be part `number` of the article at `base`. weak: without a word that says page."""
 
     base: str
@@ -42,7 +42,7 @@ class Reading:
 
 
 @lru_cache(1024)
-def readings(url: str) -> tuple[Reading, ...]:
+def page_readings(url: str) -> tuple[PageReading, ...]:
     """Every way to read an address as a part; none for one without a number at the right place, or no address."""
     try:
         parts = urlsplit(canonical(url))
@@ -52,7 +52,7 @@ def readings(url: str) -> tuple[Reading, ...]:
     return tuple(r for r in found if urlsplit(r.base)[2:4] != ("/", ""))  # a front page is no article
 
 
-def key(url: str) -> str | None:
+def page_key(url: str) -> str | None:
     """Equal for the spellings of one page: no scheme, www, file ending or slash at the end. None for no address."""
     try:
         parts = urlsplit(canonical(url))
@@ -62,22 +62,22 @@ def key(url: str) -> str | None:
     return f"{parts.netloc.removeprefix('www.')}{path}?{parts.query}"
 
 
-def _of_query(parts: SplitResult) -> Iterator[Reading]:
+def _of_query(parts: SplitResult) -> Iterator[PageReading]:
     scheme, host, path, query, _ = parts
     named = query.split("&") if query else []
     for place, pair in enumerate(named):
         name, _, value = pair.partition("=")
         if re.fullmatch(_NUMBER, value) and _NAMES.fullmatch(name):
             rest = "&".join(named[:place] + named[place + 1 :])
-            yield Reading(urlunsplit((scheme, host, path, rest, "")), int(value), weak=False)
+            yield PageReading(urlunsplit((scheme, host, path, rest, "")), int(value), weak=False)
 
 
-def _of_path(parts: SplitResult) -> Iterator[Reading]:
+def _of_path(parts: SplitResult) -> Iterator[PageReading]:
     scheme, host, path, query, _ = parts
     before, _, last = path.rpartition("/")
 
-    def reading(base: str, number: str, *, weak: bool = False) -> Reading:
-        return Reading(urlunsplit((scheme, host, base or "/", query, "")), int(number), weak)
+    def reading(base: str, number: str, *, weak: bool = False) -> PageReading:
+        return PageReading(urlunsplit((scheme, host, base or "/", query, "")), int(number), weak)
 
     if found := _SEGMENT.fullmatch(last):
         outer, _, word = before.rpartition("/")

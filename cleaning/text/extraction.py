@@ -38,7 +38,7 @@ class Line:
     kind: Kind = "p"
 
 
-def load() -> None:
+def load_extractor() -> None:
     """Load now what the first page would load: for a process that does nothing but clean."""
     import trafilatura  # noqa: F401
 

@@ -16,7 +16,7 @@ _FEWEST = 60  # characters; less is a label, not a paragraph
 _MAX_CAPTION = 300  # characters
 
 
-def wrap(tree: HtmlElement) -> None:
+def wrap_loose_text(tree: HtmlElement) -> None:
     """In place. Only containers that hold a long loose text beside blocks or a doubled <br> are touched."""
     for wrapper in list(tree.iter(*INLINE)):
         if _holds_blocks(wrapper) and wrapper.getparent() is not None:

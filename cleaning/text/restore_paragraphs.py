@@ -36,7 +36,7 @@ _APART = frozenset(["a", "aside", "nav", "footer", "figure", "form", "button", "
 Box = tuple[str, ...] | int  # tags and names of the two blocks around; the block itself where it has no name
 
 
-def restore(lines: list[Line], tree: HtmlElement) -> list[Line]:
+def restore_paragraphs(lines: list[Line], tree: HtmlElement) -> list[Line]:
     """The lines with the lost blocks between them."""
     page = _Page(lines, tree)
     after: dict[int, list[Line]] = defaultdict(list)

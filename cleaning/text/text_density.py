@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Size:
+class TextDensity:
     """Characters in an element: all, inside links that lead elsewhere, inside paragraphs but not links."""
 
     text: int = 0
@@ -23,17 +23,17 @@ class Size:
     links: int = 0
 
 
-def measure(tree: HtmlElement) -> dict[HtmlElement, Size]:
+def measure_density(tree: HtmlElement) -> dict[HtmlElement, TextDensity]:
     """Sizes of the root and of every element that shows text or holds a link, in one pass from the leaves up."""
-    sizes: dict[HtmlElement, Size] = {}
+    sizes: dict[HtmlElement, TextDensity] = {}
     for element in reversed(list(tree.iter(etree.Element))):
         tag, text, tail = element.tag, element.text, element.tail
         size = sizes.pop(element, None)
         if text and (text := text.strip()):
-            size = size or Size()
+            size = size or TextDensity()
             size.text += len(text)
         if tag == "a" and not (element.get("href") or "#").startswith(("#", "javascript:")):
-            size = size or Size()
+            size = size or TextDensity()
             size.linked, size.links = size.text, 1
         elif size and tag == "p":
             size.prose = size.text - size.linked
@@ -47,12 +47,12 @@ def measure(tree: HtmlElement) -> dict[HtmlElement, Size]:
         if (outer := element.getparent()) is None:
             continue
         if (whole := sizes.get(outer)) is None:
-            whole = sizes[outer] = Size()
+            whole = sizes[outer] = TextDensity()
         whole.text += behind
         if size:
             whole.text += size.text
             whole.linked += size.linked
             whole.prose += size.prose
             whole.links += size.links
-    sizes.setdefault(tree, Size())
+    sizes.setdefault(tree, TextDensity())
     return sizes

@@ -16,7 +16,7 @@ _SHORT = 12  # folded characters; as few may stand in a longer text by chance
 _ENDS = 30  # folded characters of a block that was cut in the middle
 
 
-def left_out(
+def unextracted_text(
     blocks: Iterable[str], lines: Sequence[str], cuts: Sequence[Removed], known: Iterable[str]
 ) -> list[Removed]:
     """blocks: all that the page shows; lines: the story's; cuts: what was cut so far; known: the headline and what

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from cleaning.text.extraction import Line
-    from cleaning.text.text_density import Size
+    from cleaning.text.text_density import TextDensity
 
 _PROSE_WORDS = 12  # of a line that is a paragraph
 _PARAGRAPH = 60  # characters outside links, at least
@@ -44,7 +44,7 @@ class Signs:
 _WEIGHTS = (0.595, 0.718, 0.604, -0.44, -0.911, 0.351, 0.82, 0.557, -0.132, 0.003)
 
 
-def paragraphs_of(tree: HtmlElement, sizes: dict[HtmlElement, Size]) -> dict[str, int]:
+def paragraphs_of(tree: HtmlElement, sizes: dict[HtmlElement, TextDensity]) -> dict[str, int]:
     """Beginning -> characters of the page's paragraphs of prose; to be asked before anything is cut."""
     found: dict[str, int] = {}
     for element in tree.iter("p"):
@@ -62,7 +62,7 @@ def is_paragraph(text: str) -> bool:
 
 
 def signs_of(
-    lines: Sequence[Line], paragraphs: dict[str, int], page: Size, *, told: bool, signed: bool
+    lines: Sequence[Line], paragraphs: dict[str, int], page: TextDensity, *, told: bool, signed: bool
 ) -> Signs:
     """lines: the story; paragraphs and page: what the whole page shows."""
     texts = [line.text for line in lines]

@@ -50,7 +50,7 @@ class Evidence:
     players: int
 
 
-def check(page: Evidence) -> None:
+def refuse_non_articles(page: Evidence) -> None:
     """Raises NoArticle for what is none; order: from what the page says to how it looks."""
     words = word_count(page.text)
     if words >= STORY_WORDS and not _is_front(page):

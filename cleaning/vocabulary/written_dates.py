@@ -35,7 +35,7 @@ _FIGURES = tuple(
 )
 
 
-def day_in(text: str) -> date | None:
+def first_day_in(text: str) -> date | None:
     """The first day that the text names; None where there is none, or where 03/04 could be two days."""
     for order in _ORDERS:
         for found in order.finditer(text):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from crawler.sources.day_span import Days
+from crawler.sources.day_span import DaySpan
 from outlets import Selection
 
 
@@ -23,7 +23,7 @@ def selection_of(outlet: Selection, arguments: Mapping[str, Any]) -> Selection:
     return replace(outlet, **given)
 
 
-def window_of(arguments: Mapping[str, Any]) -> Days | None:
+def window_of(arguments: Mapping[str, Any]) -> DaySpan | None:
     """The days that -a since and -a until name, both included; None where no archive is asked for.
     Raises BadArgument."""
     today = datetime.now(UTC).date()
@@ -35,7 +35,7 @@ def window_of(arguments: Mapping[str, Any]) -> Days | None:
     until = _day("until", arguments["until"]) if arguments.get("until") is not None else today
     if since > until:
         raise BadArgument(f"since: {since} is later than until, {until}")
-    return Days(since, min(until, today))
+    return DaySpan(since, min(until, today))
 
 
 def order_of(arguments: Mapping[str, Any]) -> Literal["oldest", "newest"]:
@@ -84,5 +84,5 @@ def _whole(name: str, value: Any) -> int:
 
 
 _READ = {"languages": _languages, "sections": _words, "max_age_days": _number, "min_words": _whole}
-SELECTING = tuple(_READ)  # the arguments of `selection_of`
+SELECTION_ARGUMENTS = tuple(_READ)  # the arguments of `selection_of`
 _EXAMPLES = {"languages": "de,en", "sections": "politics,world", "max_age_days": "7", "min_words": "100"}

@@ -9,7 +9,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
 
-class Strict(ScrapyCommand):
+class StrictOptions(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         self._parser = parser
@@ -27,7 +27,7 @@ class Strict(ScrapyCommand):
             raise UsageError(f"unknown option {unknown}; {hint}", print_help=False)
 
 
-class WithoutArguments(Strict):
+class NoArguments(StrictOptions):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         if args:

@@ -19,9 +19,9 @@ from cleaning import host_of
 from crawler import settings as ours
 from crawler.addon import Pressline
 from crawler.outlet_files import known_outlets
-from crawler.politeness.contact import contact_problem, public
-from crawler.politeness.private_networks import networks
-from crawler.politeness.tdmrep import policy_of
+from crawler.politeness.contact import contact_problem, public_hosts
+from crawler.politeness.private_networks import parse_networks
+from crawler.politeness.tdmrep import tdm_policy
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeConfigError, LakeError
 from outlets import OutletErrors
@@ -38,7 +38,7 @@ class Refused(Exception):
         self.exit_code = exit_code
 
 
-def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
+def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
     """args: the spider's name; arguments: what -a gave it. Raises Refused."""
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
     spider = _spider(settings, args)
@@ -48,7 +48,7 @@ def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]
         hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
     except UsageError as error:
         raise Refused(str(error), 2) from error
-    open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    open_to = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), open_to):
         raise Refused(problem, 2)
     _state(Path(settings["STATE_DIR"]))
@@ -60,7 +60,7 @@ def preflight(settings: BaseSettings, args: list[str], arguments: dict[str, Any]
         raise Refused(str(error), 1) from error
 
 
-def ready(settings: BaseSettings) -> None:
+def check_configuration(settings: BaseSettings) -> None:
     """What a run that asks no site needs. Raises Refused."""
     Pressline.update_pre_crawler_settings(settings)
     try:
@@ -102,11 +102,11 @@ def _configured(settings: BaseSettings) -> None:
             )
     _numbers(settings)
     try:
-        policy_of(settings)
+        tdm_policy(settings)
     except UsageError as error:
         raise Refused(str(error), 2) from error
     try:
-        networks(settings.getlist("ALLOWED_NETWORKS"))
+        parse_networks(settings.getlist("ALLOWED_NETWORKS"))
     except ValueError as error:
         raise Refused(f"ALLOWED_NETWORKS: {error}; expected networks as 127.0.0.0/8", 2) from error
     if settings.getint("FLUSH_BYTES") > MAX_FLUSH_BYTES:

@@ -5,32 +5,32 @@ import sys
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
-from crawler.command_line.options import Strict
+from crawler.command_line.options import StrictOptions
 
 
-class Command(Strict, ScrapyCrawl):
+class Command(StrictOptions, ScrapyCrawl):
     """Scrapy's `crawl` with a check before the start, and an exit code that tells the truth."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check what can be checked before Scrapy starts and begins to log."""
-        from crawler.tuning.process import load
+        from crawler.tuning.process import suspend_gc
 
-        load()
-        from crawler.command_line.preflight import Refused, preflight
-        from crawler.reports.notify import tell
+        suspend_gc()
+        from crawler.command_line.preflight import Refused, check_before_crawl
+        from crawler.reports.notify import notify
 
         super().process_options(args, opts)
         assert self.settings
         try:
-            preflight(self.settings, args, opts.spargs)
+            check_before_crawl(self.settings, args, opts.spargs)
         except Refused as refusal:
             print(refusal, file=sys.stderr)
-            tell(self.settings, refusal.exit_code, {"spider": " ".join(args), "faults": [str(refusal)]})
+            notify(self.settings, refusal.exit_code, {"spider": " ".join(args), "faults": [str(refusal)]})
             sys.exit(refusal.exit_code)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         from crawler.pipeline.land import Land
-        from crawler.reports.notify import tell
+        from crawler.reports.notify import notify
         from crawler.reports.run_report import EXIT_FAILED, EXIT_STAT
 
         assert self.crawler_process
@@ -40,5 +40,5 @@ class Command(Strict, ScrapyCrawl):
         finished = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
         self.exitcode = EXIT_FAILED if self.crawler_process.bootstrap_failed or finished is None else finished
         land = crawler.get_item_pipeline(Land) if finished is not None else None
-        told = land.accounts.told if land else {"faults": ["the crawl could not begin; its log says why"]}
-        tell(crawler.settings, self.exitcode, {"spider": args[0], **told})
+        told = land.report.told if land else {"faults": ["the crawl could not begin; its log says why"]}
+        notify(crawler.settings, self.exitcode, {"spider": args[0], **told})

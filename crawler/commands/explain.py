@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.command_line.options import Strict
+from crawler.command_line.options import StrictOptions
 
 if TYPE_CHECKING:
     from cleaning import RawPage
-    from crawler.inspection.explanation import FromLake
+    from crawler.inspection.explanation import LakeFacts
     from lake.schema.records import Reject
 
 
-class Command(Strict):
+class Command(StrictOptions):
     """Why a page becomes what it becomes. Reads the lake, and writes nothing to it. Exit codes: 0 an article, 1 none,
     2 what was asked cannot be done."""
 
@@ -37,11 +37,11 @@ class Command(Strict):
         parser.add_argument("--html", metavar="FILE", help="write it as one HTML file")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.inspection.single_pages import Wrong
+        from crawler.inspection.single_pages import CannotInspect
 
         try:
             self._explain(args, opts)
-        except Wrong as wrong:
+        except CannotInspect as wrong:
             from crawler.inspection.explanation_text import safe
 
             print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
@@ -50,23 +50,30 @@ class Command(Strict):
     def _explain(self, args: list[str], opts: argparse.Namespace) -> None:
         from scrapy.exceptions import UsageError
 
-        from crawler.inspection.explanation import explained
+        from crawler.inspection.explanation import explain_page
         from crawler.inspection.explanation_html import as_html
         from crawler.inspection.explanation_text import as_text
-        from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
+        from crawler.inspection.single_pages import (
+            CannotInspect,
+            checked_outlet,
+            prepare_settings,
+            requested_pages,
+        )
         from crawler.pipeline.from_settings import rules_of
-        from crawler.politeness.tdmrep import policy_of
+        from crawler.politeness.tdmrep import tdm_policy
 
         if len(args) != 1:
-            raise Wrong("expected one page: scrapy explain URL|FILE; `scrapy explain --help` says more")
-        settings = prepared(self.settings)
+            raise CannotInspect(
+                "expected one page: scrapy explain URL|FILE; `scrapy explain --help` says more"
+            )
+        settings = prepare_settings(self.settings)
         outlet = checked_outlet(opts.outlet)
         try:
-            leaves_reserved = policy_of(settings) == "respect"
+            leaves_reserved = tdm_policy(settings) == "respect"
         except UsageError as error:
-            raise Wrong(str(error)) from error
-        page = asked_pages(args, outlet, settings)[0]
-        told = explained(page, rules_of(page.outlet), self._known(page), leaves_reserved=leaves_reserved)
+            raise CannotInspect(str(error)) from error
+        page = requested_pages(args, outlet, settings)[0]
+        told = explain_page(page, rules_of(page.outlet), self._known(page), leaves_reserved=leaves_reserved)
         if opts.html:
             _write(Path(opts.html), as_html(told))
         else:
@@ -74,9 +81,9 @@ class Command(Strict):
             print(as_text(told, shutil.get_terminal_size().columns if styled else 100, styled=styled))
         self.exitcode = 1 if told.verdict.reason else 0
 
-    def _known(self, page: RawPage | Reject) -> FromLake:
-        from crawler.inspection.explanation import FromLake
-        from lake.parquet.page_lookup import landed
+    def _known(self, page: RawPage | Reject) -> LakeFacts:
+        from crawler.inspection.explanation import LakeFacts
+        from lake.parquet.page_lookup import find_page
         from lake.storage import boilerplate_file
         from lake.storage.open_store import open_store
         from lake.storage.store import LakeError
@@ -84,18 +91,18 @@ class Command(Strict):
         assert self.settings
         uri = self.settings["LAKE_URI"]
         try:
-            learned = boilerplate_file.latest(open_store(uri)).of(page.outlet)
-            return FromLake(landed(uri, page.id), learned)
+            learned = boilerplate_file.latest_boilerplate(open_store(uri)).of(page.outlet)
+            return LakeFacts(find_page(uri, page.id), learned)
         except (LakeError, OSError) as error:
             print(f"without what the lake knows of it, for the lake cannot be read: {error}", file=sys.stderr)
-            return FromLake()
+            return LakeFacts()
 
 
 def _write(path: Path, text: str) -> None:
-    from crawler.inspection.single_pages import Wrong
+    from crawler.inspection.single_pages import CannotInspect
 
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise Wrong(f"--html {path}: cannot be written: {error.strerror}") from error
+        raise CannotInspect(f"--html {path}: cannot be written: {error.strerror}") from error
     print(path)

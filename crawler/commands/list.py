@@ -4,10 +4,10 @@ import argparse
 
 from scrapy.commands.list import Command as ScrapyList
 
-from crawler.command_line.options import WithoutArguments
+from crawler.command_line.options import NoArguments
 
 
-class Command(WithoutArguments, ScrapyList):
+class Command(NoArguments, ScrapyList):
     """Scrapy's `list`, knowing OUTLETS_DIR also where it is given with -s."""
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:

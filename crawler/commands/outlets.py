@@ -10,15 +10,15 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.command_line.options import Strict
+from crawler.command_line.options import StrictOptions
 
 if TYPE_CHECKING:
-    from crawler.inspection.source_check import Answer
+    from crawler.inspection.source_check import SourceAnswer
     from crawler.reports.outlet_health import Health
     from outlets import Outlet
 
 
-class Command(Strict):
+class Command(StrictOptions):
     """The outlets and how they fare. Exit codes: 0, 1 an outlet has no living source, 2 a mistake in a file or in
     what was asked."""
 
@@ -44,18 +44,18 @@ class Command(Strict):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         try:
-            asked = self._asked(args)
+            selected = self._selected(args)
             if opts.check:
-                self._check(asked)
+                self._check(selected)
             elif opts.live:
-                self._live(asked, as_json=opts.json)
+                self._live(selected, as_json=opts.json)
             else:
-                self._list(asked, as_json=opts.json)
+                self._list(selected, as_json=opts.json)
         except Wrong as wrong:
             print(wrong, file=sys.stderr)
             self.exitcode = 2
 
-    def _asked(self, names: list[str]) -> list[Outlet]:
+    def _selected(self, names: list[str]) -> list[Outlet]:
         from crawler.addon import Pressline
         from crawler.outlet_files import known_outlets
         from outlets import OutletErrors
@@ -70,30 +70,30 @@ class Command(Strict):
 
     # ------------------------------------------------------------ the three things it does
 
-    def _check(self, asked: Sequence[Outlet]) -> None:
+    def _check(self, selected: Sequence[Outlet]) -> None:
         """Every file has been validated while it was loaded; here comes what is too slow for every start."""
         from outlets.checking import mistakes
 
-        if found := [mistake for outlet in asked for mistake in mistakes(outlet)]:
+        if found := [mistake for outlet in selected for mistake in mistakes(outlet)]:
             raise Wrong("\n".join(found))
-        print(f"{len(asked)} outlets are sound")
+        print(f"{len(selected)} outlets are sound")
 
-    def _list(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
+    def _list(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
         from crawler.inspection import outlet_table
 
-        fared = self._health({outlet.key for outlet in asked})
-        known = [outlet_table.Known(outlet, fared.get(outlet.key)) for outlet in asked]
-        print(_json(outlet_table.as_json(known)) if as_json else outlet_table.table(known, _width()))
+        fared = self._health({outlet.key for outlet in selected})
+        known = [outlet_table.OutletStatus(outlet, fared.get(outlet.key)) for outlet in selected]
+        print(_json(outlet_table.as_json(known)) if as_json else outlet_table.outlet_table(known, _width()))
 
     def _health(self, names: set[str]) -> dict[str, Health]:
-        from crawler.reports.outlet_health import health
+        from crawler.reports.outlet_health import outlet_health
         from lake.storage.open_store import open_store
         from lake.storage.store import LakeError
 
         assert self.settings
         try:
             store = open_store(self.settings["LAKE_URI"])
-            found = health(store, names)
+            found = outlet_health(store, names)
         except LakeError as error:
             print(f"without health, for the lake cannot be read: {error}", file=sys.stderr)
             return {}
@@ -101,31 +101,31 @@ class Command(Strict):
             print(f"without health, for {store.uri} holds no finished run of these outlets", file=sys.stderr)
         return found
 
-    def _live(self, asked: Sequence[Outlet], *, as_json: bool) -> None:
+    def _live(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
         from crawler.inspection import outlet_table
 
-        told = self._answers(asked)
-        dead = sorted({o.key for o in asked} - {a.outlet for a in told if a.living})
+        told = self._answers(selected)
+        dead = sorted({o.key for o in selected} - {a.outlet for a in told if a.living})
         if as_json:
             print(_json([outlet_table.plain(asdict(answer)) for answer in told]))
         else:
-            print(outlet_table.answers(told, _width()))
+            print(outlet_table.answer_table(told, _width()))
         if dead:
             print(f"no living source: {', '.join(dead)}", file=sys.stderr)
             self.exitcode = 1
 
-    def _answers(self, asked: Sequence[Outlet]) -> list[Answer]:
+    def _answers(self, selected: Sequence[Outlet]) -> list[SourceAnswer]:
         """Sorted by outlet. A source that gave no answer at all has one that says so."""
         from scrapy.crawler import AsyncCrawlerProcess
         from scrapy.settings import SETTINGS_PRIORITIES
 
-        from crawler.inspection.source_check import Answer, LiveSpider, sources
-        from crawler.politeness.contact import contact_problem, public
-        from crawler.sources.source import hosts_of
+        from crawler.inspection.source_check import SourceAnswer, SourceCheckSpider, all_sources
+        from crawler.politeness.contact import contact_problem, public_hosts
+        from crawler.sources.source import source_hosts
 
         assert self.settings
-        hosts = (host for outlet in asked for host in hosts_of(outlet))
-        open_to = public(
+        hosts = (host for outlet in selected for host in source_hosts(outlet))
+        open_to = public_hosts(
             hosts, self.settings.getlist("ALLOWED_NETWORKS"), self.settings.getdict("DNS_OVERRIDES")
         )
         if problem := contact_problem(self.settings.get("CONTACT"), open_to):
@@ -134,15 +134,15 @@ class Command(Strict):
             (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
         ):
             self.settings.set("LOG_LEVEL", "WARNING", "cmdline")  # the answers are what is told
-        told: list[Answer] = []
+        told: list[SourceAnswer] = []
         process = AsyncCrawlerProcess(self.settings)
-        process.crawl(LiveSpider, asked=asked, answers=told)
+        process.crawl(SourceCheckSpider, outlets_to_check=selected, answers=told)
         process.start()
         given = {(a.outlet, a.kind, a.url) for a in told}
         told += [
-            Answer(outlet.key, kind, url, error="not read; the log says why")
-            for outlet in asked
-            for kind, url in sources(outlet)
+            SourceAnswer(outlet.key, kind, url, error="not read; the log says why")
+            for outlet in selected
+            for kind, url in all_sources(outlet)
             if (outlet.key, kind, url) not in given
         ]
         return sorted(told, key=lambda a: (a.outlet, a.kind, a.url))

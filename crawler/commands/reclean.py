@@ -5,14 +5,14 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
-from crawler.command_line.options import WithoutArguments
+from crawler.command_line.options import NoArguments
 
 if TYPE_CHECKING:
-    from lake.parquet.raw_choice import Choice
+    from lake.parquet.raw_choice import RawChoice
     from lake.storage.store import Store
 
 
-class Command(WithoutArguments):
+class Command(NoArguments):
     """Exit codes as of a crawl: 0 all landed, 1 it failed, 2 there is no such lake or page in it, 3 another machine has
     one of the outlets."""
 
@@ -37,39 +37,39 @@ class Command(WithoutArguments):
         ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        from crawler.command_line.preflight import Refused, ready
+        from crawler.command_line.preflight import Refused, check_configuration
         from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
-        from lake.storage.leases import Held
+        from lake.storage.leases import LeaseHeld
         from lake.storage.store import LakeConfigError, LakeError
         from lake.workers.pool import WorkersFailed
 
         assert self.settings
         try:
-            ready(self.settings)
+            check_configuration(self.settings)
             self._reclean(opts)
         except (Refused, LakeConfigError) as error:
             print(error, file=sys.stderr)
             self.exitcode = EXIT_CONFIGURATION
         except (LakeError, WorkersFailed) as error:
             print(error, file=sys.stderr)
-            self.exitcode = EXIT_HELD if isinstance(error, Held) else EXIT_FAILED
+            self.exitcode = EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED
 
     def _reclean(self, opts: argparse.Namespace) -> None:
         from crawler.outlet_files import known_outlets
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
-        from crawler.politeness.tdmrep import policy_of
+        from crawler.politeness.tdmrep import tdm_policy
         from lake.jobs.reclean import reclean
-        from lake.parquet.raw_choice import Choice
+        from lake.parquet.raw_choice import RawChoice
         from lake.runs.session import Claim
         from lake.storage.open_store import open_lake
-        from lake.workers.page_processing import leave_reserved
+        from lake.workers.page_processing import reject_reserved
         from lake.workers.pool import Workers
 
         assert self.settings
-        choice = Choice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
+        choice = RawChoice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
         outlets = _outlets(open_lake(self.settings["LAKE_URI"]), choice)
         lake = lake_of(self.settings)
-        settled = leave_reserved if policy_of(self.settings) == "respect" else (lambda refined: refined)
+        settled = reject_reserved if tdm_policy(self.settings) == "respect" else (lambda processed: processed)
         known = sorted(outlets & known_outlets().by_name.keys())
         facts = {"spider": None, "reclean": True}
         with (
@@ -88,7 +88,7 @@ class Command(WithoutArguments):
         print(f"reclean: {looked_at} pages → {found or 'nothing'} → {lake.store.uri}")
 
 
-def _outlets(store: Store, choice: Choice) -> set[str]:
+def _outlets(store: Store, choice: RawChoice) -> set[str]:
     """Whose pages are to be cleaned anew. Raises LakeConfigError where there are none, for what was asked for."""
     from lake.jobs.reclean import outlets_in
     from lake.storage.store import LakeConfigError

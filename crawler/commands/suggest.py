@@ -4,10 +4,10 @@ import argparse
 import sys
 from typing import ClassVar
 
-from crawler.command_line.options import Strict
+from crawler.command_line.options import StrictOptions
 
 
-class Command(Strict):
+class Command(StrictOptions):
     """A [clutter] section read off a few pages. Exit codes: 0 something to suggest, 1 nothing, 2 what was asked cannot
     be done."""
 
@@ -30,36 +30,43 @@ class Command(Strict):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         from crawler.inspection.explanation_text import safe
-        from crawler.inspection.single_pages import Wrong
+        from crawler.inspection.single_pages import CannotInspect
 
         try:
             self._suggest(args, opts.outlet)
-        except Wrong as wrong:
+        except CannotInspect as wrong:
             print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
             self.exitcode = 2
 
     def _suggest(self, args: list[str], outlet: str | None) -> None:
         from cleaning import RawPage
-        from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest
+        from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest_rules
         from crawler.inspection.explanation_text import safe
-        from crawler.inspection.single_pages import Wrong, asked_pages, checked_outlet, prepared
+        from crawler.inspection.single_pages import (
+            CannotInspect,
+            checked_outlet,
+            prepare_settings,
+            requested_pages,
+        )
         from crawler.pipeline.from_settings import rules_of
 
         names = list(dict.fromkeys(args))
         if len(names) < MIN_PAGES:
-            raise Wrong(
+            raise CannotInspect(
                 f"expected at least {MIN_PAGES} different pages of one outlet, not {len(names)}: fewer cannot tell "
                 "what is the outlet's from what is one story's"
             )
-        settings = prepared(self.settings)
-        given = asked_pages(names, checked_outlet(outlet), settings)
+        settings = prepare_settings(self.settings)
+        given = requested_pages(names, checked_outlet(outlet), settings)
         pages = [page for page in given if isinstance(page, RawPage) and 200 <= page.status < 300]
         owners = sorted({page.outlet for page in pages})
         if len(owners) > 1:
-            raise Wrong(f"pages of several outlets: {', '.join(owners)}; expected one, or --outlet NAME")
-        found = suggest(pages, rules_of(owners[0]) if owners else None)
+            raise CannotInspect(
+                f"pages of several outlets: {', '.join(owners)}; expected one, or --outlet NAME"
+            )
+        found = suggest_rules(pages, rules_of(owners[0]) if owners else None)
         if found.pages < MIN_PAGES:
-            raise Wrong(
+            raise CannotInspect(
                 f"{found.pages} of {len(names)} pages hold an article, and {MIN_PAGES} are needed; `scrapy explain` "
                 "says of a page what keeps it from being one"
             )

@@ -25,12 +25,12 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, UsageError
 from twisted.python.failure import Failure
 
-from crawler.discovery.backfill_turns import PATIENCE_S, held
+from crawler.discovery.backfill_preemption import PATIENCE_S, try_lock
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.raw_page import outlet_of
-from crawler.politeness.request_policy import Left, asker_of, slot_of
-from crawler.reports.monitors import of_sources
+from crawler.politeness.request_policy import LeftForLater, download_slot_of, spider_of
+from crawler.reports.monitors import source_counts
 from lake.runs.session import Claim
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,14 @@ _LOOK_EVERY_S = 0.2
 
 
 @dataclass(slots=True, eq=False)
-class Member:
+class OutletCrawl:
     """One outlet of the crawl."""
 
     spider: OutletSpider
     locks: ExitStack = field(default_factory=ExitStack)
-    turn: IO[str] | None = None  # one of them: who may speak to the site, crawler/discovery/backfill_turns.py
+    turn: IO[str] | None = (
+        None  # one of them: who may speak to the site, crawler/discovery/backfill_preemption.py
+    )
     since_s: float = 0.0
     seconds: float = 0.0
     begun: bool = False
@@ -56,7 +58,7 @@ class Member:
         return self.spider.outlet.key
 
 
-class Members:
+class OutletCrawls:
     """The outlets of a crawl, as `spider.members`."""
 
     def __init__(
@@ -65,7 +67,7 @@ class Members:
         self.crawler = crawler
         self.deadline_s = crawler.settings.getfloat("OUTLET_DEADLINE_S")
         self.queued: Counter[OutletSpider] = Counter()  # requests that wait in the scheduler
-        self.all = [Member(made.from_crawler(crawler, **arguments)) for made in spiders]
+        self.all = [OutletCrawl(made.from_crawler(crawler, **arguments)) for made in spiders]
         self._by_key = {member.key: member for member in self.all}
         for member in self.all:  # idle is what a member is, not the crawl
             crawler.signals.disconnect(member.spider._idle, signals.spider_idle)
@@ -86,14 +88,14 @@ class Members:
         """Why nothing more is asked for this spider; None as long as it goes on."""
         return next((m.over for m in self.all if m.spider is asker), None)
 
-    def _call_off(self, member: Member) -> None:
+    def _call_off(self, member: OutletCrawl) -> None:
         """What waits for its site's pace has passed Queued already."""
         downloader = self.crawler.engine.downloader if self.crawler._engine else None
         for slot in downloader.slots.values() if downloader else ():
-            waiting = [(r, d) for r, d in slot.queue if asker_of(r) is member.spider]
+            waiting = [(r, d) for r, d in slot.queue if spider_of(r) is member.spider]
             for request, deferred in waiting:
                 slot.queue.remove((request, deferred))
-                deferred.errback(Failure(Left(member.over)))  # type: ignore[no-untyped-call]
+                deferred.errback(Failure(LeftForLater(member.over)))  # type: ignore[no-untyped-call]
 
     # ------------------------------------------------------------ each for itself
 
@@ -127,14 +129,14 @@ class Members:
         slot = self.crawler.engine._slot if self.crawler._engine else None
         return slot if slot and slot.closing is None else None
 
-    async def _look(self, member: Member) -> None:
+    async def _look(self, member: OutletCrawl) -> None:
         waited_s = monotonic() - member.since_s
         if waited_s > self.deadline_s:
             log.error("%s: given up after %.0f s (OUTLET_DEADLINE_S)", member.key, waited_s)
             self.leave(member.key, "deadline")
         elif not member.begun:
             assert member.turn
-            if held(member.turn, fcntl.LOCK_SH) or waited_s > PATIENCE_S:
+            if try_lock(member.turn, fcntl.LOCK_SH) or waited_s > PATIENCE_S:
                 await self._begin(member)
         elif not self._is_busy(member):
             try:
@@ -143,18 +145,18 @@ class Members:
                 return
             self._end(member, "finished")
 
-    async def _begin(self, member: Member) -> None:
+    async def _begin(self, member: OutletCrawl) -> None:
         assert self.crawler.engine
         member.begun = True
         async for request in member.spider.start():
             self.crawler.engine.crawl(request)
 
-    def _is_busy(self, member: Member) -> bool:
+    def _is_busy(self, member: OutletCrawl) -> bool:
         """Whether anything of it waits or is under way, from the scheduler to the end of its callback."""
         under_way = self._slot.inprogress if self._slot else ()
-        return bool(self.queued[member.spider]) or any(asker_of(r) is member.spider for r in under_way)
+        return bool(self.queued[member.spider]) or any(spider_of(r) is member.spider for r in under_way)
 
-    def _end(self, member: Member, how: str) -> None:
+    def _end(self, member: OutletCrawl, how: str) -> None:
         member.ended, member.seconds = how, monotonic() - member.since_s if member.since_s else 0.0
         member.locks.close()
 
@@ -201,8 +203,8 @@ class Members:
             member.key: {
                 "ended": member.ended or "shutdown",
                 "seconds": round(member.seconds, 1),
-                "candidates": len(member.spider._asked),
-                **of_sources(member.spider.sources.values()),
+                "candidates": len(member.spider._requested),
+                **source_counts(member.spider.sources.values()),
             }
             for member in self.all
         }
@@ -217,7 +219,7 @@ class Members:
                 yield f"{member.key}: no source answered"
 
 
-class Queued:
+class CountQueued:
     """Downloader middleware of a crawl of many: counts what each member has in the scheduler, and lets nothing more
     go out for one that has ended."""
 
@@ -226,31 +228,31 @@ class Queued:
         crawler.signals.connect(self._scheduled, signals.request_scheduled)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Queued:
+    def from_crawler(cls, crawler: Crawler) -> CountQueued:
         return cls(crawler)
 
     def _scheduled(self, request: Request) -> None:
-        asker = asker_of(request)
+        asker = spider_of(request)
         if isinstance(asker, OutletSpider):
             self._members.queued[asker] += 1
             request.meta["queued"] = True
         # the scheduler takes next from the outlet with the least under way, if it is told whose a request is
-        request.meta["download_slot"] = slot_of(request.url)
+        request.meta["download_slot"] = download_slot_of(request.url)
 
     def process_request(self, request: Request) -> None:
-        asker = asker_of(request)
+        asker = spider_of(request)
         if request.meta.pop("queued", False):
             self._members.queued[asker] -= 1
         if over := self._members.over(asker):
-            raise Left(over)
+            raise LeftForLater(over)
 
     @property
-    def _members(self) -> Members:
-        members: Members = self.crawler.spider.members  # type: ignore[union-attr]  # crawler/spiders/all.py
+    def _members(self) -> OutletCrawls:
+        members: OutletCrawls = self.crawler.spider.outlet_crawls  # type: ignore[union-attr]  # crawler/spiders/all.py
         return members
 
 
-def chosen(shard: str = "", only: str = "") -> list[str]:
+def chosen_outlets(shard: str = "", only: str = "") -> list[str]:
     """The outlets' keys. Raises UsageError."""
     keys = sorted(known_outlets().by_name)
     wanted = [key.strip() for key in only.split(",") if key.strip()]

@@ -16,17 +16,17 @@ from scrapy import Request
 
 from crawler.discovery.source_spider import BATCH, MAX_DEPTH, SourceSpider
 from crawler.sources import sitemap_index
-from crawler.sources.day_span import Days
-from crawler.sources.entries import Listed, batched
+from crawler.sources.day_span import DaySpan
+from crawler.sources.entries import Entry, batched
 from crawler.sources.source import Source
-from crawler.sources.url_dates import of_sitemap
+from crawler.sources.url_dates import sitemap_days
 from outlets import on_day
 
 MAX_PAGES_OF_A_DAY = 50
 
 
 class Archive:
-    def __init__(self, spider: SourceSpider, window: Days, *, oldest_first: bool) -> None:
+    def __init__(self, spider: SourceSpider, window: DaySpan, *, oldest_first: bool) -> None:
         self._spider, self._window, self._oldest = spider, window, oldest_first
 
     @property
@@ -47,13 +47,13 @@ class Archive:
             todo.extendleft(reversed(self._children(read.children, source)))
             yield from self._follow(read.pages, source)
             if not read.children:
-                self._complete(source, of_sitemap(source.url))
+                self._complete(source, sitemap_days(source.url))
 
-    def _children(self, children: list[Listed], source: Source) -> list[Source]:
+    def _children(self, children: list[Entry], source: Source) -> list[Source]:
         if children and source.depth >= MAX_DEPTH:
             self._spider.capped(source, "depth", MAX_DEPTH)
             return []
-        wanted = sitemap_index.of_window(children, self._spider.outlet, self._window)
+        wanted = sitemap_index.sitemaps_in_window(children, self._spider.outlet, self._window)
         found = [c for w in wanted if (c := self._spider.child_of(source, w.url, w.modified_at))]
         return found[::-1] if self._oldest else found
 
@@ -69,7 +69,7 @@ class Archive:
                     )
                 before = url
 
-    def _day(self, source: Source, days: Days) -> Iterator[list[Request]]:
+    def _day(self, source: Source, days: DaySpan) -> Iterator[list[Request]]:
         request = self._unread(source)
         facts = self._spider.sources.get(source.url, {})
         while request:
@@ -95,11 +95,11 @@ class Archive:
             return None
         return self._spider.open(source)
 
-    def _follow(self, pages: list[Listed], source: Source) -> Iterator[list[Request]]:
+    def _follow(self, pages: list[Entry], source: Source) -> Iterator[list[Request]]:
         for entries in batched(pages[::-1] if self._oldest else pages, BATCH):
             yield self._spider.follow_now(entries, source)
 
-    def _complete(self, source: Source, days: Days | None) -> None:
+    def _complete(self, source: Source, days: DaySpan | None) -> None:
         """Nothing of it is left for another run: all was read, nothing was left out, and nothing can come any more
         without a change that the index would tell."""
         facts = self._spider.sources[source.url]
@@ -108,10 +108,10 @@ class Archive:
         facts["complete"] = not left and (ended or source.modified_at is not None)
 
 
-def _span(template: str, day: date) -> Days:
+def _span(template: str, day: date) -> DaySpan:
     """The days that a page of a template lists."""
     if "{d" in template:
-        return Days(day, day)
+        return DaySpan(day, day)
     if "{m" in template:
-        return Days(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
-    return Days(date(day.year, 1, 1), date(day.year, 12, 31))
+        return DaySpan(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
+    return DaySpan(date(day.year, 1, 1), date(day.year, 12, 31))

@@ -23,9 +23,9 @@ from cleaning.records import Reason
 from cleaning.url import without_tracking
 from crawler.pipeline.land import Land
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of, page_of
-from crawler.politeness.private_networks import refused
-from crawler.politeness.request_policy import Left, NotFetched
-from lake.runs.revisit_policy import ASKED, Policy, Visit
+from crawler.politeness.private_networks import refused_names
+from crawler.politeness.request_policy import LeftForLater, NotFetched
+from lake.runs.revisit_policy import FETCH_DECISIONS, RevisitDecision, RevisitPolicy
 from lake.schema.records import Reject, retry_at
 
 __all__ = ["HEADERS_THAT_MATTER", "CandidateSpider", "outlet_of", "page_of"]
@@ -35,15 +35,15 @@ class CandidateSpider(Spider):
     """A spider whose pages become rows. Sources are its own; candidates are counted here."""
 
     backfill = (
-        False  # True: gives way to every other crawl of its outlet; crawler/discovery/backfill_turns.py
+        False  # True: gives way to every other crawl of its outlet; crawler/discovery/backfill_preemption.py
     )
 
     def __init__(self, *args: Any, fresh: str = "", **kwargs: Any) -> None:
         """fresh: `-a fresh=1` asks for every page, whatever is known of it."""
         super().__init__(*args, **kwargs)
         self.fresh = fresh not in ("", "0", "false", "no")
-        self._asked: set[str] = set()
-        self._skipped: dict[str, Visit] = {}
+        self._requested: set[str] = set()
+        self._skipped: dict[str, RevisitDecision] = {}
         self._open: dict[
             str, frozenset[str]
         ] = {}  # page → the sources that named it, until nothing more is to come
@@ -60,20 +60,20 @@ class CandidateSpider(Spider):
         page, address = page_id(url), without_tracking(url)
         if len(address) > self.settings.getint("URLLENGTH_LIMIT"):
             raise ValueError(f"an address of {len(address)} characters")
-        if page in self._asked:
+        if page in self._requested:
             if page in self._open and source:
                 self._open[page] |= {source}
             return None
         if not self._admitted(page, outlet_of(address), source, modified_at):
             return None
-        self._asked.add(page)
+        self._requested.add(page)
         self._count("candidates")
         return Request(
             address,
             callback=self.parse_page,
             errback=self.missed_page,
             priority=priority,
-            cb_kwargs={"asked": address, "source": source},
+            cb_kwargs={"requested_url": address, "source": source},
             dont_filter=True,  # candidates are kept apart by page id; JOBDIR's filter would drop them in silence
         )
 
@@ -81,12 +81,12 @@ class CandidateSpider(Spider):
         """Whether to ask for a page. Each is counted once, also where another source knows more of it."""
         land = self._land
         visit = land.run.visit(page, modified_at, self._policy, outlet) if land else "new"
-        if visit in ASKED or visit == "later":
+        if visit in FETCH_DECISIONS or visit == "later":
             self._open[page] = self._open.get(page, frozenset()) | ({source} if source else frozenset())
         before = self._skipped.pop(page, None)
         if before:
             self._count(f"skipped/{before}", -1)
-        if visit in ASKED:
+        if visit in FETCH_DECISIONS:
             self._count(f"asked/{visit}")
             return True
         kept = "later" if before == "later" else visit
@@ -100,8 +100,8 @@ class CandidateSpider(Spider):
         return self.crawler.get_item_pipeline(Land)
 
     @cached_property
-    def _policy(self) -> Policy:
-        return Policy(
+    def _policy(self) -> RevisitPolicy:
+        return RevisitPolicy(
             timedelta(days=self.settings.getfloat("CHANGE_WINDOW_DAYS")),
             timedelta(seconds=self.settings.getfloat("CHANGE_INTERVAL_S")),
             fresh=self.fresh,
@@ -132,21 +132,23 @@ class CandidateSpider(Spider):
     def source_done(self, url: str, modified_at: datetime | None = None) -> bool:
         """Whether an earlier run marked this source `complete`, all of its pages settled, and it has not changed
         since (modified_at: its own last change, where something tells it)."""
-        read_at = self._land.run.index.read_at(url) if self._land and not self.fresh else None
+        read_at = self._land.run.index.source_read_at(url) if self._land and not self.fresh else None
         if modified_at and modified_at.time() == time.min:
             modified_at += timedelta(days=1)  # a day without a time: at any time of it
         return read_at is not None and (modified_at is None or modified_at <= read_at)
 
-    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
+    def parse_page(
+        self, response: Response, requested_url: str, source: str | None
+    ) -> Iterator[RawPage | Reject]:
         """Any answer to a candidate, errors included."""
-        yield page_of(response, asked, source)
+        yield page_of(response, requested_url, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
         if failure.check(HttpError):  # type: ignore[no-untyped-call]
             response = failure.value.response  # type: ignore[union-attr]  # checked above
             yield from self.parse_page(response, **request.cb_kwargs)
-        elif failure.check(Left):  # type: ignore[no-untyped-call]
+        elif failure.check(LeftForLater):  # type: ignore[no-untyped-call]
             self._count("left")
         else:
             why = self._why(failure, request)
@@ -157,7 +159,7 @@ class CandidateSpider(Spider):
         if isinstance(failure.value, NotFetched):
             return failure.value.reason
         host = urlsplit(request.url).hostname
-        if host in refused:
+        if host in refused_names:
             self._count(f"refused_hosts/{host}")
             return "refused"
         if failure.check(IgnoreRequest):  # type: ignore[no-untyped-call]
@@ -170,12 +172,12 @@ class CandidateSpider(Spider):
 
 
 def _reject(request: Request, reason: Reason, detail: str) -> Reject:
-    asked, now = request.cb_kwargs["asked"], datetime.now(UTC)
+    requested_url, now = request.cb_kwargs["requested_url"], datetime.now(UTC)
     return Reject(
-        id=page_id(asked),
-        url=canonical(asked),
-        requested_url=asked,
-        outlet=outlet_of(asked),
+        id=page_id(requested_url),
+        url=canonical(requested_url),
+        requested_url=requested_url,
+        outlet=outlet_of(requested_url),
         reason=reason,
         detail=detail[:500] or None,
         status=None,

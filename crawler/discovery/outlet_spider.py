@@ -26,13 +26,22 @@ from scrapy.http import Response, TextResponse
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 
-from crawler.command_line.arguments import SELECTING, BadArgument, order_of, selection_of, window_of
+from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, order_of, selection_of, window_of
 from crawler.discovery import source_discovery
 from crawler.discovery.archive import Archive
 from crawler.discovery.source_spider import BATCH, MAX_LINKS, SLICE_S, SourceSpider
-from crawler.sources.day_span import Days
+from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import batched
-from crawler.sources.source import LISTS, Kind, KnownBy, Limits, Source, hosts_of, links_of, sources_of
+from crawler.sources.source import (
+    LIST_KINDS,
+    KnownBy,
+    Source,
+    SourceKind,
+    SourceLimits,
+    named_sources,
+    page_links,
+    source_hosts,
+)
 from outlets import on_day
 
 _MAX_SITEMAPS_OF_ROBOTS = 200
@@ -42,7 +51,7 @@ _STILL_FRESH = timedelta(days=7)  # an archive that reaches into these days read
 class OutletSpider(SourceSpider):
     """Classes for every outlet file are made in crawler/spiders/outlets.py."""
 
-    arguments = ("fresh", "since", "until", "order", *SELECTING)
+    arguments = ("fresh", "since", "until", "order", *SELECTION_ARGUMENTS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,7 +66,7 @@ class OutletSpider(SourceSpider):
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> OutletSpider:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.limits = Limits.from_settings(crawler.settings)
+        spider.limits = SourceLimits.from_settings(crawler.settings)
         crawler.signals.connect(spider._robots_read, signals.robots_parsed)
         crawler.signals.connect(spider._idle, signals.spider_idle)
         return spider
@@ -81,14 +90,14 @@ class OutletSpider(SourceSpider):
             order_of(arguments)
         except BadArgument as error:
             raise UsageError(f"-a {error}", print_help=False) from error
-        return [*cls.outlet.domains, *hosts_of(cls.outlet)]
+        return [*cls.outlet.domains, *source_hosts(cls.outlet)]
 
     # ------------------------------------------------------------ first
 
     async def start(self) -> AsyncIterator[Any]:
         if self.window and self.window.last < datetime.now(UTC).date() - _STILL_FRESH:
             return  # what is new cannot be from those days
-        for kind, urls in sources_of(self.outlet):
+        for kind, urls in named_sources(self.outlet):
             if kind == "sitemap" and (self.window or self.outlet.news_sitemaps):
                 continue
             for request in self._open_all(kind, urls):
@@ -102,7 +111,9 @@ class OutletSpider(SourceSpider):
         days = (today, today - timedelta(days=1))
         return list(dict.fromkeys(on_day(t, day) for t in self.outlet.dated_sections for day in days))
 
-    def _open_all(self, kind: Kind, urls: Iterable[str], known_by: KnownBy = "outlet file") -> list[Request]:
+    def _open_all(
+        self, kind: SourceKind, urls: Iterable[str], known_by: KnownBy = "outlet file"
+    ) -> list[Request]:
         sources = (Source(url, kind, known_by, root=url) for url in urls)
         return [request for source in sources if (request := self.open(source))]
 
@@ -155,7 +166,7 @@ class OutletSpider(SourceSpider):
         else:
             yield from self._archive(self.window)
 
-    def _archive(self, window: Days) -> Iterator[list[Request]]:
+    def _archive(self, window: DaySpan) -> Iterator[list[Request]]:
         archive = Archive(self, window, oldest_first=self.order == "oldest")
         yield from archive.sitemaps(self.outlet.sitemaps)
         if not archive.has_live_sitemap and not self.outlet.dated_sections:
@@ -164,13 +175,13 @@ class OutletSpider(SourceSpider):
             yield from archive.sitemaps(self.sitemaps_of_robots())
         yield from archive.days()
 
-    def _answered(self, kind: Kind | None = None) -> bool:
+    def _answered(self, kind: SourceKind | None = None) -> bool:
         """Whether a source listed something, or one of the kind said that there is nothing now; an index by itself
         lists nothing. Where all are empty, or name other sites only, they may have been left behind."""
         return any(
             _has_listed(s)
             or (
-                s["kind"] in LISTS
+                s["kind"] in LIST_KINDS
                 and not s["error"]
                 and "children" not in s
                 and (kind or not s.get("foreign"))
@@ -184,9 +195,9 @@ class OutletSpider(SourceSpider):
     def _find(self) -> Iterator[list[Request]]:
         yield from self.ask_home()
         home, sitemaps = self._home, self.sitemaps_of_robots()
-        news = [s for s in sitemaps if source_discovery.speaks_of_news(s)]
+        news = [s for s in sitemaps if source_discovery.is_news_sitemap(s)]
         other = [s for s in sitemaps if s not in news]
-        places: list[tuple[Kind, KnownBy, list[str]]] = [
+        places: list[tuple[SourceKind, KnownBy, list[str]]] = [
             ("news_sitemap", "robots.txt", news[: source_discovery.MAX_OF_A_KIND]),
             (
                 "feed",
@@ -231,7 +242,7 @@ class OutletSpider(SourceSpider):
     def _links_of_home(self) -> Iterator[list[Request]]:
         source = Source(self.outlet.home, "home")
         if self._home:
-            for n, entries in enumerate(batched(islice(links_of(self._home), MAX_LINKS), BATCH)):
+            for n, entries in enumerate(batched(islice(page_links(self._home), MAX_LINKS), BATCH)):
                 yield self.follow_now(entries, source, -n)
         facts = self.sources.setdefault(source.url, source.facts())
         if not facts["found"] and not facts["error"]:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 from scrapy.http import TextResponse
 
-from crawler.sources.source import Kind
+from crawler.sources.source import SourceKind
 
 MAX_OF_A_KIND = 5  # feeds of the home page, and sitemaps of robots.txt, that are opened
 # asked for one after another until one of them lists an article
-USUAL_PATHS: tuple[tuple[Kind, str], ...] = (
+USUAL_PATHS: tuple[tuple[SourceKind, str], ...] = (
     ("news_sitemap", "/news-sitemap.xml"),
     ("news_sitemap", "/sitemap-news.xml"),
     ("news_sitemap", "/sitemap_news.xml"),
@@ -63,10 +63,10 @@ def news_first(sitemaps: Iterable[str]) -> list[str]:
     kept = [
         s for s in dict.fromkeys(sitemaps) if not _ELSEWHERE.search(s.partition("://")[2].partition("/")[2])
     ]
-    return sorted(kept, key=lambda s: not speaks_of_news(s))
+    return sorted(kept, key=lambda s: not is_news_sitemap(s))
 
 
-def speaks_of_news(sitemap: str) -> bool:
+def is_news_sitemap(sitemap: str) -> bool:
     return bool(_NEWS.search(sitemap.partition("://")[2].partition("/")[2]))
 
 

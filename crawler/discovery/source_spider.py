@@ -22,12 +22,12 @@ from twisted.python.failure import Failure
 from cleaning import page_id
 from crawler.discovery.candidates import CandidateSpider
 from crawler.sources import sitemap_index, sitemaps
-from crawler.sources.day_span import Days
-from crawler.sources.entries import Listed, NotAList
-from crawler.sources.entry_filters import recent, refuses, within
+from crawler.sources.day_span import DaySpan
+from crawler.sources.entries import Entry, NotAList
+from crawler.sources.entry_filters import is_within, recent_entries, why_not_wanted
 from crawler.sources.section_pages import next_page
-from crawler.sources.source import LISTS, Limits, Read, Source, links_of
-from crawler.sources.source_state import Visited, body_of, restored
+from crawler.sources.source import LIST_KINDS, Source, SourceContent, SourceLimits, page_links
+from crawler.sources.source_state import SourceState, body_hash, restore_state
 from outlets import Outlet, Selection
 
 MAX_LINKS = 2000  # of a section page
@@ -43,16 +43,16 @@ class SourceSpider(CandidateSpider):
     """Opens sources and follows what they list; crawler/discovery/outlet_spider.py says which, and when."""
 
     outlet: Outlet
-    limits: Limits
+    limits: SourceLimits
     selection: Selection
-    window: Days | None = None  # of an archive
+    window: DaySpan | None = None  # of an archive
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._opened: set[str] = set()  # pages of sources: none is asked for twice, so no loop
         self._files: dict[str, int] = {}  # sitemaps opened behind one root
-        self._expected: dict[str, Visited] = {}  # sources that were asked whether they have changed since
-        self.read: dict[str, Read] = {}  # of the archive: by the address that was asked for
+        self._expected: dict[str, SourceState] = {}  # sources that were asked whether they have changed since
+        self.read: dict[str, SourceContent] = {}  # of the archive: by the address that was asked for
 
     @cached_property
     def zone(self) -> tzinfo:
@@ -69,7 +69,7 @@ class SourceSpider(CandidateSpider):
             return None
         self._opened.add(page)
         facts = self.sources.setdefault(source.url, source.facts())
-        lists = source.kind in LISTS
+        lists = source.kind in LIST_KINDS
         before = self._usable(source)
         if before and (next_at := self._not_before(before)) > datetime.now(UTC):
             facts["not_due"] = next_at.isoformat(timespec="seconds")
@@ -106,18 +106,18 @@ class SourceSpider(CandidateSpider):
         """An archive has its own books (`complete`); the home page is read for what it says of feeds."""
         return not self.window and not source.archive and source.kind != "home" and source.page == 1
 
-    def _before(self, source: Source) -> Visited | None:
+    def _before(self, source: Source) -> SourceState | None:
         """What the lake remembers of a source."""
         if not self._is_remembered(source) or not self._land:
             return None
-        return restored(self._land.run.index.visited(source.url))
+        return restore_state(self._land.run.index.source_state(source.url))
 
-    def _usable(self, source: Source) -> Visited | None:
+    def _usable(self, source: Source) -> SourceState | None:
         """The same, where all that a source would name if it has not changed is known, and nothing of it is due."""
         before = None if self.fresh else self._before(source)
         return before if before and before.digest == self._digest and not before.is_due(_now()) else None
 
-    def _not_before(self, before: Visited) -> datetime:
+    def _not_before(self, before: SourceState) -> datetime:
         settings = self.settings
         next_at = before.next_at(
             settings.getfloat("SOURCE_INTERVAL_S"), settings.getfloat("SOURCE_INTERVAL_MAX_S")
@@ -127,12 +127,12 @@ class SourceSpider(CandidateSpider):
     def _is_unchanged(self, response: Response, source: Source) -> bool:
         """Whether a source reads as it did when all of its pages were settled; then nothing is left to do."""
         before = self._expected.get(source.url) if source.page == 1 else None
-        if not before or not (response.status == 304 or before.body == body_of(response)):
+        if not before or not (response.status == 304 or before.body == body_hash(response)):
             return False
         facts = self.sources[source.url]
         facts["unchanged"] = True
         self._count("sources/unchanged")
-        visited = Visited.of(response, self._digest, before)
+        visited = SourceState.of(response, self._digest, before)
         moved = "moved_to" in facts
         facts["visited"] = None if moved else replace(visited, due_at=before.due_at).facts()
         return True
@@ -140,7 +140,7 @@ class SourceSpider(CandidateSpider):
     def _remember(self, response: Response, source: Source) -> None:
         """Of a source that was read to its end; one that has moved is asked where its file says, without conditions."""
         if self._is_remembered(source) and "moved_to" not in self.sources[source.url]:
-            visited = Visited.of(response, self._digest, self._before(source))
+            visited = SourceState.of(response, self._digest, self._before(source))
             self.sources[source.url]["visited"] = visited.facts()
 
     def remembered(self) -> dict[str, dict[str, Any] | None]:
@@ -161,11 +161,11 @@ class SourceSpider(CandidateSpider):
 
     # ------------------------------------------------------------ what stands behind an index
 
-    def _children(self, children: list[Listed], source: Source) -> Iterable[Request]:
+    def _children(self, children: list[Entry], source: Source) -> Iterable[Request]:
         """Of an index, in a crawl for what is new: the newest ones, as far as SITEMAP_FILES goes."""
         left = self.limits.sitemap_files - self._files.get(source.root, 0)
         since = datetime.now(UTC) - self.limits.sitemap_age
-        wanted = sitemap_index.fresh(children, self.outlet, since.date(), len(children))
+        wanted = sitemap_index.fresh_sitemaps(children, self.outlet, since.date(), len(children))
         if len(wanted) > left:
             self.capped(source, "files", left)
         if source.depth >= MAX_DEPTH:
@@ -214,7 +214,7 @@ class SourceSpider(CandidateSpider):
             facts["damaged"] = found.damaged
             self.logger.warning("%s: read as far as it goes: %s", source.url, found.damaged)
         if source.archive:
-            self.read[source.url] = Read(found.pages, found.children)
+            self.read[source.url] = SourceContent(found.pages, found.children)
             return
         for request in self._children(found.children, source):
             yield request
@@ -229,15 +229,15 @@ class SourceSpider(CandidateSpider):
         elif not found.children:  # of an index that stays the same the children may change
             self._remember(response, source)
 
-    def _is_ours(self, entry: Listed) -> bool:
+    def _is_ours(self, entry: Entry) -> bool:
         try:
             return self.outlet.owns(entry.url)
         except ValueError:
             return False
 
-    def _read(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Listed]]:
+    def _read(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Entry]]:
         """What stands there, and the pages that may be new: of a sitemap, those of the last SITEMAP_DAYS."""
-        found = sitemaps.read(
+        found = sitemaps.read_sitemap(
             body,
             url,
             newest_last=self.outlet.newest_last,
@@ -246,7 +246,7 @@ class SourceSpider(CandidateSpider):
         )
         if source.kind == "feed" or source.archive:
             return found, found.pages
-        return found, recent(found.pages, datetime.now(UTC) - self.limits.sitemap_age)
+        return found, recent_entries(found.pages, datetime.now(UTC) - self.limits.sitemap_age)
 
     async def parse_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._moved(response, source)
@@ -259,12 +259,12 @@ class SourceSpider(CandidateSpider):
         links = list(dict.fromkeys(response.css("a::attr(href)").getall()))  # each once, in order
         if len(links) > MAX_LINKS:
             self.capped(source, "links", MAX_LINKS)
-        entries = list(islice(links_of(response), MAX_LINKS))
+        entries = list(islice(page_links(response), MAX_LINKS))
         named = response.css("link[rel~=next]::attr(href), a[rel~=next]::attr(href)").getall()
         further = next_page(response.url, named, links, base=response.urljoin(""))
         self.sources[source.url]["pages"] = source.page
         if source.archive:
-            self.read[source.url] = Read(entries, next_page=further)
+            self.read[source.url] = SourceContent(entries, next_page=further)
             return
         before = self.sources[source.url]["new"]
         async for request in self._follow(entries, source):
@@ -291,19 +291,19 @@ class SourceSpider(CandidateSpider):
 
     # ------------------------------------------------------------ candidates
 
-    async def _follow(self, entries: Iterable[Listed], source: Source) -> AsyncIterator[Request]:
+    async def _follow(self, entries: Iterable[Entry], source: Source) -> AsyncIterator[Request]:
         """Candidates, newest first; the event loop gets its turn in between."""
         now, began = datetime.now(UTC), perf_counter()
         for place, entry in enumerate(entries):
-            age_h = (now - entry.dated).total_seconds() / 3600 if entry.dated else None
-            by_place = _UNDATED_H + place if source.kind in LISTS else place // 10
+            age_h = (now - entry.latest_date).total_seconds() / 3600 if entry.latest_date else None
+            by_place = _UNDATED_H + place if source.kind in LIST_KINDS else place // 10
             if request := self.wanted(entry, source, -int(max(0, age_h) if age_h is not None else by_place)):
                 yield request
             if perf_counter() - began > SLICE_S:
                 await asyncio.sleep(0)
                 began = perf_counter()
 
-    def wanted(self, entry: Listed, source: Source, priority: int = _ARCHIVE_PRIORITY) -> Request | None:
+    def wanted(self, entry: Entry, source: Source, priority: int = _ARCHIVE_PRIORITY) -> Request | None:
         """The candidate of an entry, if the outlet's patterns and the selection want it and nobody asked before."""
         facts = self.sources[source.url]
         try:
@@ -321,18 +321,18 @@ class SourceSpider(CandidateSpider):
         return request
 
     def follow_now(
-        self, entries: Iterable[Listed], source: Source, priority: int = _ARCHIVE_PRIORITY
+        self, entries: Iterable[Entry], source: Source, priority: int = _ARCHIVE_PRIORITY
     ) -> list[Request]:
         return [request for entry in entries if (request := self.wanted(entry, source, priority))]
 
-    def _refused(self, entry: Listed) -> str | None:
+    def _refused(self, entry: Entry) -> str | None:
         if self.window:
-            inside = within(self.window, entry, self.zone)
+            inside = is_within(self.window, entry, self.zone)
             if inside is False:
                 return "window"
             if inside is None:
                 self._count("archive/undated")
-        return refuses(self.selection, entry, datetime.now(UTC))
+        return why_not_wanted(self.selection, entry, datetime.now(UTC))
 
     # ------------------------------------------------------------ books
 

@@ -15,11 +15,11 @@ from cleaning.url import without_tracking
 from crawler.command_line.arguments import BadArgument, selection_of
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of
-from lake.warc.files import opened
+from lake.warc.files import open_file
 from lake.warc.http_payload import BadPayload, TooLarge
-from lake.warc.member_stream import FIRST, Place
-from lake.warc.reader import Broken, Capture, NoPage, Record, capture_of, records
-from lake.warc.replay_progress import WINDOW, Mark, Progress, source_of
+from lake.warc.member_stream import FIRST_PLACE, RecordPlace
+from lake.warc.reader import BrokenRecord, Capture, NoPage, Record, capture_of, read_records
+from lake.warc.replay_progress import WINDOW, CaptureMark, Progress, capture_source
 from outlets import Selection
 
 _BATCH_PAGES = 8
@@ -35,7 +35,7 @@ class NotAWarc(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReplayChoice:
     """Which pages are replayed."""
 
     outlets: frozenset[str] = frozenset()  # empty: of all
@@ -69,7 +69,7 @@ class Wanted:
         return hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def wanted(given: Mapping[str, str]) -> Wanted:
+def replay_choice(given: Mapping[str, str]) -> ReplayChoice:
     """From the arguments of -a. Raises BadArgument."""
     outlets, since, until, everything = (given.get(n, "") for n in ("outlets", "since", "until", "all"))
     names = frozenset(filter(None, (n.strip() for n in outlets.split(","))))
@@ -77,7 +77,7 @@ def wanted(given: Mapping[str, str]) -> Wanted:
         raise BadArgument(f"outlets: no outlet is called {min(unknown)!r}; `scrapy list` names them")
     after = _midnight("since", since) if since else _EVER[0]
     before = _midnight("until", until) + timedelta(days=1) if until else _EVER[1]
-    return Wanted(names, after, before, is_set(everything), selection_of(Selection(), given))
+    return ReplayChoice(names, after, before, is_set(everything), selection_of(Selection(), given))
 
 
 def is_set(flag: str) -> bool:
@@ -95,7 +95,7 @@ def _midnight(name: str, day: str) -> datetime:
 
 
 @dataclass(slots=True)
-class Haul:
+class WarcBatch:
     """What was found since the last one."""
 
     pages: list[RawPage] = field(default_factory=list)
@@ -104,36 +104,36 @@ class Haul:
     records: int = 0
 
 
-def hauls(address: str, choice: Wanted, done: Progress, max_bytes: int) -> Iterator[Haul]:
+def read_batches(address: str, choice: ReplayChoice, done: Progress, max_bytes: int) -> Iterator[WarcBatch]:
     """All of one file, in order. max_bytes: of a page's body. Raises OSError, Unpackable or NotAWarc where the file
     cannot be read, after what could be."""
-    haul, sound = Haul(), 0
-    with opened(address) as file:
+    haul, sound = WarcBatch(), 0
+    with open_file(address) as file:
         for found in _found(file, done):
-            if isinstance(found, Broken):
+            if isinstance(found, BrokenRecord):
                 _tell(haul, address, found.place, found.what)
             else:
                 sound += 1
                 _take(haul, address, found, choice, done, max_bytes)
             if len(haul.pages) >= _BATCH_PAGES or haul.records >= _BATCH_RECORDS:
                 yield haul
-                haul = Haul()
+                haul = WarcBatch()
     yield haul
     if not sound:
         raise NotAWarc("it holds no WARC record" if haul.told else "it is empty")
 
 
-def _found(file: BinaryIO, done: Progress) -> Iterator[Record | Broken]:
+def _found(file: BinaryIO, done: Progress) -> Iterator[Record | BrokenRecord]:
     """From where the earlier replay had come to; from the beginning where the file is another one by now."""
-    if done.start != FIRST:
-        first = next(records(file, done.start), None)
+    if done.start != FIRST_PLACE:
+        first = next(read_records(file, done.start), None)
         if isinstance(first, Record) and _mark(first) in done.landed:
-            yield from records(file, done.start)
+            yield from read_records(file, done.start)
             return
-    yield from records(file)
+    yield from read_records(file)
 
 
-def _mark(record: Record) -> Mark | None:
+def _mark(record: Record) -> CaptureMark | None:
     try:
         capture = capture_of(record)
         return record.place, page_id(capture.url), capture.fetched_at
@@ -141,7 +141,9 @@ def _mark(record: Record) -> Mark | None:
         return None
 
 
-def _take(haul: Haul, address: str, record: Record, choice: Wanted, done: Progress, max_bytes: int) -> None:
+def _take(
+    haul: WarcBatch, address: str, record: Record, choice: ReplayChoice, done: Progress, max_bytes: int
+) -> None:
     """The page of a record, or why there is none."""
     haul.records += 1
     haul.counts["warc/records"] += 1
@@ -156,7 +158,7 @@ def _take(haul: Haul, address: str, record: Record, choice: Wanted, done: Progre
         if mark in done.landed:
             haul.counts["warc/landed_before"] += 1
             return
-        haul.pages.append(_page(capture, source_of(address, record.place), max_bytes))
+        haul.pages.append(_page(capture, capture_source(address, record.place), max_bytes))
     except NoPage as none:
         haul.counts[f"warc/no_page/{none.why}"] += 1
     except TooLarge:
@@ -169,18 +171,18 @@ def _take(haul: Haul, address: str, record: Record, choice: Wanted, done: Progre
         _tell(haul, address, record.place, f"{type(error).__name__}: {error}")
 
 
-def _tell(haul: Haul, address: str, place: Place, what: str) -> None:
+def _tell(haul: WarcBatch, address: str, place: RecordPlace, what: str) -> None:
     haul.counts["warc/broken_records"] += 1
-    haul.told.append(f"{source_of(address, place)}: {what}")
+    haul.told.append(f"{capture_source(address, place)}: {what}")
 
 
 def _page(capture: Capture, source: str, max_bytes: int) -> RawPage:
     """As crawler.discovery.candidates.page_of makes it of a response."""
-    asked = capture.requested_url or without_tracking(capture.url)
+    requested_url = capture.requested_url or without_tracking(capture.url)
     return RawPage(
         id=page_id(capture.url),
         url=canonical(capture.url),
-        requested_url=asked,
+        requested_url=requested_url,
         outlet=outlet_of(capture.url),
         status=200,
         headers=tuple(

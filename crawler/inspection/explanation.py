@@ -9,23 +9,23 @@ from time import perf_counter
 from cleaning import (
     Article,
     Document,
-    Learned,
+    LearnedLines,
     NoArticle,
     RawPage,
     Rules,
     Trace,
     clean,
-    first_part,
+    first_page_url,
     line_key,
-    next_part,
-    without_learned,
+    next_page_url,
+    without_learned_lines,
 )
-from cleaning.authoring.page_explanation import Piece, pieces, places
+from cleaning.authoring.page_explanation import PagePiece, field_places, page_pieces
 from cleaning.metadata.reservations import is_reserved
 from dedupe import Passage, shared_passages
-from lake.parquet.page_lookup import Landed
+from lake.parquet.page_lookup import LandedPage
 from lake.schema.records import Reject
-from lake.workers.page_processing import told
+from lake.workers.page_processing import with_tdm_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class Explanation:
     page: RawPage | Reject
     verdict: Verdict
     trace: Trace
     article: Article | None = None  # also of a page that is refused for a reservation
-    pieces: tuple[Piece, ...] = ()
-    next_part: str | None = None  # the article goes on there
-    landed: Landed | None = None
+    pieces: tuple[PagePiece, ...] = ()
+    next_page_url: str | None = None  # the article goes on there
+    landed: LandedPage | None = None
     passages: tuple[Passage, ...] = ()  # shared with landed.other
 
     @property
@@ -53,24 +53,26 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
-class FromLake:
+class LakeFacts:
     """What the lake knows: of the page, and of its outlet's boilerplate."""
 
-    landed: Landed | None = None
-    learned: Learned = field(default_factory=Learned)
+    landed: LandedPage | None = None
+    learned: LearnedLines = field(default_factory=LearnedLines)
 
 
-def explained(page: RawPage | Reject, rules: Rules, lake: FromLake, *, leaves_reserved: bool) -> Explained:
+def explain_page(
+    page: RawPage | Reject, rules: Rules, lake: LakeFacts, *, leaves_reserved: bool
+) -> Explanation:
     """The same steps as in a crawl; leaves_reserved: whether a reservation is a reason to leave the page."""
     landed = lake.landed
     trace = Trace()
     if isinstance(page, Reject):
-        return Explained(page, Verdict(page.reason, page.detail), trace, landed=landed)
-    page = told(Document(page))
+        return Explanation(page, Verdict(page.reason, page.detail), trace, landed=landed)
+    page = with_tdm_evidence(Document(page))
     article, verdict, following = None, Verdict(), None
     if not 200 <= page.status < 300:
         verdict = Verdict("http_error", f"answered {page.status}")
-    elif first := first_part(page):
+    elif first := first_page_url(page):
         verdict = Verdict("part", f"a later page of {first}")
     else:
         with suppress(NoArticle):
@@ -79,7 +81,7 @@ def explained(page: RawPage | Reject, rules: Rules, lake: FromLake, *, leaves_re
             )  # the first page of a process loads libraries: its times would tell of nothing else
         trace = Trace()
         try:
-            article, following = clean(page, rules, trace), next_part(page)
+            article, following = clean(page, rules, trace), next_page_url(page)
             article = _without_learned(article, lake.learned, trace)
         except NoArticle as none:
             verdict = Verdict(none.reason, none.detail or None)
@@ -89,13 +91,13 @@ def explained(page: RawPage | Reject, rules: Rules, lake: FromLake, *, leaves_re
     shared = shared_passages(article.text, landed.other.text) if article and landed and landed.other else []
     if shared:
         trace.stages.append(("shared passages", perf_counter() - began))
-    order = tuple(pieces(trace.blocks, trace.lines, trace.removed))
-    return Explained(page, verdict, trace, article, order, following, landed, tuple(shared))
+    order = tuple(page_pieces(trace.blocks, trace.lines, trace.removed))
+    return Explanation(page, verdict, trace, article, order, following, landed, tuple(shared))
 
 
-def _without_learned(article: Article, learned: Learned, trace: Trace) -> Article:
+def _without_learned(article: Article, learned: LearnedLines, trace: Trace) -> Article:
     """As a run lands it; how many stories had a line stands beside its rule."""
-    whole = without_learned(article, learned)
+    whole = without_learned_lines(article, learned)
     for one in whole.removed[len(article.removed) :]:
         seen = learned.stories.get(line_key(one.text))
         trace.removed.append(replace(one, rule=f"{one.rule}, seen in {seen} stories"))
@@ -103,12 +105,12 @@ def _without_learned(article: Article, learned: Learned, trace: Trace) -> Articl
     return whole
 
 
-def fields(told: Explained) -> list[tuple[str, str, str]]:
+def fields(told: Explanation) -> list[tuple[str, str, str]]:
     """(field, value, where it stands in the page) of all that the page states."""
     article = told.article
     if article is None:
         return [("title", told.trace.title, "")] if told.trace.title else []
-    where = places(article, told.trace)
+    where = field_places(article, told.trace)
     values = {
         "title": article.title,
         "summary": article.summary or "",

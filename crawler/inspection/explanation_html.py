@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from html import escape
 
-from cleaning.authoring.page_explanation import Piece
+from cleaning.authoring.page_explanation import PagePiece
 from cleaning.records import Removed
-from crawler.inspection.explanation import Explained, fields
+from crawler.inspection.explanation import Explanation, fields
 from crawler.inspection.explanation_text import safe
 
 LONG = 600  # characters of a cut; a longer one is folded up
@@ -33,7 +33,7 @@ mark { background: var(--mark); color: inherit; } summary { cursor: pointer; }
 """
 
 
-def as_html(told: Explained) -> str:
+def as_html(told: Explanation) -> str:
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -56,7 +56,7 @@ def _shown(text: str) -> str:
     return escape(safe(text))
 
 
-def _top(told: Explained) -> Iterator[str]:
+def _top(told: Explanation) -> Iterator[str]:
     lang = f' lang="{_shown(told.article.language)}"' if told.article and told.article.language else ""
     yield f"<h1{lang}>{_shown(told.title)}</h1>"
     if told.title != told.page.url:
@@ -71,11 +71,11 @@ def _top(told: Explained) -> Iterator[str]:
             f"<p>Outlet {_shown(article.outlet)}, {article.word_count} words, confidence {article.text_confidence:.2f}, "
             f"rules of cleaner {_shown(article.cleaner_version)}</p>"
         )
-    if told.next_part:
-        yield f"<p>Goes on at {_shown(told.next_part)}</p>"
+    if told.next_page_url:
+        yield f"<p>Goes on at {_shown(told.next_page_url)}</p>"
 
 
-def _fields(told: Explained) -> Iterator[str]:
+def _fields(told: Explanation) -> Iterator[str]:
     rows = [
         f'<tr><th scope="row">{_shown(name)}</th><td>{_shown(value)}</td><td class="quiet">{_shown(where)}</td></tr>'
         for name, value, where in fields(told)
@@ -83,7 +83,7 @@ def _fields(told: Explained) -> Iterator[str]:
     yield from _table("Fields, and where they stand in the page", ("field", "value", "stands in"), rows)
 
 
-def _story(told: Explained) -> Iterator[str]:
+def _story(told: Explanation) -> Iterator[str]:
     if not told.pieces:
         return
     lang = f' lang="{_shown(told.article.language)}"' if told.article and told.article.language else ""
@@ -101,7 +101,7 @@ def _story(told: Explained) -> Iterator[str]:
     yield "</section>"
 
 
-def _cut(piece: Piece, cut: Removed) -> str:
+def _cut(piece: PagePiece, cut: Removed) -> str:
     hue = sum(cut.kind.encode()) * 137 % 360  # one kind, one colour, on every page
     about = f'<strong>{_shown(cut.kind)}</strong> <span class="rule">{_shown(cut.rule)}</span> <small>{cut.stage}</small>'
     text = "<br>".join(_shown(line) for line in piece.text.splitlines())
@@ -111,7 +111,7 @@ def _cut(piece: Piece, cut: Removed) -> str:
     return f"{box}{about}<del>{text}</del></div>"
 
 
-def _marked(told: Explained, text: str, at: int) -> str:
+def _marked(told: Explanation, text: str, at: int) -> str:
     """The line that begins at this character of the story's text, with the shared passages marked."""
     parts, here = [], 0
     for passage in told.passages:
@@ -122,7 +122,7 @@ def _marked(told: Explained, text: str, at: int) -> str:
     return "".join([*parts, _shown(text[here:])])
 
 
-def _kinds(told: Explained) -> Iterator[str]:
+def _kinds(told: Explanation) -> Iterator[str]:
     cuts = told.trace.removed
     chars: Counter[str] = Counter()
     for cut in cuts:
@@ -138,7 +138,7 @@ def _kinds(told: Explained) -> Iterator[str]:
     yield from _table("Cut by kind", ("kind", "rules", "cuts", "characters"), rows)
 
 
-def _match(told: Explained) -> Iterator[str]:
+def _match(told: Explanation) -> Iterator[str]:
     landed = told.landed
     if landed is None:
         return
@@ -162,7 +162,7 @@ def _match(told: Explained) -> Iterator[str]:
     yield from _table("All links", ("relation", "page", "Jaccard", "containment"), rows)
 
 
-def _signs(told: Explained) -> Iterator[str]:
+def _signs(told: Explanation) -> Iterator[str]:
     if told.trace.signs:
         rows = [
             f'<tr><th scope="row">{name.replace("_", " ")}</th><td class="n">{value:.2f}</td></tr>'
@@ -171,7 +171,7 @@ def _signs(told: Explained) -> Iterator[str]:
         yield from _table("Signs of confidence", ("sign", "value"), rows)
 
 
-def _timings(told: Explained) -> Iterator[str]:
+def _timings(told: Explanation) -> Iterator[str]:
     rows = [
         f'<tr><th scope="row">{_shown(stage)}</th><td class="n">{1000 * seconds:.1f} ms</td></tr>'
         for stage, seconds in told.trace.stages

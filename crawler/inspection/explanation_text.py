@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cleaning.records import Removed
-from crawler.inspection.explanation import Explained, fields
+from crawler.inspection.explanation import Explanation, fields
 
 MOST_SHOWN = 400  # characters of one cut
 # what a terminal obeys or hides: control characters, marks of direction, zero width, lone surrogates
@@ -24,13 +24,13 @@ def safe(text: str) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\t", " "))
 
 
-def as_text(told: Explained, width: int, *, styled: bool) -> str:
+def as_text(told: Explanation, width: int, *, styled: bool) -> str:
     """All of it. styled: with the terminal's own colours and strokes; without, cuts begin with a minus."""
     return "\n".join(_Page(told, max(40, width), styled=styled).lines())
 
 
 class _Page:
-    def __init__(self, told: Explained, width: int, *, styled: bool) -> None:
+    def __init__(self, told: Explanation, width: int, *, styled: bool) -> None:
         self.told, self.width, self.styled = told, width, styled
 
     def lines(self) -> Iterator[str]:
@@ -59,8 +59,8 @@ class _Page:
             yield f"verdict: {self._in('article', _GREEN)}"
         if article:
             yield f"outlet: {safe(article.outlet)}; {article.word_count} words; confidence {article.text_confidence:.2f}"
-        if told.next_part:
-            yield f"goes on at {safe(told.next_part)}"
+        if told.next_page_url:
+            yield f"goes on at {safe(told.next_page_url)}"
 
     def _fields(self) -> Iterator[str]:
         known = fields(self.told)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from crawler.inspection.source_check import Answer
+from crawler.inspection.source_check import SourceAnswer
 from crawler.reports.outlet_health import Health
 from outlets import Outlet
 
@@ -15,7 +15,7 @@ _KINDS = ("feeds", "news_sitemaps", "sitemaps", "sections", "dated_sections")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class OutletStatus:
     """An outlet, and how it fared lately; None where the lake knows no run of it."""
 
     outlet: Outlet
@@ -25,7 +25,7 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class _Column:
     title: str
-    told: Callable[[Known], str]
+    told: Callable[[OutletStatus], str]
     goes: int = 0  # where the terminal is too narrow, the highest goes first; 0 stays
     right: bool = False
 
@@ -49,7 +49,7 @@ _LAKE = (
 )
 
 
-def table(known: Sequence[Known], width: int | None) -> str:
+def outlet_table(known: Sequence[OutletStatus], width: int | None) -> str:
     """One line for each outlet, no wider than width, unless None. The columns about runs stand there only where
     there is one."""
     columns = [*_FILE, *(_LAKE if any(k.health for k in known) else ())]
@@ -64,7 +64,7 @@ def table(known: Sequence[Known], width: int | None) -> str:
         columns.remove(least)
 
 
-def answers(told: Sequence[Answer], width: int | None) -> str:
+def answer_table(told: Sequence[SourceAnswer], width: int | None) -> str:
     """One line for each source that was asked."""
     rows = [
         [
@@ -88,7 +88,7 @@ def answers(told: Sequence[Answer], width: int | None) -> str:
     return "\n".join(line if width is None else line[:width] for line in lines)
 
 
-def as_json(known: Iterable[Known]) -> list[dict[str, Any]]:
+def as_json(known: Iterable[OutletStatus]) -> list[dict[str, Any]]:
     return [
         {
             "outlet": k.outlet.key,

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from crawler.discovery.candidates import CandidateSpider
-from crawler.outlet_files import known_outlets, paces
+from crawler.outlet_files import download_slots, known_outlets
 from crawler.pipeline.raw_page import outlet_of
 from lake.schema.records import Reject
 
@@ -34,7 +34,7 @@ _VALUE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re
 _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|article|div|p)\b", re.I)
 
 
-class Wrong(Exception):
+class CannotInspect(Exception):
     """What was asked for cannot be done as it stands; the message says what to do."""
 
 
@@ -48,18 +48,18 @@ def checked_outlet(name: str | None) -> str | None:
     if name is None or name in known:
         return name
     guess = get_close_matches(name, list(known), 1)
-    raise Wrong(
+    raise CannotInspect(
         f"no outlet is called {name!r}; "
         + (f"did you mean {guess[0]!r}?" if guess else "`scrapy outlets` names them")
     )
 
 
-def page_in(name: str, outlet: str | None) -> RawPage:
+def read_page_file(name: str, outlet: str | None) -> RawPage:
     """A saved page (.gz too). Its address is the one that the page names as its own; without one, an invented one.
     Touches no network. Raises Wrong."""
     body = _body(name)
     if not _MARKUP.search(body[:200_000]):
-        raise Wrong(f"{name}: not HTML: no tag was found in it")
+        raise CannotInspect(f"{name}: not HTML: no tag was found in it")
     url = _address_in(body) or f"https://unknown.invalid/{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(name).name)}"
     return RawPage(
         id=page_id(url),
@@ -77,7 +77,9 @@ def _body(name: str) -> bytes:
     path = Path(name)
     try:
         if path.is_dir():
-            raise Wrong(f"{name}: a folder; expected a saved page or an address that begins with https://")
+            raise CannotInspect(
+                f"{name}: a folder; expected a saved page or an address that begins with https://"
+            )
         with path.open("rb") as file:
             body = file.read(MAX_BYTES + 1)
         if body[:2] == b"\x1f\x8b":
@@ -85,11 +87,11 @@ def _body(name: str) -> bytes:
                 body = packed.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = f"; an address begins with https://, as https://{name}" if _looks_like_a_host(name) else ""
-        raise Wrong(f"{name}: no such file{hint}") from None
+        raise CannotInspect(f"{name}: no such file{hint}") from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise Wrong(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise CannotInspect(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(body) > MAX_BYTES:
-        raise Wrong(f"{name}: more than {MAX_BYTES >> 20} MB; no page of news is as large")
+        raise CannotInspect(f"{name}: more than {MAX_BYTES >> 20} MB; no page of news is as large")
     return body
 
 
@@ -110,31 +112,33 @@ def _address_in(body: bytes) -> str | None:
 # ---------------------------------------------------------------- fetching
 
 
-class OnePage(CandidateSpider):
+class SinglePageSpider(CandidateSpider):
     """Asks for a few pages, and for nothing else; answers is filled while it runs. Nothing lands."""
 
     name = "one_page"
 
     def __init__(
-        self, asked: Sequence[str] = (), answers: list[RawPage | Reject] | None = None, **kwargs: Any
+        self, urls: Sequence[str] = (), answers: list[RawPage | Reject] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.asked = asked
+        self.urls = urls
         self.answers: list[RawPage | Reject] = [] if answers is None else answers
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
         super().update_settings(settings)
         settings.set("ITEM_PIPELINES", {}, "spider")
-        settings.set("DOWNLOAD_SLOTS", paces(settings), "spider")
+        settings.set("DOWNLOAD_SLOTS", download_slots(settings), "spider")
 
     async def start(self) -> AsyncIterator[Any]:
-        for url in self.asked:
+        for url in self.urls:
             if request := self.candidate(url):
                 yield request
 
-    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
-        for answer in super().parse_page(response, asked, source):
+    def parse_page(
+        self, response: Response, requested_url: str, source: str | None
+    ) -> Iterator[RawPage | Reject]:
+        for answer in super().parse_page(response, requested_url, source):
             self.answers.append(answer)
         yield from ()
 
@@ -143,21 +147,21 @@ class OnePage(CandidateSpider):
         yield from ()
 
 
-def fetched(urls: Sequence[str], settings: Settings) -> list[RawPage | Reject]:
+def fetch_pages(urls: Sequence[str], settings: Settings) -> list[RawPage | Reject]:
     """What answered, in no order. Raises Wrong before the first request where none may be made."""
     from scrapy.crawler import AsyncCrawlerProcess
 
-    from crawler.politeness.contact import contact_problem, public
+    from crawler.politeness.contact import contact_problem, public_hosts
 
     for url in urls:
         try:
             canonical(url)
         except ValueError as error:
-            raise Wrong(str(error)) from error
+            raise CannotInspect(str(error)) from error
     hosts = sorted({host_of(url) for url in urls})
-    open_to = public(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    open_to = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), open_to):
-        raise Wrong(problem)
+        raise CannotInspect(problem)
     if (
         "LOG_LEVEL" not in os.environ
         and (settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
@@ -165,28 +169,28 @@ def fetched(urls: Sequence[str], settings: Settings) -> list[RawPage | Reject]:
         settings.set("LOG_LEVEL", "CRITICAL", "cmdline")  # what became of a page is told by the command
     answers: list[RawPage | Reject] = []
     process = AsyncCrawlerProcess(settings)
-    process.crawl(OnePage, asked=urls, answers=answers)
+    process.crawl(SinglePageSpider, urls=urls, answers=answers)
     process.start()
     return answers
 
 
-def asked_pages(names: Sequence[str], outlet: str | None, settings: Settings) -> list[RawPage | Reject]:
+def requested_pages(names: Sequence[str], outlet: str | None, settings: Settings) -> list[RawPage | Reject]:
     """Files and addresses, in the order given. Without an address among them no network is touched. Raises Wrong."""
     urls = [name for name in names if is_address(name)]
     files = {
-        name: page_in(name, outlet) for name in names if not is_address(name)
+        name: read_page_file(name, outlet) for name in names if not is_address(name)
     }  # first: a slip costs no request
-    told = {page_id(answer.requested_url): answer for answer in fetched(urls, settings)} if urls else {}
+    told = {page_id(answer.requested_url): answer for answer in fetch_pages(urls, settings)} if urls else {}
     found: list[RawPage | Reject] = []
     for name in names:
         answer = files.get(name) or told.get(page_id(name))
         if answer is None:
-            raise Wrong(f"{name}: not answered; LOG_LEVEL=INFO says more")
+            raise CannotInspect(f"{name}: not answered; LOG_LEVEL=INFO says more")
         found.append(replace(answer, outlet=outlet) if outlet else answer)
     return found
 
 
-def prepared(settings: Settings | None) -> Settings:
+def prepare_settings(settings: Settings | None) -> Settings:
     """The settings, with the outlets' own folder known. Raises Wrong for mistakes in outlet files."""
     from crawler.addon import Pressline
     from outlets import OutletErrors
@@ -196,7 +200,7 @@ def prepared(settings: Settings | None) -> Settings:
     try:
         known_outlets()
     except OutletErrors as errors:
-        raise Wrong(str(errors)) from errors
+        raise CannotInspect(str(errors)) from errors
     return settings
 
 

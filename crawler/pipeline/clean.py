@@ -15,10 +15,10 @@ from cleaning import RawPage
 from crawler.command_line.arguments import selection_of
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.from_settings import limits_of, rules_of
-from crawler.pipeline.later_pages import Parts
-from crawler.politeness.tdmrep import policy_of
-from lake.schema.records import Refined, Reject
-from lake.workers.page_processing import leave_reserved, select
+from crawler.pipeline.later_pages import LaterPages
+from crawler.politeness.tdmrep import tdm_policy
+from lake.schema.records import ProcessedPage, Reject
+from lake.workers.page_processing import apply_selection, reject_reserved
 from lake.workers.pool import Workers, WorkersFailed
 from outlets import Selection
 
@@ -32,8 +32,8 @@ class Clean:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self._parts = Parts(crawler)
-        self._leaves_reserved = policy_of(crawler.settings) == "respect"
+        self._parts = LaterPages(crawler)
+        self._leaves_reserved = tdm_policy(crawler.settings) == "respect"
         self._workers = Workers(limits_of(crawler.settings))
         self._stopped = False
         self._room = asyncio.Semaphore(self._workers.room)
@@ -44,31 +44,34 @@ class Clean:
 
     async def process_item(self, item: Any) -> Any:
         if isinstance(item, Reject):
-            return Refined(None, reject=item)
+            return ProcessedPage(None, reject=item)
         if not isinstance(item, RawPage):
             return item
         rules, selection = rules_of(item.outlet), self._selection(item.outlet)
         try:
             async with self._room:
-                refined = await self._answer(self._workers.refine(item, rules))
+                processed = await self._answer(self._workers.process(item, rules))
         except (
             WorkersFailed
         ) as error:  # an item error, so the page is told as lost; and so would be all others
             self._stop(error)
             raise
         if self._leaves_reserved:
-            refined = leave_reserved(refined)
-        if refined.continues_at and select(refined, replace(selection, min_words=None)) is refined:
-            refined = await self._parts.rest_of(
-                refined, lambda so_far, part: self._answer(self._workers.lengthen(so_far, part, rules))
+            processed = reject_reserved(processed)
+        if (
+            processed.next_page_url
+            and apply_selection(processed, replace(selection, min_words=None)) is processed
+        ):
+            processed = await self._parts.fetch_rest(
+                processed, lambda so_far, part: self._answer(self._workers.append_page(so_far, part, rules))
             )
             if self._leaves_reserved:
-                refined = leave_reserved(refined)
-        if refined.first:
-            self._ask(refined.first, item.source)
-        return select(refined, selection)
+                processed = reject_reserved(processed)
+        if processed.first_page_url:
+            self._ask(processed.first_page_url, item.source)
+        return apply_selection(processed, selection)
 
-    async def _answer(self, future: Future[Refined]) -> Refined:
+    async def _answer(self, future: Future[ProcessedPage]) -> ProcessedPage:
         return await asyncio.wrap_future(future)
 
     def _stop(self, error: WorkersFailed) -> None:

@@ -11,7 +11,7 @@ from cleaning import Rules
 from crawler.outlet_files import known_outlets
 from lake.index.checkpoints import Cadence
 from lake.runs.session import Lake
-from lake.workers.pool import Limits
+from lake.workers.pool import WorkerLimits
 
 
 def rules_of(outlet: str) -> Rules:
@@ -20,8 +20,8 @@ def rules_of(outlet: str) -> Rules:
     return found.rules if found else Rules()
 
 
-def limits_of(settings: BaseSettings) -> Limits:
-    return Limits(
+def limits_of(settings: BaseSettings) -> WorkerLimits:
+    return WorkerLimits(
         workers=settings.getint("CLEAN_WORKERS"),
         deadline_s=settings.getfloat("CLEAN_DEADLINE_S"),
         memory=settings.getint("CLEAN_BYTES"),

@@ -16,11 +16,11 @@ from scrapy.exceptions import CloseSpider, DropItem
 
 from cleaning import RawPage
 from crawler.pipeline.from_settings import lake_of, rules_of
-from crawler.pipeline.lease_claims import claims_of
-from crawler.reports.run_report import Accounts
+from crawler.pipeline.lease_claims import lease_claims
+from crawler.reports.run_report import RunReport
 from lake.runs.run import Batch, Result
-from lake.schema.records import Refined, Reject
-from lake.storage.leases import Held, LeaseLost
+from lake.schema.records import ProcessedPage, Reject
+from lake.storage.leases import LeaseHeld, LeaseLost
 from lake.storage.spool import SpoolFailed
 from lake.storage.store import LakeError, StoreAway
 
@@ -40,7 +40,7 @@ class Land:
             settings.getint("FLUSH_BYTES"),
             settings.getfloat("FLUSH_AGE_S"),
         )
-        self.accounts = Accounts(crawler)
+        self.report = RunReport(crawler)
         self._held = ExitStack()
         self._judging = asyncio.Lock()
         self._flushing = asyncio.Lock()
@@ -60,23 +60,23 @@ class Land:
         spider = self.crawler.spider
         try:
             self.run, opening = self._held.enter_context(
-                self.lake.run(spider.name, rules_of, self.accounts.facts(), claims_of(spider))
+                self.lake.run(spider.name, rules_of, self.report.facts(), lease_claims(spider))
             )
         except LakeError as error:
-            self.accounts.refused(error)
-            raise CloseSpider("held" if isinstance(error, Held) else "lake_away") from error
-        self.accounts.opened(opening)
+            self.report.refused(error)
+            raise CloseSpider("held" if isinstance(error, LeaseHeld) else "lake_away") from error
+        self.report.opened(opening)
         for outlet, held in opening.held.items():
             log.warning("%s", held)
             self._leave(outlet, "held")
         self._clock = asyncio.get_running_loop().create_task(self._flush_by_age())
 
     async def process_item(self, item: Any) -> Any:
-        if not isinstance(item, Refined):
+        if not isinstance(item, ProcessedPage):
             return item
         async with self._judging:  # one in a turn of the event loop, which has other things to do as well
             result = self.run.add(item)
-            self.accounts.count(result, asked_for(item))
+            self.report.count(result, first_request(item))
             await asyncio.sleep(0)
         rows, held, _ = self.run.waiting
         if rows >= self.limits[0] or held >= self.limits[1]:
@@ -110,7 +110,7 @@ class Land:
             return
         spool = self.run.outbox.spool
         assert spool
-        self.accounts.spooled(self.run)
+        self.report.spooled(self.run)
         if not isinstance(error, StoreAway):
             log.error("landing failed: %s", error)
             self._stop("lease_lost" if isinstance(error, LeaseLost) else "landing_failed")
@@ -124,7 +124,7 @@ class Land:
         """Nothing more is fetched; what did not land is not known and will be fetched again."""
         self._failure = error
         log.error("landing failed: %s", error, exc_info=None if isinstance(error, LakeError) else error)
-        self.accounts.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
+        self.report.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
         self._stop("landing_failed")
 
     def _leave_forfeited(self) -> None:
@@ -155,7 +155,7 @@ class Land:
         await self._clock  # not cancelled: a flush under way would land without anybody's knowing
         await self._flush()
         if self._failure:
-            self.accounts.lost(self.run.waiting[0])
+            self.report.lost(self.run.waiting[0])
 
     def spider_closed(self, reason: str) -> None:
         """Last of all: the run record, or, where rows were lost, none, so that the next start recovers the run."""
@@ -167,23 +167,23 @@ class Land:
             except Exception as error:  # as above
                 if not (isinstance(error, LakeError) and self.run.outbox.waiting):
                     log.error("the run record could not be written: %s", error)
-                    self.accounts.lost(1)
-            self.accounts.close(self.run, reason)
+                    self.report.lost(1)
+            self.report.close(self.run, reason)
 
     def _close_run(self, reason: str) -> None:
         if self._failure:
             self.run.abandon()
         else:
-            facts = self.accounts.facts(reason)
-            self.accounts.watch(self.run, facts)
+            facts = self.report.facts(reason)
+            self.report.watch(self.run, facts)
             self.run.finish(reason, facts)
 
 
-def asked_for(item: Refined) -> RawPage | Reject:
+def first_request(item: ProcessedPage) -> RawPage | Reject:
     """What says which address was asked for first, and whose it is."""
-    asked = item.page or item.reject
-    assert asked, "a refined item comes from a page or is a reject"
-    return asked
+    request = item.page or item.reject
+    assert request, "a processed item comes from a page or is a reject"
+    return request
 
 
 def _shown(result: Result) -> dict[str, Any]:

@@ -11,27 +11,27 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.pipeline.raw_page import page_of
-from lake.schema.records import Refined
+from lake.schema.records import ProcessedPage
 
 log = logging.getLogger(__name__)
 
-Lengthen = Callable[[Refined, RawPage], Awaitable[Refined]]
+AppendPage = Callable[[ProcessedPage, RawPage], Awaitable[ProcessedPage]]
 
 
-class Parts:
+class LaterPages:
     """At most MAX_PARTS pages of one article; 1 asks for no second page."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self.most = crawler.settings.getint("MAX_PARTS")
 
-    async def rest_of(self, refined: Refined, lengthen: Lengthen) -> Refined:
+    async def fetch_rest(self, processed: ProcessedPage, lengthen: AppendPage) -> ProcessedPage:
         """The article with its later pages, one after the other. Each leads to the number after its own at most, so
         there is no loop; where a page is missing, or MAX_PARTS is reached, the article stands as far as it was read,
         is marked as partial, counted and told."""
-        first = refined.page
-        while first and (address := refined.continues_at):
-            number = len(refined.parts) + 2
+        first = processed.page
+        while first and (address := processed.next_page_url):
+            number = len(processed.later_pages) + 2
             if number > self.most:
                 self._lacks("not_asked", address, f"MAX_PARTS is {self.most}")
                 break
@@ -39,16 +39,18 @@ class Parts:
             if isinstance(answer, Exception):
                 self._lacks("missing", address, str(answer) or type(answer).__name__)
                 break
-            refined = await lengthen(refined, replace(answer, part_of=first.id, part=number))
-            if refined.continues_at == address:
+            processed = await lengthen(processed, replace(answer, part_of=first.id, part=number))
+            if processed.next_page_url == address:
                 self._lacks("missing", address, f"answered {answer.status}, no text")
                 break
-            self._count("read" if refined.article and refined.article.parts == number else "none")
-        return refined
+            self._count("read" if processed.article and processed.article.parts == number else "none")
+        return processed
 
     async def _fetch(self, address: str, first: RawPage) -> RawPage | Exception:
         assert self.crawler.engine
-        request = Request(address, cb_kwargs={"asked": address, "source": first.source}, dont_filter=True)
+        request = Request(
+            address, cb_kwargs={"requested_url": address, "source": first.source}, dont_filter=True
+        )
         try:
             response = await self.crawler.engine.download_async(request)
         except Exception as error:  # whatever kept it away: the article is kept without it

@@ -7,7 +7,7 @@ from scrapy import Spider
 from lake.runs.session import Claim
 
 
-def claims_of(spider: Spider) -> list[Claim]:
+def lease_claims(spider: Spider) -> list[Claim]:
     """A spider of one outlet has it alone, and a backfill runs beside a crawl of what is new. A spider of several says
     so in `claims`; one that names none lands without a lease."""
     if claims := getattr(spider, "claims", None):

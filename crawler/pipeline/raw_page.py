@@ -15,12 +15,12 @@ HEADERS_THAT_MATTER = (
 )  # fmt: skip
 
 
-def page_of(response: Response, asked: str | None = None, source: str | None = None) -> RawPage:
+def page_of(response: Response, requested_url: str | None = None, source: str | None = None) -> RawPage:
     """The RawPage of a response: all that a hand-written spider has to yield."""
     return RawPage(
         id=page_id(response.url),
         url=canonical(response.url),
-        requested_url=asked or response.url,
+        requested_url=requested_url or response.url,
         outlet=outlet_of(response.url),
         status=response.status,
         headers=tuple(

@@ -26,7 +26,7 @@ def contact_problem(contact: str | None, public_hosts: list[str]) -> str | None:
     )
 
 
-def public(hosts: Iterable[str], networks: Iterable[str], overrides: Iterable[str]) -> list[str]:
+def public_hosts(hosts: Iterable[str], networks: Iterable[str], overrides: Iterable[str]) -> list[str]:
     """The hosts that are not on an allowed private network by their own spelling; no look-up is made."""
     return sorted({h for h in hosts if h not in overrides and h != "localhost" and not _inside(h, networks)})
 

@@ -20,7 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # names that were refused; one for the process, as the reactor and its resolver are
-refused: set[str] = set()
+refused_names: set[str] = set()
 
 
 class GuardedResolver(CachingThreadedResolver):
@@ -34,7 +34,7 @@ class GuardedResolver(CachingThreadedResolver):
     def from_crawler(cls, crawler: Crawler, reactor: ReactorBase) -> GuardedResolver:
         resolver = super().from_crawler(crawler, reactor)
         settings = crawler.settings
-        resolver.networks = networks(settings.getlist("ALLOWED_NETWORKS"))
+        resolver.networks = parse_networks(settings.getlist("ALLOWED_NETWORKS"))
         resolver.overrides = settings.getdict("DNS_OVERRIDES")
         resolver.public = bool(settings.get("CONTACT"))
         return resolver
@@ -46,18 +46,18 @@ class GuardedResolver(CachingThreadedResolver):
 
     def _guarded(self, answer: Any, name: str) -> Any:
         address = ipaddress.ip_address(str(answer))
-        if admitted(address, self.networks, public=self.public):
+        if is_admitted(address, self.networks, public=self.public):
             return answer
-        refused.add(name)
+        refused_names.add(name)
         raise DNSLookupError(f"{name} is {address}: not a public address; ALLOWED_NETWORKS can admit it")
 
 
-def admitted(address: Address, networks: Iterable[Network], *, public: bool) -> bool:
+def is_admitted(address: Address, networks: Iterable[Network], *, public: bool) -> bool:
     """public: whether public addresses may be spoken to at all."""
     mapped = getattr(address, "ipv4_mapped", None) or address
     return (public and mapped.is_global and not mapped.is_multicast) or any(mapped in n for n in networks)
 
 
-def networks(spelled: Sequence[str]) -> list[Network]:
+def parse_networks(spelled: Sequence[str]) -> list[Network]:
     """Raises ValueError naming the one that is none."""
     return [ipaddress.ip_network(n) for n in spelled]

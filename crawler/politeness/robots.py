@@ -17,10 +17,10 @@ from scrapy.robotstxt import RobotParser
 from twisted.internet.defer import Deferred
 
 from cleaning.records import Reason
-from crawler.politeness.private_networks import refused
+from crawler.politeness.private_networks import refused_names
 from crawler.politeness.request_policy import NotFetched
 from crawler.politeness.throttle import slow_down
-from crawler.politeness.well_known import LONGEST, Kept
+from crawler.politeness.well_known import LONGEST, WellKnownCache
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Robots(RobotsTxtMiddleware):
     def __init__(self, crawler: Any) -> None:
         super().__init__(crawler)
         self._closed: dict[str, NotFetched] = {}  # by netloc: why its robots.txt could not be read
-        self._kept = Kept(crawler)
+        self._kept = WellKnownCache(crawler)
         self._named: dict[str, list[str]] = {}  # by netloc: other robots that its robots.txt speaks to
         self._until: dict[str, datetime] = {}  # by netloc: when what was read is too old
 
@@ -50,7 +50,7 @@ class Robots(RobotsTxtMiddleware):
         netloc = urlsplit(request.url).netloc
         if closed := self._closed.get(netloc):
             raise NotFetched(closed.reason, str(closed))
-        if "asked" in request.cb_kwargs:
+        if "requested_url" in request.cb_kwargs:
             # what is addressed to others is recorded, and nothing more
             told = self._said_to_others(request.url, netloc)
             request.meta["robots_evidence"] = request.meta["tdm"] = told
@@ -106,7 +106,7 @@ class Robots(RobotsTxtMiddleware):
     def _reason(self, exc: Exception, netloc: str) -> Reason:
         if isinstance(exc, NotFetched):
             return exc.reason
-        if urlsplit(f"//{netloc}").hostname in refused:
+        if urlsplit(f"//{netloc}").hostname in refused_names:
             return "refused"
         # the server answered, and said no: that is a rule; no answer at all is none
         return (

@@ -18,7 +18,7 @@ from scrapy.settings import BaseSettings
 
 from cleaning.metadata.reservations import is_reserved
 from crawler.politeness.request_policy import NotFetched
-from crawler.politeness.well_known import Kept
+from crawler.politeness.well_known import WellKnownCache
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _MAX_RULES = 1000
 Rule = tuple[str, str]  # a pattern of the path with its query; the line of evidence
 
 
-def policy_of(settings: BaseSettings) -> TdmPolicy:
+def tdm_policy(settings: BaseSettings) -> TdmPolicy:
     """Raises UsageError."""
     given = str(settings.get("TDM")).strip().lower()
     for policy in get_args(TdmPolicy):
@@ -40,22 +40,22 @@ def policy_of(settings: BaseSettings) -> TdmPolicy:
     raise UsageError(f"TDM: {given!r}; expected respect, tag or ignore", print_help=False)
 
 
-class Reservations:
+class TdmReservations:
     """Downloader middleware, after robots.txt; sources are no candidates and pass."""
 
     def __init__(self, crawler: Crawler) -> None:
-        self.policy = policy_of(crawler.settings)
+        self.policy = tdm_policy(crawler.settings)
         if self.policy == "ignore":
             raise NotConfigured
-        self._kept = Kept(crawler)
+        self._kept = WellKnownCache(crawler)
         self._rules: dict[str, asyncio.Task[list[Rule]]] = {}  # by scheme and host
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Reservations:
+    def from_crawler(cls, crawler: Crawler) -> TdmReservations:
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        if "asked" not in request.cb_kwargs:
+        if "requested_url" not in request.cb_kwargs:
             return
         scheme, host, path, query, _ = urlsplit(request.url)
         root = f"{scheme}://{host}"
@@ -63,7 +63,9 @@ class Reservations:
             self._rules[root] = asyncio.get_running_loop().create_task(self._read(root))
         rules = await asyncio.shield(self._rules[root])
         place = f"{path or '/'}?{query}" if query else path or "/"
-        found = [line for pattern, line in rules if fits(pattern, place)][:1]  # the first that fits holds
+        found = [line for pattern, line in rules if rule_matches(pattern, place)][
+            :1
+        ]  # the first that fits holds
         request.meta[META] = [*request.meta.get(ROBOTS_META, ()), *found]
         if self.policy == "respect" and is_reserved(found):
             raise NotFetched("tdm_reserved", found[0])
@@ -75,10 +77,10 @@ class Reservations:
         except Exception as error:  # whatever the downloader raises
             log.warning("%s%s cannot be had: %s", root, _PATH, error)
             return []
-        return rules_of(answer.body) if answer.status == 200 else []
+        return parse_rules(answer.body) if answer.status == 200 else []
 
 
-def rules_of(body: bytes) -> list[Rule]:
+def parse_rules(body: bytes) -> list[Rule]:
     """In order. What is no list of rules holds none, and a rule without a place or with another value than 0 and 1 is
     passed over."""
     try:
@@ -95,7 +97,7 @@ def rules_of(body: bytes) -> list[Rule]:
     return rules
 
 
-def fits(place: str, path: str) -> bool:
+def rule_matches(place: str, path: str) -> bool:
     """As in robots.txt: from the beginning of the path, `*` for anything, `$` for its end."""
     first, *others = place.removesuffix("$").split("*")
     if not path.startswith(first):

@@ -31,7 +31,7 @@ _PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CachedAnswer:
     url: str
     status: int
     body: bytes
@@ -40,7 +40,7 @@ class Answer:
     last_modified: str | None
 
 
-class Kept:
+class WellKnownCache:
     """The answers of one machine; several processes share the folder."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -49,7 +49,7 @@ class Kept:
         longest = timedelta(seconds=crawler.settings.getfloat("WELL_KNOWN_KEPT_S"))
         self.longest = min(longest, LONGEST)
 
-    async def answer(self, url: str, **meta: Any) -> Answer:
+    async def answer(self, url: str, **meta: Any) -> CachedAnswer:
         """As kept, or asked for now, with conditions where an older answer is kept. A status of 500 and more, or 429, is
         given and not kept; raises what the downloader raises."""
         kept, now = self._read(url), datetime.now(UTC)
@@ -60,14 +60,14 @@ class Kept:
         if kept and response.status == 304:
             given = replace(kept, asked_at=now)
         else:
-            given = Answer(
+            given = CachedAnswer(
                 url, response.status, response.body, now, *(_header(response, n) for n in _VALIDATORS)
             )
         if self.longest and given.status < 500 and given.status != _TOO_MANY:
             self._write(given)
         return given
 
-    async def _ask(self, url: str, kept: Answer | None, meta: dict[str, Any]) -> Response:
+    async def _ask(self, url: str, kept: CachedAnswer | None, meta: dict[str, Any]) -> Response:
         assert self.crawler.engine
         told = {"If-None-Match": kept.etag, "If-Modified-Since": kept.last_modified} if kept else {}
         request = Request(
@@ -81,10 +81,10 @@ class Kept:
         self._count("asked")
         return await self.crawler.engine.download_async(request)
 
-    def _read(self, url: str) -> Answer | None:
+    def _read(self, url: str) -> CachedAnswer | None:
         try:
             found = json.loads(self._path(url).read_text("utf-8"))
-            answer = Answer(
+            answer = CachedAnswer(
                 found["url"],
                 int(found["status"]),
                 base64.b64decode(found["body"], validate=True),
@@ -99,7 +99,7 @@ class Kept:
             return None
         return answer if answer.url == url else None
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: CachedAnswer) -> None:
         path = self._path(answer.url)
         passing = path.with_suffix(f".{os.getpid()}.tmp")
         if len(answer.body) > _MAX_BYTES:

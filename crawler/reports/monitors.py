@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
-from crawler.reports.outlet_health import READERS, SHARED_NAME, record_of, runs_by_name
+from crawler.reports.outlet_health import READERS, SHARED_NAME, read_record, runs_by_name
 from lake.storage.store import Store
 from outlets import Limits
 
@@ -32,7 +32,7 @@ _REMEMBERED = ("last_article_at", "landings", "longest_gap_h")
 Facts = Mapping[str, Any]  # what a run record says of one outlet
 
 
-def remembered(facts: Facts, before: Facts | None, now: datetime) -> dict[str, Any]:
+def carried_facts(facts: Facts, before: Facts | None, now: datetime) -> dict[str, Any]:
     """What goes from record to record: when the outlet last had an article, and how long it has been without one."""
     held = {k: v for k, v in (before or {}).items() if k in _REMEMBERED}
     if not _sum(facts, _KEPT):
@@ -46,7 +46,7 @@ def remembered(facts: Facts, before: Facts | None, now: datetime) -> dict[str, A
     }
 
 
-def complaints(facts: Facts, history: Sequence[Facts], limits: Limits, now: datetime) -> Iterator[str]:
+def alerts(facts: Facts, history: Sequence[Facts], limits: Limits, now: datetime) -> Iterator[str]:
     """What is not as it was, in words. history: the outlet's earlier runs, newest first; facts hold what `remembered`
     gave."""
     pooled: Counter[str] = Counter()
@@ -157,7 +157,7 @@ def _hours(since: str, now: datetime) -> float:
 # ---------------------------------------------------------------- what is read
 
 
-def of_sources(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
+def source_counts(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
     """What the monitors, and lake/runs/visit_history.py, want to know of an outlet's sources; answered: anew, unlike one that has not
     changed."""
     anew = [s for s in sources if not s.get("error") and "not_due" not in s and not s.get("unchanged")]
@@ -170,13 +170,13 @@ def of_sources(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def histories(store: Store, names: Collection[str], now: datetime) -> dict[str, list[Facts]]:
+def outlet_histories(store: Store, names: Collection[str], now: datetime) -> dict[str, list[Facts]]:
     """By outlet its earlier runs, newest first, backfills not among them. Raises LakeError."""
     runs = runs_by_name(store, since=now - _LOOK_BACK)
     keys = [*runs[SHARED_NAME][:SHARED], *(key for name in names for key in runs[name][:OWN])]
     found: dict[str, list[tuple[str, Facts]]] = {name: [] for name in names}
     with ThreadPoolExecutor(READERS) as readers:
-        for record in filter(None, readers.map(lambda key: record_of(store, key), keys)):
+        for record in filter(None, readers.map(lambda key: read_record(store, key), keys)):
             for name, facts in record.get("outlets", {}).items():
                 if name in found and "answered" in facts:
                     found[name].append((record["finished_at"], facts))

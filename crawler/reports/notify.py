@@ -15,7 +15,7 @@ from scrapy.settings import BaseSettings
 log = logging.getLogger(__name__)
 
 
-def tell(settings: BaseSettings, exit_code: int, record: dict[str, Any]) -> None:
+def notify(settings: BaseSettings, exit_code: int, record: dict[str, Any]) -> None:
     """Run the command with the run record on its standard input, `exit_code` and `faults` added. It has
     HOOK_TIMEOUT_S; its own failure is logged, and changes no exit code."""
     command = settings.get("HOOK")

@@ -27,7 +27,7 @@ class Health:
     dead: int  # of these, that gave nothing to read
 
 
-def health(store: Store, names: Collection[str]) -> dict[str, Health]:
+def outlet_health(store: Store, names: Collection[str]) -> dict[str, Health]:
     """By outlet; those that never ran to an end are missing. Raises LakeError."""
     runs = runs_by_name(store)
     own = {name: keys[:_OWN] for name, keys in runs.items() if name in names}
@@ -35,7 +35,7 @@ def health(store: Store, names: Collection[str]) -> dict[str, Health]:
     with ThreadPoolExecutor(READERS) as readers:
         for name, fared in zip(own, readers.map(lambda n: _own(store, n, own[n]), own), strict=True):
             _add(known, name, fared)
-        for record in readers.map(lambda key: record_of(store, key), runs[SHARED_NAME][:_SHARED]):
+        for record in readers.map(lambda key: read_record(store, key), runs[SHARED_NAME][:_SHARED]):
             for name, fared in _members(record):
                 if name in names:
                     _add(known, name, fared)
@@ -68,7 +68,7 @@ def _own(store: Store, name: str, keys: list[str]) -> Health | None:
     """Of an outlet's own runs: no more records are read than it takes to find an article."""
     known: dict[str, Health] = {}
     for key in keys:
-        if record := record_of(store, key):
+        if record := read_record(store, key):
             sources = record.get("sources", {})
             dead = sum(bool(facts.get("error")) for facts in sources.values())
             counts = record.get("outlets", {}).get(name) or record["counts"]
@@ -96,7 +96,7 @@ def _health(
     return Health(ended, ended if landed else None, candidates, sources, dead)
 
 
-def record_of(store: Store, key: str) -> dict[str, Any] | None:
+def read_record(store: Store, key: str) -> dict[str, Any] | None:
     """None where it is gone in between, or no record."""
     try:
         found: dict[str, Any] = json.loads(store.get(key))

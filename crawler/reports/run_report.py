@@ -16,12 +16,12 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.outlet_files import known_outlets
-from crawler.reports.monitors import FIELDS, complaints, histories, of_sources, remembered
-from lake.runs.revisit_policy import ASKED, SKIPPED, Visit
+from crawler.reports.monitors import FIELDS, alerts, carried_facts, outlet_histories, source_counts
+from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS, RevisitDecision
 from lake.runs.run import Result, Run
 from lake.runs.session import Opening
 from lake.schema.records import Reject
-from lake.storage.leases import Held
+from lake.storage.leases import LeaseHeld
 from lake.storage.store import LakeError
 from outlets import Limits, Outlet
 
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 EXIT_STAT = "exit_code"
 EXIT_LANDED, EXIT_FAILED, EXIT_CONFIGURATION, EXIT_HELD, EXIT_MONITOR = range(5)  # docs/operating.md
-_WHY_ASKED: dict[Visit, str] = {
+_WHY_ASKED: dict[RevisitDecision, str] = {
     "new": "new",
     "changed": "changed",
     "again": "tried again",
     "afresh": "known and asked for all the same",
 }
-_WHY_NOT: dict[Visit, str] = {
+_WHY_NOT: dict[RevisitDecision, str] = {
     "known": "known",
     "later": "to be tried again",
     "never": "not worth another try",
@@ -54,7 +54,7 @@ _SHAPING = (
 
 
 @runtime_checkable
-class Tells(Protocol):
+class KeepsCandidates(Protocol):
     """What a spider knows of its candidates: crawler.discovery.candidates.CandidateSpider."""
 
     sources: dict[str, dict[str, Any]]
@@ -65,18 +65,18 @@ class Tells(Protocol):
 
 
 @runtime_checkable
-class Remembers(Protocol):
+class KeepsSources(Protocol):
     """What a spider knows of its sources: crawler.discovery.source_spider.SourceSpider."""
 
     def remembered(self) -> dict[str, dict[str, Any] | None]: ...
 
 
-class Accounts:
+class RunReport:
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
         self._outlets: dict[str, Counter[str]] = {}  # outcomes of each
-        self.complaints: list[str] = []  # of the monitors
+        self.alerts: list[str] = []  # of the monitors
         self.told: dict[str, Any] = {}  # at the end: the run record, and `faults`; crawler/reports/notify.py
         crawler.signals.connect(self._item_error, signals.item_error)
         crawler.signals.connect(self._spider_error, signals.spider_error)
@@ -94,8 +94,8 @@ class Accounts:
             facts |= {
                 "reason": reason,
                 "candidates": self.stats.get_value("candidates", 0),
-                "asked": self._numbers("asked", ASKED),
-                "skipped": self._numbers("skipped", SKIPPED),
+                "asked": self._numbers("asked", FETCH_DECISIONS),
+                "skipped": self._numbers("skipped", SKIP_DECISIONS),
                 "outlets": self._of_each_outlet(),
                 "sources": self._sources(reason),
                 "requests": self.stats.get_value("downloader/request_count", 0),
@@ -120,11 +120,11 @@ class Accounts:
         outlet = getattr(spider, "outlet", None)
         if (
             not isinstance(outlet, Outlet)
-            or not isinstance(spider, Tells)
+            or not isinstance(spider, KeepsCandidates)
             or getattr(spider, "backfill", False)
         ):
             return {}
-        return {outlet.key: of_sources(spider.sources.values())}
+        return {outlet.key: source_counts(spider.sources.values())}
 
     def watch(self, run: Run, facts: dict[str, Any]) -> None:
         """Add to a run's facts what the monitors remember, and what they have to tell."""
@@ -136,26 +136,26 @@ class Accounts:
             return
         now = datetime.now(UTC)
         try:
-            earlier = histories(run.store, watched, now)
+            earlier = outlet_histories(run.store, watched, now)
         except LakeError as error:
             log.warning("the monitors cannot compare the run with earlier ones: %s", error)
             return
         for key in watched:
             history, known = earlier[key], known_outlets().by_name.get(key)
             before = next((h for h in history if "last_article_at" in h), None)
-            outlets[key] |= remembered(outlets[key], before, now)
-            told = complaints(outlets[key], history, known.limits if known else Limits(), now)
-            self.complaints += [f"{key}: {complaint}" for complaint in told]
-        facts["monitors"] = self.complaints
+            outlets[key] |= carried_facts(outlets[key], before, now)
+            told = alerts(outlets[key], history, known.limits if known else Limits(), now)
+            self.alerts += [f"{key}: {complaint}" for complaint in told]
+        facts["monitors"] = self.alerts
 
     def _sources(self, reason: str) -> dict[str, Any]:
         """The spider's, `complete` only where nothing more is to come of the pages that the source named, and `visited`
         only of a run that went to its end."""
         spider = self.crawler.spider
-        if not isinstance(spider, Tells):
+        if not isinstance(spider, KeepsCandidates):
             return {}
         unsettled = spider.unsettled_sources()
-        remembered = spider.remembered() if reason == "finished" and isinstance(spider, Remembers) else {}
+        remembered = spider.remembered() if reason == "finished" and isinstance(spider, KeepsSources) else {}
         told = {url: dict(facts) for url, facts in spider.sources.items()}
         for url, facts in told.items():
             if "complete" in facts:
@@ -176,7 +176,7 @@ class Accounts:
 
     def refused(self, error: LakeError) -> None:
         """The run cannot begin: nothing is fetched."""
-        self.stats.set_value(EXIT_STAT, EXIT_HELD if isinstance(error, Held) else EXIT_FAILED)
+        self.stats.set_value(EXIT_STAT, EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED)
         self.told = {"faults": [str(error)]}
         log.error("%s", error)
 
@@ -208,10 +208,10 @@ class Accounts:
             self.stats.inc_value(f"removed/{kind}", count)
 
     @cached_property
-    def _telling(self) -> Tells | None:
+    def _telling(self) -> KeepsCandidates | None:
         """The spider, where it keeps books of its own."""
         spider = self.crawler.spider
-        return spider if isinstance(spider, Tells) else None
+        return spider if isinstance(spider, KeepsCandidates) else None
 
     def lost(self, rows: int) -> None:
         if rows:
@@ -240,7 +240,7 @@ class Accounts:
         faults = [*self._faults(without), *_faults_of(run)]
         self.told = {**run.record, "faults": faults}
         left = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
-        changed = "; ".join(self.complaints)
+        changed = "; ".join(self.alerts)
         fine = EXIT_MONITOR if changed else EXIT_LANDED
         self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if left else fine)
         log.log(
@@ -255,8 +255,8 @@ class Accounts:
 
     def _told(self, outcomes: dict[str, int]) -> str:
         """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: why there is so much, or so little."""
-        asked, skipped = self._numbers("asked", ASKED), self._numbers("skipped", SKIPPED)
-        order: tuple[Visit, ...] = (
+        asked, skipped = self._numbers("asked", FETCH_DECISIONS), self._numbers("skipped", SKIP_DECISIONS)
+        order: tuple[RevisitDecision, ...] = (
             "known",
             "new",
             "changed",

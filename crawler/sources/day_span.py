@@ -10,7 +10,7 @@ FIRST_YEAR = 1990  # no news site is older
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DaySpan:
     """A span of days, both ends included."""
 
     first: date
@@ -19,7 +19,7 @@ class Days:
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
 
-    def meets(self, other: Days) -> bool:
+    def meets(self, other: DaySpan) -> bool:
         return self.first <= other.last and other.first <= self.last
 
     def each(self, *, newest_first: bool) -> Iterator[date]:

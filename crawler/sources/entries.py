@@ -13,7 +13,7 @@ class NotAList(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Entry:
     """One entry of a source: an article, or a further sitemap; what the source does not say is None."""
 
     url: str
@@ -23,17 +23,17 @@ class Listed:
     language: str | None = None  # ISO 639-1, as the source claims it
 
     @property
-    def dated(self) -> datetime | None:
+    def latest_date(self) -> datetime | None:
         """The newest thing that is known to have happened to it."""
         known = [d for d in (self.published_at, self.modified_at) if d]
         return max(known, default=None)
 
 
-def newest(listed: Sequence[Listed], limit: int, *, newest_last: bool = False) -> list[Listed]:
+def newest(listed: Sequence[Entry], limit: int, *, newest_last: bool = False) -> list[Entry]:
     """At most limit entries, newest first, those without a date behind the others in their order. Where no date
     tells and newest_last does not, half of them are taken from either end: nobody knows where the new ones stand."""
-    dated = sorted((e for e in listed if e.dated), key=_age)
-    undated = [e for e in listed if not e.dated]
+    dated = sorted((e for e in listed if e.latest_date), key=_age)
+    undated = [e for e in listed if not e.latest_date]
     if newest_last:
         undated.reverse()
     room = max(0, limit - len(dated))
@@ -42,12 +42,12 @@ def newest(listed: Sequence[Listed], limit: int, *, newest_last: bool = False) -
     return [*dated[:limit], *undated[:room]]
 
 
-def _age(entry: Listed) -> float:
-    assert entry.dated
-    return -entry.dated.timestamp()
+def _age(entry: Entry) -> float:
+    assert entry.latest_date
+    return -entry.latest_date.timestamp()
 
 
-def batched(entries: Iterable[Listed], size: int) -> Iterator[list[Listed]]:
+def batched(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
     rest = iter(entries)
     while batch := list(islice(rest, size)):
         yield batch

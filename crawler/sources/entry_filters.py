@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 from urllib.parse import urlsplit
 
-from crawler.sources.day_span import Days
-from crawler.sources.entries import Listed
-from crawler.sources.url_dates import of_article
+from crawler.sources.day_span import DaySpan
+from crawler.sources.entries import Entry
+from crawler.sources.url_dates import article_days
 from outlets import Selection
 
 NotWanted = Literal["language", "section", "age"]
 
 
-def refuses(selection: Selection, entry: Listed, now: datetime) -> NotWanted | None:
+def why_not_wanted(selection: Selection, entry: Entry, now: datetime) -> NotWanted | None:
     """Why an entry is not worth a request; None where it is, or where nothing tells."""
     if selection.languages and entry.language and entry.language not in selection.languages:
         return "language"
@@ -31,33 +31,33 @@ def _in_sections(url: str, sections: tuple[str, ...]) -> bool:
     return any(s.lower() in segments for s in sections)
 
 
-def _older(entry: Listed, limit: datetime) -> bool:
+def _older(entry: Entry, limit: datetime) -> bool:
     known = entry.published_at or entry.modified_at  # what was not touched since has not appeared since
     if known:
         return known < limit
-    days = of_article(entry.url)
+    days = article_days(entry.url)
     # a day more: their midnight is not ours
     return days is not None and days.last + timedelta(days=1) < limit.date()
 
 
-def recent(listed: Sequence[Listed], since: datetime) -> list[Listed]:
+def recent_entries(listed: Sequence[Entry], since: datetime) -> list[Entry]:
     """What something has happened to since, by its date or else the day in its address, or where nothing tells."""
     return [e for e in listed if _recent(e, since)]
 
 
-def _recent(entry: Listed, since: datetime) -> bool:
-    if entry.dated:
-        return entry.dated >= since
-    days = of_article(entry.url)
+def _recent(entry: Entry, since: datetime) -> bool:
+    if entry.latest_date:
+        return entry.latest_date >= since
+    days = article_days(entry.url)
     return days is None or days.last + timedelta(days=1) >= since.date()
 
 
-def within(window: Days, entry: Listed, zone: tzinfo = UTC) -> bool | None:
+def is_within(window: DaySpan, entry: Entry, zone: tzinfo = UTC) -> bool | None:
     """Whether an entry appeared in the window, days of the outlet's zone, by its date or its address; None where
     neither tells."""
     if entry.published_at:
         return entry.published_at.astimezone(zone).date() in window
-    if days := of_article(entry.url):
+    if days := article_days(entry.url):
         return days.meets(window)
     if entry.modified_at and entry.modified_at.date() < window.first - timedelta(days=1):
         return False

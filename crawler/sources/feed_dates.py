@@ -10,7 +10,7 @@ from crawler.sources.day_span import FIRST_YEAR
 
 
 @lru_cache(4096)  # a sitemap says the same few days many thousand times
-def moment(text: str) -> datetime | None:
+def parse_date(text: str) -> datetime | None:
     """The moment, in UTC, of a W3C date (https://www.w3.org/TR/NOTE-datetime) or one as mails have it; None for
     what is neither, for years that cannot be, and for the future: that is a clock or a mistake."""
     text = text.strip()
@@ -21,10 +21,10 @@ def moment(text: str) -> datetime | None:
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError, TypeError):
         return None
-    return found if credible(found) else None
+    return found if is_credible(found) else None
 
 
-def credible(found: datetime) -> bool:
+def is_credible(found: datetime) -> bool:
     return found.year >= FIRST_YEAR and found <= datetime.now(UTC) + timedelta(days=1)
 
 

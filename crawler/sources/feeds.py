@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 
 import feedparser
 
-from crawler.sources.entries import Listed, NotAList, newest
-from crawler.sources.feed_dates import credible
+from crawler.sources.entries import Entry, NotAList, newest
+from crawler.sources.feed_dates import is_credible
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 4 * 2**20
@@ -22,7 +22,7 @@ class NotAFeed(NotAList):
     """The message says what came instead."""
 
 
-def entries(body: bytes, url: str) -> list[Listed]:
+def read_feed(body: bytes, url: str) -> list[Entry]:
     """The feed's entries, newest first; those without a date keep their place behind the dated. At most
     MAX_ENTRIES. Raises NotAFeed."""
     if len(body) > MAX_BYTES:
@@ -35,7 +35,7 @@ def entries(body: bytes, url: str) -> list[Listed]:
     return newest(read, MAX_ENTRIES)
 
 
-def _entry(found: Any, url: str, kind: str) -> Listed | None:
+def _entry(found: Any, url: str, kind: str) -> Entry | None:
     """None for an entry without a link, or with one that is no address."""
     try:
         link = found.get("link") or (found.get("id") if kind in _RDF else None)
@@ -47,7 +47,7 @@ def _entry(found: Any, url: str, kind: str) -> Listed | None:
     published, updated = _date(found, "published_parsed"), _date(found, "updated_parsed")
     if kind.startswith("rss") and not published:  # feedparser calls dc:date, all that RSS 1.0 has, updated
         published, updated = updated, None
-    return Listed(address, published, updated, found.get("title"), _language(found))
+    return Entry(address, published, updated, found.get("title"), _language(found))
 
 
 def _language(found: Any) -> str | None:
@@ -64,4 +64,4 @@ def _date(entry: Any, key: str) -> datetime | None:
         found = datetime.fromtimestamp(timegm(moment), UTC) if moment else None
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found and credible(found) else None
+    return found if found and is_credible(found) else None

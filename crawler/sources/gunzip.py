@@ -11,14 +11,14 @@ _GZIP = b"\x1f\x8b"
 _LAYERS = 3  # nobody needs more
 
 
-class Unpacked:
+class Gunzipped:
     """Slices of what a body unpacks to, at most max_bytes of them; at every layer, for a bomb may lie inside."""
 
     def __init__(self, body: bytes, max_bytes: int) -> None:
         self.capped = False
         self.damaged: str | None = None
         self._max_bytes = max_bytes
-        self.slices = self._layer(sliced(body), _LAYERS)
+        self.slices = self._layer(in_slices(body), _LAYERS)
 
     def _layer(self, slices: Iterator[bytes], layers: int) -> Iterator[bytes]:
         slices, left = iter(slices), self._max_bytes
@@ -56,5 +56,5 @@ class Unpacked:
             self.damaged = f"gzip: {error}"
 
 
-def sliced(body: bytes) -> Iterator[bytes]:
+def in_slices(body: bytes) -> Iterator[bytes]:
     return (body[at : at + _SLICE] for at in range(0, len(body), _SLICE))

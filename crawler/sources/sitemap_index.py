@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from crawler.sources.day_span import Days
-from crawler.sources.entries import Listed, newest
-from crawler.sources.url_dates import of_sitemap
+from crawler.sources.day_span import DaySpan
+from crawler.sources.entries import Entry, newest
+from crawler.sources.url_dates import sitemap_days
 from outlets import Outlet
 
 # where the outlet file does not say which, by the names that publishing systems give to what holds no articles
@@ -21,7 +21,7 @@ _NO_ARTICLES = re.compile(
 _MONTH_OR_NUMBER = re.compile(r"(?<!\d)(?:19[89]\d|20\d\d)[-_./]?(\d\d)(?!\d)")
 
 
-def fresh(children: Sequence[Listed], outlet: Outlet, since: date, limit: int) -> list[str]:
+def fresh_sitemaps(children: Sequence[Entry], outlet: Outlet, since: date, limit: int) -> list[str]:
     """The children that may hold pages newer than a day, newest first, at most limit."""
     kept = [
         _dated(child, days)
@@ -32,7 +32,7 @@ def fresh(children: Sequence[Listed], outlet: Outlet, since: date, limit: int) -
     return [child.url for child in newest(kept, limit, newest_last=outlet.newest_last)]
 
 
-def of_window(children: Sequence[Listed], outlet: Outlet, window: Days) -> list[Listed]:
+def sitemaps_in_window(children: Sequence[Entry], outlet: Outlet, window: DaySpan) -> list[Entry]:
     """The children that may hold pages of a window, newest first."""
     kept = [
         _dated(child, days)
@@ -46,7 +46,7 @@ def of_window(children: Sequence[Listed], outlet: Outlet, window: Days) -> list[
     return [told[c.url] for c in newest(kept, len(kept), newest_last=outlet.newest_last)]
 
 
-def _admitted(children: Iterable[Listed], outlet: Outlet) -> list[Listed]:
+def _admitted(children: Iterable[Entry], outlet: Outlet) -> list[Entry]:
     """As the outlet file has it; where it does not say, those whose name speaks of something else are left out."""
     return [
         child
@@ -60,14 +60,14 @@ def _admitted(children: Iterable[Listed], outlet: Outlet) -> list[Listed]:
     ]
 
 
-def _with_days(children: list[Listed]) -> list[tuple[Listed, Days | None]]:
+def _with_days(children: list[Entry]) -> list[tuple[Entry, DaySpan | None]]:
     """A number behind a year is a month only if it is one in all of them: 2019-14 tells that 2019-12 is none either."""
     numbers = [int(n) for child in children for n in _MONTH_OR_NUMBER.findall(child.url)]
     months = all(1 <= n <= 12 for n in numbers)
-    return [(child, of_sitemap(child.url, months=months)) for child in children]
+    return [(child, sitemap_days(child.url, months=months)) for child in children]
 
 
-def _dated(child: Listed, days: Days | None) -> Listed:
+def _dated(child: Entry, days: DaySpan | None) -> Entry:
     """The days of the address say more about the pages than when the file was last written."""
     return replace(child, published_at=None, modified_at=_noon(days.last)) if days else child
 

@@ -18,9 +18,9 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from crawler.sources import feeds
-from crawler.sources.entries import Listed, NotAList, newest
-from crawler.sources.feed_dates import moment
-from crawler.sources.gunzip import Unpacked, sliced
+from crawler.sources.entries import Entry, NotAList, newest
+from crawler.sources.feed_dates import parse_date
+from crawler.sources.gunzip import Gunzipped, in_slices
 
 MAX_BYTES = 50 * 2**20  # after decompression; the protocol's own limit
 MAX_ENTRIES = 50_000  # kept of one file; the protocol's own limit
@@ -48,13 +48,13 @@ class NotASitemap(NotAList):
 
 @dataclass(frozen=True, slots=True)
 class Sitemap:
-    pages: list[Listed]  # newest first
-    children: list[Listed] = field(default_factory=list)  # further sitemaps, in the order of the file
+    pages: list[Entry]  # newest first
+    children: list[Entry] = field(default_factory=list)  # further sitemaps, in the order of the file
     capped: dict[str, int] = field(default_factory=dict)  # the bound that was reached → where: bytes, entries
     damaged: str | None = None  # why the file was not read to its end
 
 
-def read(
+def read_sitemap(
     body: bytes,
     url: str,
     *,
@@ -64,19 +64,19 @@ def read(
 ) -> Sitemap:
     """A sitemap of any kind, gzipped or not; a feed is one, too. Relative addresses are made absolute. At most
     max_entries pages and as many children. Raises NotAList."""
-    stream = Unpacked(body, max_bytes)
+    stream = Gunzipped(body, max_bytes)
     head = next(stream.slices, b"").lstrip(b"\xef\xbb\xbf \t\r\n")
     slices = chain((head,), stream.slices)
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     if wide:
         head = b"".join(slices).decode("utf-16", "replace").encode("utf-8", "replace")
-        slices = chain(sliced(head))
+        slices = chain(in_slices(head))
     entries = _Entries(url, max_entries, newest_last)
     if head.startswith(b"<"):
         root = _ROOT.search(head)
         kind = root[1].lower() if root else b""
         if kind in (b"rss", b"feed", b"rdf"):
-            return Sitemap(feeds.entries(b"".join(slices), url))
+            return Sitemap(feeds.read_feed(b"".join(slices), url))
         if kind in (b"html", b"head", b"body", b"div", b"script"):
             raise NotASitemap("a web page came instead of a sitemap")
         damaged = _xml(slices, entries, "utf-8" if wide else None)
@@ -102,7 +102,7 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2].lower()
 
 
-_Ranked = tuple[float, int, Listed]  # time, place: the greater, the newer; no two are equal
+_Ranked = tuple[float, int, Entry]  # time, place: the greater, the newer; no two are equal
 
 
 class _Entries:
@@ -110,10 +110,10 @@ class _Entries:
 
     def __init__(self, url: str, limit: int, newest_last: bool) -> None:
         self.found = 0  # pages and children, kept or not
-        self.children: list[Listed] = []
+        self.children: list[Entry] = []
         self._url, self._limit, self._newest_last = url, limit, newest_last
         self._dated: list[_Ranked] = []  # a heap, the oldest first
-        self._undated: list[Listed] = []
+        self._undated: list[Entry] = []
         self._path: list[str] = [""]
         self._field: str | None = None
         self._values: dict[str, str] = {}
@@ -149,7 +149,7 @@ class _Entries:
         child: bool = False,
     ) -> None:
         self.found += 1
-        published_at, modified_at = moment(published), moment(lastmod)
+        published_at, modified_at = parse_date(published), parse_date(lastmod)
         dated = max(filter(None, (published_at, modified_at)), default=None)
         place = self.found if self._newest_last else -self.found
         full = len(self._dated) == self._limit
@@ -162,7 +162,7 @@ class _Entries:
         except ValueError:
             return
         code = code if code.isalpha() else ""
-        entry = Listed(address, published_at, modified_at, title.strip() or None, code or None)
+        entry = Entry(address, published_at, modified_at, title.strip() or None, code or None)
         if child:
             self.children += [entry] if len(self.children) < self._limit else []
         elif dated:
@@ -172,7 +172,7 @@ class _Entries:
             if len(self._undated) > 3 * self._limit:  # the newest stand at either end
                 del self._undated[self._limit : -self._limit]
 
-    def newest(self) -> list[Listed]:
+    def newest(self) -> list[Entry]:
         pages = [entry for _, _, entry in sorted(self._dated, reverse=True)]
         return newest([*pages, *self._undated], self._limit, newest_last=self._newest_last)
 

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from scrapy.http import TextResponse
 from scrapy.settings import BaseSettings
 
-from crawler.sources.entries import Listed
+from crawler.sources.entries import Entry
 from outlets import Outlet
 
-Kind = Literal["feed", "news_sitemap", "sitemap", "section", "dated_section", "home"]
+SourceKind = Literal["feed", "news_sitemap", "sitemap", "section", "dated_section", "home"]
 KnownBy = Literal["outlet file", "robots.txt", "home page", "usual path", "sitemap index"]
-LISTS = ("feed", "news_sitemap", "sitemap")
+LIST_KINDS = ("feed", "news_sitemap", "sitemap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Source:
     """What a request for a source carries along."""
 
     url: str  # its entry in the run record; of a section's later pages, the section's
-    kind: Kind
+    kind: SourceKind
     known_by: KnownBy = "outlet file"
     root: str = ""  # the source that stands before all indexes on the way here
     depth: int = 0  # indexes on the way here
@@ -39,15 +39,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class SourceContent:
     """What an archive's source said."""
 
-    pages: list[Listed]
-    children: list[Listed] = field(default_factory=list)
+    pages: list[Entry]
+    children: list[Entry] = field(default_factory=list)
     next_page: str | None = None
 
 
-def sources_of(outlet: Outlet) -> list[tuple[Kind, tuple[str, ...]]]:
+def named_sources(outlet: Outlet) -> list[tuple[SourceKind, tuple[str, ...]]]:
     """What the outlet file names, in the order in which it is asked for."""
     return [
         ("feed", outlet.feeds),
@@ -57,14 +57,14 @@ def sources_of(outlet: Outlet) -> list[tuple[Kind, tuple[str, ...]]]:
     ]
 
 
-def hosts_of(outlet: Outlet) -> Iterable[str]:
-    for _, urls in [*sources_of(outlet), ("dated_section", outlet.dated_sections)]:
+def source_hosts(outlet: Outlet) -> Iterable[str]:
+    for _, urls in [*named_sources(outlet), ("dated_section", outlet.dated_sections)]:
         for url in urls:
             yield urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SourceLimits:
     """From the settings of the same names; docs/settings.md."""
 
     source_entries: int
@@ -75,7 +75,7 @@ class Limits:
     sitemap_age: timedelta
 
     @classmethod
-    def from_settings(cls, settings: BaseSettings) -> Limits:
+    def from_settings(cls, settings: BaseSettings) -> SourceLimits:
         return cls(
             settings.getint("SOURCE_ENTRIES"),
             settings.getint("SECTION_PAGES"),
@@ -86,10 +86,10 @@ class Limits:
         )
 
 
-def links_of(page: TextResponse) -> Iterator[Listed]:
+def page_links(page: TextResponse) -> Iterator[Entry]:
     """Each address once, in order."""
     for link in dict.fromkeys(page.css("a::attr(href)").getall()):
         try:
-            yield Listed(page.urljoin(link.strip()))
+            yield Entry(page.urljoin(link.strip()))
         except ValueError:
             continue

@@ -26,7 +26,7 @@ _MOMENTS = ("asked_at", "changed_at", "due_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class SourceState:
     digest: str  # of the outlet file, the selection and the bounds that it was read with
     asked_at: datetime
     changed_at: datetime  # when it was first seen to read as it does
@@ -38,17 +38,17 @@ class Visited:
     due_at: datetime | None = None  # when a page that it named is to be asked for; None: none is
 
     @classmethod
-    def of(cls, response: Response, digest: str, before: Visited | None) -> Visited:
+    def of(cls, response: Response, digest: str, before: SourceState | None) -> SourceState:
         """After an answer with a body, or a 304; before: what was remembered of the source, in any case."""
         now = datetime.now(UTC)
-        same = before is not None and (response.status == 304 or before.body == body_of(response))
+        same = before is not None and (response.status == 304 or before.body == body_hash(response))
         return cls(
             digest=digest,
             asked_at=now,
             changed_at=before.changed_at if before and same else now,
             period_s=_period_s(before, now) if before and not same else before.period_s if before else 0.0,
             max_age_s=_max_age_s(response),
-            body=before.body if before and same else body_of(response),
+            body=before.body if before and same else body_hash(response),
             etag=_header(response, "ETag") or (before.etag if before and same else None),
             last_modified=_header(response, "Last-Modified")
             or (before.last_modified if before and same else None),
@@ -74,18 +74,18 @@ class Visited:
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-def restored(facts: dict[str, Any] | None) -> Visited | None:
+def restore_state(facts: dict[str, Any] | None) -> SourceState | None:
     """The inverse of facts(); None for what is none, as of another version."""
     given: dict[str, Any] = dict(facts or {})
     try:
         for name in _MOMENTS:
             given[name] = datetime.fromisoformat(given[name]) if given[name] else None
-        return Visited(**given)
+        return SourceState(**given)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def body_of(response: Response) -> str:
+def body_hash(response: Response) -> str:
     return hashlib.sha256(response.body).hexdigest()[:32]
 
 
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _period_s(before: Visited, now: datetime) -> float:
+def _period_s(before: SourceState, now: datetime) -> float:
     """It has changed since."""
     return (now - before.changed_at).total_seconds()
 

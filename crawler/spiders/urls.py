@@ -14,9 +14,9 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from cleaning import RawPage, host_of
-from crawler.command_line.arguments import SELECTING, BadArgument, selection_of
+from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, selection_of
 from crawler.discovery.candidates import CandidateSpider
-from crawler.outlet_files import known_outlets, paces
+from crawler.outlet_files import download_slots, known_outlets
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
@@ -30,7 +30,7 @@ class Urls(CandidateSpider):
     domain; an unknown domain gets the general rules."""
 
     name = "urls"
-    arguments = ("file", "fresh", *SELECTING)
+    arguments = ("file", "fresh", *SELECTION_ARGUMENTS)
 
     def __init__(self, *args: Any, file: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +50,7 @@ class Urls(CandidateSpider):
     def update_settings(cls, settings: BaseSettings) -> None:
         """Each outlet's own politeness, beside the general one."""
         super().update_settings(settings)
-        settings.set("DOWNLOAD_SLOTS", paces(settings), "spider")
+        settings.set("DOWNLOAD_SLOTS", download_slots(settings), "spider")
 
     def claims(self) -> list[Claim]:
         """No other machine may land pages of the list's outlets meanwhile; other crawls of this one may."""
@@ -77,7 +77,7 @@ class Urls(CandidateSpider):
                 bad += 1
             if request:
                 source["new"] += 1
-                self._under_way[request.cb_kwargs["asked"]] = host
+                self._under_way[request.cb_kwargs["requested_url"]] = host
                 yield request
             else:
                 self._turns.put_nowait(host)
@@ -101,16 +101,18 @@ class Urls(CandidateSpider):
                 if not urls_left:
                     del waiting[host]
 
-    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
-        self._answered(asked)
-        yield from super().parse_page(response, asked, source)
+    def parse_page(
+        self, response: Response, requested_url: str, source: str | None
+    ) -> Iterator[RawPage | Reject]:
+        self._answered(requested_url)
+        yield from super().parse_page(response, requested_url, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
-        self._answered(failure.request.cb_kwargs["asked"])  # type: ignore[attr-defined]  # set by Scrapy
+        self._answered(failure.request.cb_kwargs["requested_url"])  # type: ignore[attr-defined]  # set by Scrapy
         yield from super().missed_page(failure)
 
-    def _answered(self, asked: str) -> None:
-        if (host := self._under_way.pop(asked, None)) is not None:
+    def _answered(self, requested_url: str) -> None:
+        if (host := self._under_way.pop(requested_url, None)) is not None:
             self._turns.put_nowait(host)
 
 

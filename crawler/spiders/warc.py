@@ -14,13 +14,20 @@ from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
 from cleaning import RawPage
-from crawler.command_line.arguments import SELECTING, BadArgument
-from crawler.discovery.warc_replay import Haul, NotAWarc, Wanted, hauls, is_set, wanted
+from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument
+from crawler.discovery.warc_replay import (
+    NotAWarc,
+    ReplayChoice,
+    WarcBatch,
+    is_set,
+    read_batches,
+    replay_choice,
+)
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeError
-from lake.warc.files import find, missing
-from lake.warc.member_stream import Unpackable
-from lake.warc.replay_progress import WINDOW, Progress, progress
+from lake.warc.files import find_files, missing_files
+from lake.warc.member_stream import BrokenMember
+from lake.warc.replay_progress import WINDOW, Progress, replay_progress
 
 _IN_FLIGHT = 32  # pages in the pipeline at once, each of DOWNLOAD_MAXSIZE at most
 _TOLD = 20  # broken records of one file that are told one by one
@@ -30,7 +37,7 @@ class Warc(Spider):
     """Every HTML page that an archive holds goes down the pipeline as if it had just been fetched."""
 
     name = "warc"
-    arguments = ("files", "parallel", "fresh", "outlets", "since", "until", "all", *SELECTING)
+    arguments = ("files", "parallel", "fresh", "outlets", "since", "until", "all", *SELECTION_ARGUMENTS)
 
     def __init__(self, *args: Any, **given: str) -> None:
         super().__init__(*args, **{k: v for k, v in given.items() if k not in ("since", "until", "all")})
@@ -53,7 +60,7 @@ class Warc(Spider):
         """None: nothing is asked for. Raises UsageError for arguments that cannot be used."""
         _checked(given)
         try:
-            nowhere = missing(given["files"])
+            nowhere = missing_files(given["files"])
         except OSError as error:
             raise UsageError(f"-a files: {error}", print_help=False) from error
         if nowhere:
@@ -78,7 +85,7 @@ class Warc(Spider):
     async def start(self) -> AsyncIterator[Any]:
         assert self.crawler.engine
         try:
-            files = await asyncio.to_thread(find, self.files)
+            files = await asyncio.to_thread(find_files, self.files)
             done = {} if self.fresh else await asyncio.to_thread(self._progress)
         except (OSError, LakeError) as error:
             self._unreadable(self.files, error)
@@ -100,7 +107,7 @@ class Warc(Spider):
         await self._fewer_than(1)
 
     def _progress(self) -> dict[str, Progress]:
-        return progress(open_store(self.settings["LAKE_URI"]), self.replay)
+        return replay_progress(open_store(self.settings["LAKE_URI"]), self.replay)
 
     async def _fewer_than(self, limit: int) -> None:
         while self._in_flight >= limit:
@@ -146,14 +153,14 @@ class Warc(Spider):
         loop, max_bytes = asyncio.get_running_loop(), self.settings.getint("DOWNLOAD_MAXSIZE")
         try:
             for file in waiting:
-                reading = hauls(file, self.choice, done.get(file, Progress()), max_bytes)
+                reading = read_batches(file, self.choice, done.get(file, Progress()), max_bytes)
                 self.sources[file] = {"kind": "warc", "found": 0, "broken": 0, "error": None}
                 try:
                     while haul := await loop.run_in_executor(threads, next, reading, None):
                         self._note(file, haul)
                         for page in haul.pages:
                             await found.put(page)
-                except (OSError, Unpackable, NotAWarc) as error:
+                except (OSError, BrokenMember, NotAWarc) as error:
                     self._unreadable(file, error)
             await found.put(None)
         except Exception as error:
@@ -161,7 +168,7 @@ class Warc(Spider):
 
     # ------------------------------------------------------------ the books
 
-    def _note(self, file: str, haul: Haul) -> None:
+    def _note(self, file: str, haul: WarcBatch) -> None:
         source = self.sources[file]
         for name, count in haul.counts.items():
             self._count(name, count)
@@ -183,7 +190,7 @@ class Warc(Spider):
         self.crawler.stats.inc_value(name, by)
 
 
-def _checked(given: Mapping[str, str]) -> tuple[Wanted, int]:
+def _checked(given: Mapping[str, str]) -> tuple[ReplayChoice, int]:
     """What is wanted, and how many files are read at once. Raises UsageError."""
     parallel = given.get("parallel", "2")
     try:
@@ -193,6 +200,6 @@ def _checked(given: Mapping[str, str]) -> tuple[Wanted, int]:
             )
         if not (parallel.isascii() and parallel.isdigit() and 1 <= int(parallel) <= 64):
             raise BadArgument(f"parallel: {parallel!r}; expected a whole number from 1 to 64")
-        return wanted(given), int(parallel)
+        return replay_choice(given), int(parallel)
     except BadArgument as error:
         raise UsageError(f"warc: {error}", print_help=False) from error

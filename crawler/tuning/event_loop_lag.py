@@ -13,7 +13,7 @@ from scrapy.crawler import Crawler
 _EVERY_S = 0.02  # costs three seconds of CPU in an hour
 
 
-class Lag:
+class EventLoopLag:
     """Stats, in milliseconds: event_loop/lag_p50, lag_p99, lag_max."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -24,7 +24,7 @@ class Lag:
         crawler.signals.connect(self._closed, signals.spider_closed)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Lag:
+    def from_crawler(cls, crawler: Crawler) -> EventLoopLag:
         return cls(crawler)
 
     def _opened(self) -> None:

@@ -17,28 +17,28 @@ _LARGE = 128 << 10  # bytes that get memory of their own, which the system has b
 _SWITCH_S = 0.001  # a thread that computes gives way after so long; Python's default is 0.005
 
 
-class Footprint:
+class ProcessTuning:
     """Small and punctual."""
 
     def __init__(self, crawler: Crawler) -> None:
         sys.setswitchinterval(_SWITCH_S)
         _give_back()
-        settle()
+        freeze_loaded_objects()
         # Scrapy's handler alone keeps to LOG_LEVEL: without this every page's debug records are made, and thrown away
         logging.getLogger("scrapy").setLevel(crawler.settings["LOG_LEVEL"])
-        crawler.signals.connect(settle, signals.spider_opened)
+        crawler.signals.connect(freeze_loaded_objects, signals.spider_opened)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Footprint:
+    def from_crawler(cls, crawler: Crawler) -> ProcessTuning:
         return cls(crawler)
 
 
-def load() -> None:
+def suspend_gc() -> None:
     """Until `settle`: what is loaded is here to stay, and nothing of it to be collected."""
     gc.disable()
 
 
-def settle() -> None:
+def freeze_loaded_objects() -> None:
     """From now on only what is made later is looked through: all that is loaded takes a tenth of a second each time."""
     gc.freeze()
     gc.enable()

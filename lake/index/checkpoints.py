@@ -24,9 +24,9 @@ from typing import Any
 
 from dedupe import SchemeMismatch
 from lake.index.page_index import FORMAT, ForeignIndex, Index
-from lake.storage.prefetch import ahead
-from lake.storage.store import LakeError, Store, digest
-from lake.storage.tombstones import tombstones
+from lake.storage.prefetch import prefetch
+from lake.storage.store import LakeError, Store, sha256_hex
+from lake.storage.tombstones import tombstone_names
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -138,7 +138,7 @@ def _fetch(store: Store, manifest: dict[str, Any], copy: Path) -> None:
             except zstd.ZstdError as error:
                 raise Unusable(f"{piece.key}: {error}") from error
 
-        for _ in ahead(one, manifest["pieces"]):
+        for _ in prefetch(one, manifest["pieces"]):
             pass
         if os.fstat(handle).st_size != manifest["bytes"]:
             raise Unusable("not as long as its manifest says")
@@ -160,7 +160,7 @@ def faults(store: Store) -> Iterator[str]:
     for name in _manifests(store):
         try:
             manifest = _manifest(store, name)
-            for _ in ahead(lambda piece: _piece(store, piece), manifest["pieces"]):
+            for _ in prefetch(lambda piece: _piece(store, piece), manifest["pieces"]):
                 pass
         except OtherVersion:
             continue
@@ -173,7 +173,7 @@ def _piece(store: Store, piece: Piece) -> bytes:
         data = store.get(piece.key)
     except KeyError:
         raise Unusable(f"{piece.key} is missing") from None
-    if digest(data) != piece.sha256:
+    if sha256_hex(data) != piece.sha256:
         raise Unusable(f"{piece.key}: another digest than its manifest says")
     return data
 
@@ -227,13 +227,13 @@ def write(store: Store, path: Path) -> str:
                 data = os.pread(handle, PIECE_BYTES, start)
                 packed, key = zstd.compress(data, _LEVEL), f"{name}-{start // PIECE_BYTES:05d}.zst"
                 store.put_new(key, packed)
-                return Piece(key, start, len(data), digest(packed))
+                return Piece(key, start, len(data), sha256_hex(packed))
 
-            pieces = [asdict(piece) for piece in ahead(one, range(0, size, PIECE_BYTES))]
+            pieces = [asdict(piece) for piece in prefetch(one, range(0, size, PIECE_BYTES))]
     finally:
         _unlink(copy)
     # a takedown from now on finds the pieces and removes them; one before, the next run knows of
-    if tombstones(store) - down:
+    if tombstone_names(store) - down:
         for piece in pieces:
             store.remove(piece["key"])
         raise Unusable("it still knows what was taken down meanwhile")
@@ -252,7 +252,7 @@ def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
         with index.transaction():
             for run_id in index.pending_runs():
                 index.drop_pending(run_id)
-        if flaw := index.flaw():
+        if flaw := index.integrity_problem():
             raise Unusable(f"the index {path} is damaged: {flaw}; delete it, and it is rebuilt")
         runs = index.run_ids()
         facts = {"articles": len(index.signatures), "runs": len(runs), "last_run": max(runs, default="")}

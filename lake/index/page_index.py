@@ -19,11 +19,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cleaning import Article, is_version, page_id
+from cleaning import Article, is_alternate_url, page_id
 from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
-from lake.storage.tombstones import Down, down_of, outlet_name, page_name
+from lake.storage.tombstones import TakenDown, outlet_name, page_name, taken_down_by
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ _TABLES = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PageState:
     """The latest row of a page, and how often it was asked for. content_hash and story_id are None where it never
     held an article; reason is None unless the latest row is a reject."""
 
@@ -72,7 +72,7 @@ class Known:
     retry_at: datetime | None = None  # of a reject: not before; None: never
 
 
-_NAMES = tuple(Known.__dataclass_fields__)
+_NAMES = tuple(PageState.__dataclass_fields__)
 _MOMENTS = {"fetched_at", "first_at", "published_at", "retry_at"}
 _COLUMNS = ", ".join(_NAMES)
 _HOLES = ", ".join("?" * len(_NAMES))
@@ -98,7 +98,7 @@ class Index:
             elif found[0] != FORMAT:
                 raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
             self.signatures = Signatures(self._db)
-        self._down = down_of(self.takedowns())
+        self._down = taken_down_by(self.takedowns())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -125,7 +125,7 @@ class Index:
 
     # ------------------------------------------------------------ what is known
 
-    def known(self, page: str) -> Known | None:
+    def page_state(self, page: str) -> PageState | None:
         """The page's latest row, pending ones included."""
         for table in ("pending", "pages"):
             row = self._db.execute(f"SELECT {_COLUMNS} FROM {table} WHERE id = ?", (page,)).fetchone()
@@ -133,24 +133,24 @@ class Index:
                 return _restored(row)
         return None
 
-    def page_of(self, asked: str) -> str:
+    def answering_page(self, requested: str) -> str:
         """The page that answered when an address was last asked for; the address's own id where nothing else is
         known."""
-        row = self._db.execute("SELECT page FROM asked WHERE id = ?", (asked,)).fetchone()
-        return row[0] if row else asked
+        row = self._db.execute("SELECT page FROM asked WHERE id = ?", (requested,)).fetchone()
+        return row[0] if row else requested
 
-    def read_at(self, source: str) -> datetime | None:
+    def source_read_at(self, source: str) -> datetime | None:
         """When a source was last read to its end, all of its pages settled; None: never."""
         row = self._db.execute("SELECT read_at FROM sources WHERE url = ?", (source,)).fetchone()
         return _EPOCH + timedelta(microseconds=row[0]) if row else None
 
-    def visited(self, source: str) -> dict[str, Any] | None:
+    def source_state(self, source: str) -> dict[str, Any] | None:
         """What the last run that read a source remembers of it, as its record has it; None: nothing."""
         row = self._db.execute("SELECT facts FROM visited WHERE url = ?", (source,)).fetchone()
         found: dict[str, Any] | None = json.loads(row[0]) if row else None
         return found
 
-    def landed_row(self, page: str) -> Known | None:
+    def landed_row(self, page: str) -> PageState | None:
         """The page's latest row that is in the lake."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page,)).fetchone()
         return _restored(row) if row else None
@@ -168,19 +168,19 @@ class Index:
         )
         return {row[0] for row in found}
 
-    def frontier(self) -> str:
+    def watermark(self) -> str:
         """Up to here every run has ended and is known: only later ones need be looked for."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'frontier'").fetchone()
         return row[0] if row else ""
 
-    def advance(self, frontier: str) -> None:
+    def advance_watermark(self, watermark: str) -> None:
         self._db.execute(
             "INSERT INTO meta VALUES ('frontier', ?) ON CONFLICT (key) DO UPDATE SET"
             " value = max(value, excluded.value)",
-            (frontier,),
+            (watermark,),
         )
 
-    def flaw(self) -> str | None:
+    def integrity_problem(self) -> str | None:
         """What SQLite finds wrong with the file; reads all of it."""
         (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         return None if found == "ok" else str(found)
@@ -192,7 +192,7 @@ class Index:
         return frozenset(row[0] for row in self._db.execute("SELECT name FROM takedowns"))
 
     @property
-    def down(self) -> Down:
+    def taken_down(self) -> TakenDown:
         """What is never learned."""
         return self._down
 
@@ -201,7 +201,7 @@ class Index:
         with self.transaction():
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
-            self._down = down_of(names)
+            self._down = taken_down_by(names)
             pages = [(page,) for page in self._down.pages]
             for outlet in self._down.outlets:
                 pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
@@ -232,15 +232,19 @@ class Index:
             return replace(verdict, relation="alias")
         return verdict
 
-    def _version_of(self, article: Article) -> Known | None:
+    def _version_of(self, article: Article) -> PageState | None:
         """The known page of which the article is an AMP, print or mobile version, however much of it that shows."""
         named = canonical_id(article)
-        page = self.known(named) if named and is_version(article.url, article.canonical_url or "") else None
+        page = (
+            self.page_state(named)
+            if named and is_alternate_url(article.url, article.canonical_url or "")
+            else None
+        )
         if page is None or page.outlet != article.outlet or page.story_id in (None, article.id):
             return None
         return page
 
-    def _alias_of(self, page: Known, document: Document, verdict: Verdict) -> Verdict:
+    def _alias_of(self, page: PageState, document: Document, verdict: Verdict) -> Verdict:
         assert page.story_id, "it holds an article"
         link = next((link for link in verdict.links if link.id == page.id), None)
         return Verdict(
@@ -255,17 +259,17 @@ class Index:
 
     def _is_alias(self, article: Article, verdict: Verdict) -> bool:
         """The same page of the same outlet under another address: the same words, or rel=canonical says so."""
-        other = self.known(verdict.copy_of or "")
+        other = self.page_state(verdict.copy_of or "")
         if other is None or other.outlet != article.outlet:
             return False
         mine, theirs = canonical_id(article), other.canonical_id
         named = mine == other.id or (theirs is not None and theirs in (article.id, mine))
         return named or verdict.relation == "identical"
 
-    def expect(
+    def add_pending(
         self,
-        known: Known,
-        asked: str,
+        known: PageState,
+        requested: str,
         document: Document | None = None,
         signature: Signature | None = None,
     ) -> None:
@@ -278,11 +282,11 @@ class Index:
                 self.signatures.add(document, signature, known.story_id or known.id)
             else:
                 held = signature.to_bytes()
-        if before := self.known(known.id):
+        if before := self.page_state(known.id):
             self._set_aside(before, pending=self.is_pending(known.id))
         self._db.execute(
             f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_HOLES}, ?, ?)",
-            (*_values(known), asked, held),
+            (*_values(known), requested, held),
         )
 
     def landed(self, run_id: str, seq: int) -> None:
@@ -301,10 +305,10 @@ class Index:
                 "WHERE run_id = ? AND seq = ?",
                 place,
             )
-            for asked, page in self._db.execute(
+            for requested, page in self._db.execute(
                 "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", place
             ).fetchall():
-                self._led(asked, page)
+                self._led(requested, page)
             self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", place)
             self._db.execute(
                 "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", place
@@ -316,7 +320,7 @@ class Index:
         self._db.execute("DELETE FROM pending WHERE run_id = ?", (run_id,))
         self._db.execute("DELETE FROM versions WHERE run_id = ?", (run_id,))
         for (page,) in rows:
-            known = self.known(page)
+            known = self.page_state(page)
             if not (known and known.content_hash):
                 self.signatures.remove(page)
 
@@ -334,7 +338,7 @@ class Index:
         place = pending or (None, None)
         self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *place))
 
-    def _set_aside(self, known: Known, *, pending: bool) -> None:
+    def _set_aside(self, known: PageState, *, pending: bool) -> None:
         """A later row takes its place."""
         for mark in (known.content_hash, known.reason and f"reject:{known.reason}"):
             if mark:
@@ -342,7 +346,7 @@ class Index:
 
     # ------------------------------------------------------------ catching up
 
-    def learn(self, row: dict[str, Any]) -> None:
+    def learn_row(self, row: dict[str, Any]) -> None:
         """Enter a row that was read from the lake, unless a later one of the page is here, or it was taken down."""
         if self._down and self._down.covers(row):
             return
@@ -351,24 +355,24 @@ class Index:
         if known and _place_of(row) == (known.run_id, known.seq, known.fetched_at):
             return  # landed from here, or known by a checkpoint, before its run had ended
         if known and is_older(row, known):
-            self.add_version(row["id"], mark_of(row))
+            self.add_version(row["id"], version_mark(row))
             return
         if known:
             self._set_aside(known, pending=False)
-        new = known_of(row, known, row["run_id"], row["seq"])
+        new = state_after_row(row, known, row["run_id"], row["seq"])
         self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_HOLES})", _values(new))
         if "signature" in row:
             document = Document(row["id"], row["outlet"], row["published_at"], new.first_at)
             self.signatures.add(document, Signature.from_bytes(row["signature"]), row["story_id"])
-        if asked := row["requested_url"]:
-            self._led(asked_id(asked, row["id"]), row["id"])
+        if requested := row["requested_url"]:
+            self._led(requested_id(requested, row["id"]), row["id"])
 
     def learn_record(self, record: dict[str, Any]) -> None:
         """What a run's record says besides its parts: the pages that it found unchanged, the sources that it read
         to their end, and what it remembers of the others."""
         run_id = record["run_id"]
-        for asked, page, moment in record.get("checked", ()):
-            self._led(asked, page)
+        for requested, page, moment in record.get("checked", ()):
+            self._led(requested, page)
             if moment:
                 self._check(run_id, page, datetime.fromisoformat(moment))
         for url, source in record.get("sources", {}).items():
@@ -376,13 +380,13 @@ class Index:
                 self._db.execute(
                     "INSERT INTO sources VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " read_at = max(read_at, excluded.read_at)",
-                    (url, _number(started_at(run_id))),
+                    (url, _number(run_started_at(run_id))),
                 )
             if "visited" in source:
                 self._db.execute(
                     "INSERT INTO visited VALUES (?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " run_at = excluded.run_at, facts = excluded.facts WHERE excluded.run_at >= run_at",
-                    (url, _number(started_at(run_id)), json.dumps(source["visited"])),
+                    (url, _number(run_started_at(run_id)), json.dumps(source["visited"])),
                 )
         self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
 
@@ -395,15 +399,15 @@ class Index:
             (_number(moment), run_id, page, _number(moment)),
         )
 
-    def _led(self, asked: str, page: str) -> None:
+    def _led(self, requested: str, page: str) -> None:
         """Asked for one address, another answered; or, from now on, itself."""
-        if asked == page:
-            self._db.execute("DELETE FROM asked WHERE id = ?", (asked,))
+        if requested == page:
+            self._db.execute("DELETE FROM asked WHERE id = ?", (requested,))
         else:
-            self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (asked, page))
+            self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (requested, page))
 
 
-def is_older(row: dict[str, Any], known: Known) -> bool:
+def is_older(row: dict[str, Any], known: PageState) -> bool:
     """Whether the page of a row was fetched before its latest one; with equal times, whether the row came before it.
     A page whose later fetches found no article has no latest one to be older than."""
     if "reason" not in row and known.content_hash is None:
@@ -415,7 +419,7 @@ def _place_of(row: dict[str, Any]) -> tuple[str, int, datetime]:
     return row["run_id"], row["seq"], row["fetched_at"]
 
 
-def mark_of(row: dict[str, Any]) -> str:
+def version_mark(row: dict[str, Any]) -> str:
     """What tells a version from the others of its page."""
     mark: str = f"reject:{row['reason']}" if "reason" in row else row["content_hash"]
     return mark
@@ -437,17 +441,17 @@ def _moment(number: int | None) -> datetime | None:
     return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
-def _values(known: Known) -> tuple[Any, ...]:
-    values = (getattr(known, name) for name in Known.__dataclass_fields__)
+def _values(known: PageState) -> tuple[Any, ...]:
+    values = (getattr(known, name) for name in PageState.__dataclass_fields__)
     return tuple(_number(v) if isinstance(v, datetime) else v for v in values)
 
 
-def _restored(row: Sequence[Any]) -> Known:
+def _restored(row: Sequence[Any]) -> PageState:
     values: list[Any] = [_moment(v) if n in _MOMENTS else v for n, v in zip(_NAMES, row, strict=True)]
-    return Known(*values)
+    return PageState(*values)
 
 
-def asked_id(requested_url: str, page: str) -> str:
+def requested_id(requested_url: str, page: str) -> str:
     """The id of the address that was asked for; the page's own where it is no address."""
     try:
         return page_id(requested_url)
@@ -455,12 +459,12 @@ def asked_id(requested_url: str, page: str) -> str:
         return page
 
 
-def started_at(run_id: str) -> datetime:
+def run_started_at(run_id: str) -> datetime:
     """A run's id begins with its start."""
     return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def document_of(article: Article, known: Known | None) -> Document:
+def document_of(article: Article, known: PageState | None) -> Document:
     """What the verdict goes by; where no time of publication is told, by when the page was first seen."""
     seen_at = known.first_at if known and known.content_hash else article.fetched_at
     return Document(article.id, article.outlet, article.published_at, seen_at)
@@ -479,11 +483,11 @@ def _named(canonical_url: str | None, page: str) -> str | None:
     return named if named != page else None
 
 
-def known_of(row: dict[str, Any], old: Known | None, run_id: str, seq: int) -> Known:
+def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq: int) -> PageState:
     """What is known of a page after a row of articles, copies, revisions or rejects, the same for a row on its way
     and for one read back. A page that holds no article now keeps what is known of the one it held."""
     if "reason" in row:
-        known = old or Known(
+        known = old or PageState(
             row["id"],
             row["outlet"],
             run_id,
@@ -506,7 +510,7 @@ def known_of(row: dict[str, Any], old: Known | None, run_id: str, seq: int) -> K
             tries=known.tries + 1,
             retry_at=row["retry_at"],
         )
-    new = Known(
+    new = PageState(
         row["id"],
         row["outlet"],
         run_id,
@@ -536,7 +540,7 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     put a file where there is none."""
     mark = _mark_of_damage(path)
     if mark.exists():
-        discard(path, "it was found damaged")
+        move_aside(path, "it was found damaged")
         mark.unlink()
     if not path.exists():
         fill()
@@ -545,7 +549,7 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, disk full: not the file's fault
             raise
-        discard(path, str(error))
+        move_aside(path, str(error))
         fill()
         return Index(path)
 
@@ -561,7 +565,7 @@ def _mark_of_damage(path: Path) -> Path:
     return path.with_name(f"{path.name}.damaged")
 
 
-def discard(path: Path, why: str) -> None:
+def move_aside(path: Path, why: str) -> None:
     """Move an index aside, with its journal."""
     aside = path.with_name(f"{path.name}.aside-{time.time_ns()}")
     log.warning("index %s moved aside to %s and rebuilt from the lake: %s", path, aside.name, why)

@@ -25,9 +25,15 @@ from cleaning import is_topical, line_key, may_be_boilerplate
 from dedupe import Document, SchemeMismatch, Signature, cluster_signed, sign
 from lake.parquet import part_files
 from lake.schema.records import STORY_TABLES
-from lake.storage.boilerplate_file import BOILERPLATE, FORMAT, Artefact, Recurring, latest
+from lake.storage.boilerplate_file import (
+    FORMAT,
+    PREFIX,
+    LearnedBoilerplate,
+    RecurringLine,
+    latest_boilerplate,
+)
 from lake.storage.store import Store
-from lake.storage.tombstones import down_of, tombstones
+from lake.storage.tombstones import taken_down_by, tombstone_names
 
 STORIES, DAYS = 8, 3  # fewer may be an affair that an outlet stays with for some days
 _COMPARED = 50  # stories with the line, and without it, that are looked at
@@ -51,7 +57,7 @@ class _Page:
 
 def learn(
     store: Store, stories: int = STORIES, days: int = DAYS, *, dry_run: bool = False
-) -> tuple[Artefact, bool]:
+) -> tuple[LearnedBoilerplate, bool]:
     """The boilerplate of the lake as it is now, and whether it was written: what the latest artefact says already is
     not written again."""
     by_outlet: dict[str, list[_Page]] = defaultdict(list)
@@ -59,7 +65,7 @@ def learn(
         by_outlet[page.outlet].append(page)
     found = {name: _recurring(pages, stories, days) for name, pages in sorted(by_outlet.items())}
     outlets = {name: lines for name, lines in found.items() if lines}
-    before = latest(store)
+    before = latest_boilerplate(store)
     if outlets == (before.outlets or {}):
         return before, False
     told = {name: {"stories_at_least": stories, "days_at_least": days, "lines": list(map(asdict, lines))} for name, lines in outlets.items()}  # fmt: skip
@@ -67,17 +73,17 @@ def learn(
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(written.encode()).hexdigest()[:8]}"
     if not dry_run:
         artefact = {"format": FORMAT, "version": version, "outlets": told}
-        store.put_new(f"{BOILERPLATE}{version}.json", json.dumps(artefact, indent=1, sort_keys=True, ensure_ascii=False).encode())  # fmt: skip
-    return Artefact(version, outlets), not dry_run
+        store.put_new(f"{PREFIX}{version}.json", json.dumps(artefact, indent=1, sort_keys=True, ensure_ascii=False).encode())  # fmt: skip
+    return LearnedBoilerplate(version, outlets), not dry_run
 
 
 def _pages(store: Store) -> Iterable[_Page]:
     """In the order of ids, in the version fetched last; nothing that was taken down."""
     pages: dict[str, dict[str, Any]] = {}
-    down = down_of(tombstones(store))
+    down = taken_down_by(tombstone_names(store))
     for table in STORY_TABLES:
         for key in store.keys(f"{table}/"):
-            for values in part_files.read(store, key, _COLUMNS):
+            for values in part_files.read_rows(store, key, _COLUMNS):
                 if not down.covers(values) and _age(values) > _age(pages.get(values["id"])):
                     pages[values["id"]] = values
     return [_page(pages[id]) for id in sorted(pages)]
@@ -112,7 +118,7 @@ def _signature(values: dict[str, Any]) -> bytes:
     return data
 
 
-def _recurring(pages: list[_Page], stories: int, days: int) -> tuple[Recurring, ...]:
+def _recurring(pages: list[_Page], stories: int, days: int) -> tuple[RecurringLine, ...]:
     """Of one outlet, most stories first."""
     holders: dict[str, list[_Page]] = defaultdict(list)
     for page in pages:
@@ -131,7 +137,9 @@ def _recurring(pages: list[_Page], stories: int, days: int) -> tuple[Recurring, 
         )  # spellings differ; the choice may not depend on the order
         if len(told) >= stories and len(days_of) >= days and not _is_background(key, text, held, pages):
             found.append(
-                Recurring(key, text, len(told), len(days_of), days_of[0].isoformat(), days_of[-1].isoformat())
+                RecurringLine(
+                    key, text, len(told), len(days_of), days_of[0].isoformat(), days_of[-1].isoformat()
+                )
             )
     return tuple(sorted(found, key=lambda line: (-line.stories, line.key)))
 

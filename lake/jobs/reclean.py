@@ -12,17 +12,17 @@ from typing import Any
 
 from cleaning import Rules
 from cleaning.metadata.reservations import is_reserved
-from lake.parquet.raw_choice import Choice
+from lake.parquet.raw_choice import RawChoice
 from lake.parquet.reading import rows_of
-from lake.runs.catch_up import articles_of
+from lake.runs.catch_up import articles_to_process
 from lake.runs.run import Run
-from lake.schema.records import Refined
+from lake.schema.records import ProcessedPage
 from lake.storage.store import Store
-from lake.storage.tombstones import down_of, tombstones
+from lake.storage.tombstones import taken_down_by, tombstone_names
 from lake.workers.pool import Workers
 
 
-def outlets_in(store: Store, choice: Choice) -> set[str]:
+def outlets_in(store: Store, choice: RawChoice) -> set[str]:
     """Whose pages are to be cleaned anew."""
     found = {row["outlet"] for key in _parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])}
     return found & choice.outlets if choice.outlets else found
@@ -32,8 +32,8 @@ def reclean(
     run: Run,
     workers: Workers,
     rules_of: Callable[[str], Rules],
-    choice: Choice,
-    settled: Callable[[Refined], Refined] = lambda refined: refined,
+    choice: RawChoice,
+    settled: Callable[[ProcessedPage], ProcessedPage] = lambda processed: processed,
     flush_rows: int = 1000,
 ) -> int:
     """How many pages were looked at; the caller finishes the run. settled: what the crawl would make of a page at last.
@@ -41,23 +41,23 @@ def reclean(
     run.keeps_pages = False
     looked_at = 0
     articles = _articles(row for key in _parts(run.store, choice) for row in _rows(run.store, key, choice))
-    for refined in workers.refine_all(articles_of(articles, rules_of)):
-        run.add(settled(refined))
-        looked_at += len(refined.pages)
+    for processed in workers.process_all(articles_to_process(articles, rules_of)):
+        run.add(settled(processed))
+        looked_at += len(processed.pages)
         if run.waiting[0] >= flush_rows:
             run.flush()
     run.flush()
     return looked_at
 
 
-def _parts(store: Store, choice: Choice) -> Iterator[str]:
+def _parts(store: Store, choice: RawChoice) -> Iterator[str]:
     """By day of landing, a page's captures one after the other."""
     return (key for key in sorted(store.keys("raw/")) if key.endswith(".parquet") and choice.has_part(key))
 
 
-def _rows(store: Store, key: str, choice: Choice) -> Iterator[dict[str, Any]]:
+def _rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
     """Without those of which no body was kept, and those that were taken down."""
-    down = down_of(tombstones(store))
+    down = taken_down_by(tombstone_names(store))
     for row in rows_of(store.uri, key):
         reserved = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
         if not reserved and not down.covers(row) and (not choice.outlets or row["outlet"] in choice.outlets):

@@ -11,7 +11,7 @@ from lake.storage.store import Store
 
 
 @dataclass(slots=True)
-class Expired:
+class ExpiryResult:
     """What was removed, or would be."""
 
     parts: int = 0
@@ -19,10 +19,10 @@ class Expired:
     kept: set[str] = field(default_factory=set)  # runs without a record: their raw is not done with
 
 
-def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -> Expired:
+def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -> ExpiryResult:
     """Remove the raw parts that landed more than raw_days before today (UTC). Each day may be broken off and begun
     anew at any part. Raises LakeError."""
-    done = Expired()
+    done = ExpiryResult()
     keys = list(_older(store, (today - timedelta(days=raw_days)).isoformat()))
     unfinished = _unfinished(store)
     for day, key in keys:

@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 from cleaning import page_id
 from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
 from lake.parquet import part_files
-from lake.runs.visit_history import Rounds
+from lake.runs.visit_history import VisitHistory
 from lake.schema.columns import columns_of, row
 from lake.schema.records import STORY_TABLES
 from lake.storage.store import Store
-from lake.storage.tombstones import down_of, tombstones
+from lake.storage.tombstones import taken_down_by, tombstone_names
 
 _FACTS = [
     "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
@@ -37,7 +37,7 @@ _CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chanc
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ClusteredPage:
     """A row of the result: a page and its story."""
 
     id: str
@@ -55,7 +55,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ClusterResult:
     key: str
     pages: int
     stories: int
@@ -86,7 +86,7 @@ class _Page:
         return Document(self.id, self.outlet, self.published_at, self.seen_at)
 
 
-def cluster_lake(store: Store, window: timedelta | None) -> Done:
+def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
     """Group, choose, write; memory holds a few hundred bytes for each page, a temporary file the signatures."""
     keys, unfinished = _ended(store)
     pages = _pages(store, keys)
@@ -96,7 +96,7 @@ def cluster_lake(store: Store, window: timedelta | None) -> Done:
     for found in cluster_signed(_signed(store, keys, pages), window, counts):
         stories.setdefault(found.cluster, []).append(found.id)
         links[found.id] = found.link
-    rounds = Rounds(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
+    rounds = VisitHistory(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
     rows = (
         _placed(page, story_id, chosen, links[page.id])
         for ids in stories.values()
@@ -109,7 +109,7 @@ def cluster_lake(store: Store, window: timedelta | None) -> Done:
     kept, data = _encoded(rows)
     store.put_new(key, data)
     live = {page.story_id for page in pages.values()}
-    return Done(key, len(pages), len(stories), len(live - kept), unfinished, counts)
+    return ClusterResult(key, len(pages), len(stories), len(live - kept), unfinished, counts)
 
 
 def _ended(store: Store) -> tuple[list[str], int]:
@@ -136,9 +136,9 @@ def _run_of(key: str) -> str:
 def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
     """By id, in the latest version, with the time of the first fetch; nothing that was taken down."""
     pages: dict[str, _Page] = {}
-    down = down_of(tombstones(store))
+    down = taken_down_by(tombstone_names(store))
     for key in keys:
-        for values in part_files.read(store, key, _FACTS):
+        for values in part_files.read_rows(store, key, _FACTS):
             if down.covers(values):  # it landed while it was taken down
                 continue
             place, seen_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
@@ -168,14 +168,16 @@ def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Itera
     """The latest version of each page; texts signed by another scheme are signed anew."""
     for key in keys:
         texts: dict[str, str] | None = None
-        for values in part_files.read(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
+        for values in part_files.read_rows(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
             page = pages.get(values["id"])
             if page is None or (values["fetched_at"], values["run_id"], values["seq"]) != page.latest:
                 continue
             try:
                 Signature.from_bytes(values["signature"])
             except SchemeMismatch:
-                texts = texts or {r["id"]: r["text"] for r in part_files.read(store, key, ["id", "text"])}
+                texts = texts or {
+                    r["id"]: r["text"] for r in part_files.read_rows(store, key, ["id", "text"])
+                }
                 values["signature"] = sign(texts[page.id]).to_bytes()
             yield page.document, values["signature"]
 
@@ -188,7 +190,7 @@ def _story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
     return min(live or ids, key=lambda id: (pages[id].first_landed, id))
 
 
-def _members(pages: list[_Page], rounds: Rounds) -> list[Member]:
+def _members(pages: list[_Page], rounds: VisitHistory) -> list[Member]:
     outlet_of = {page.id: page.outlet for page in pages}
     first: dict[
         str, _Page
@@ -229,8 +231,8 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | None) -> Placed:
-    return Placed(
+def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | None) -> ClusteredPage:
+    return ClusteredPage(
         id=page.id,
         outlet=page.outlet,
         story_id=story_id,
@@ -244,9 +246,9 @@ def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | No
     )
 
 
-def _encoded(placed: Iterable[Placed]) -> tuple[set[str], bytes]:
+def _encoded(placed: Iterable[ClusteredPage]) -> tuple[set[str], bytes]:
     """The story ids, and the rows as Parquet."""
-    columns, out, ids = columns_of(Placed), io.BytesIO(), set[str]()
+    columns, out, ids = columns_of(ClusteredPage), io.BytesIO(), set[str]()
     batch: list[dict[str, object]] = []
     with pq.ParquetWriter(out, columns, compression="zstd") as writer:
         for one in placed:

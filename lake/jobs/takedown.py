@@ -24,10 +24,18 @@ import pyarrow.compute as pc
 
 from cleaning import page_id
 from lake.parquet.reading import dataset
-from lake.parquet.row_removal import Overwritten, sweep, without_rows
+from lake.parquet.row_removal import RewrittenPart, remove_rows, without_rows
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage.store import PartExists, Store
-from lake.storage.tombstones import TOMBSTONES, Down, down_of, led_from, outlet_name, page_name, tombstones
+from lake.storage.tombstones import (
+    PREFIX,
+    TakenDown,
+    outlet_name,
+    page_name,
+    redirected_from,
+    taken_down_by,
+    tombstone_names,
+)
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -40,7 +48,7 @@ class Receipt:
     """What a takedown did, or would do."""
 
     tombstones: list[str]
-    parts: list[Overwritten] = field(default_factory=list)
+    parts: list[RewrittenPart] = field(default_factory=list)
     checkpoints: int = 0  # removed
     under_way: list[str] = field(default_factory=list)  # runs that take out their own rows at their end
 
@@ -57,11 +65,11 @@ def forget(
     for name in names:
         told = {"tombstone": name, "at": now, "reason": reason}
         with suppress(PartExists):  # an earlier takedown's
-            store.put_new(f"{TOMBSTONES}{name}.json", json.dumps(told, ensure_ascii=False).encode())
+            store.put_new(f"{PREFIX}{name}.json", json.dumps(told, ensure_ascii=False).encode())
     receipt = Receipt(names, under_way=_under_way(store))
-    down = down_of(tombstones(store))
+    down = taken_down_by(tombstone_names(store))
     # what landed meanwhile is found by the next round
-    while done := sweep(store, down, _concerned(store, down)):
+    while done := remove_rows(store, down, _concerned(store, down)):
         receipt.parts += done
     for key in list(store.keys("boilerplate/")) if down.outlets else ():  # what outlets print; learned anew
         store.remove(key)
@@ -71,10 +79,10 @@ def forget(
     return receipt
 
 
-def foreseen(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
+def preview(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
     """What `forget` would do."""
     names = _names(store, pages, outlets)
-    down = down_of({*names, *tombstones(store)})
+    down = taken_down_by({*names, *tombstone_names(store)})
     made = (without_rows(key, store.get(key), down) for key in _concerned(store, down))
     return Receipt(names, [part for part, _ in filter(None, made)], under_way=_under_way(store))
 
@@ -96,8 +104,8 @@ def _under_way(store: Store) -> list[str]:
 def _with_others(store: Store, given: frozenset[str]) -> set[str]:
     """With the same page under other addresses (aliases), all pages of an article in parts, and the addresses that
     led to them."""
-    led = [(asked, id) for table in STORY_TABLES for asked, id in _led(store, table)]
-    found = set(given) | {id for asked, id in led if asked in given}
+    led = [(requested, id) for table in STORY_TABLES for requested, id in _led(store, table)]
+    found = set(given) | {id for requested, id in led if requested in given}
     edges: dict[str, set[str]] = {}
     for one, other in _same(store):
         edges.setdefault(one, set()).add(other)
@@ -106,14 +114,14 @@ def _with_others(store: Store, given: frozenset[str]) -> set[str]:
     while new:
         new = set().union(*(edges.get(id, set()) for id in new)) - found
         found |= new
-    return found | {asked for asked, id in led if id in found}
+    return found | {requested for requested, id in led if id in found}
 
 
 def _led(store: Store, table: Table) -> Iterator[tuple[str, str]]:
     elsewhere = pc.field("requested_url") != pc.field("url")
     for row in _rows(store, table, ["id", "url", "requested_url"], elsewhere):
-        if asked := led_from(row):
-            yield asked, row["id"]
+        if requested := redirected_from(row):
+            yield requested, row["id"]
 
 
 def _same(store: Store) -> Iterator[tuple[str, str]]:
@@ -137,7 +145,7 @@ def _rows(
 # ---------------------------------------------------------------- which parts
 
 
-def _concerned(store: Store, down: Down) -> list[str]:
+def _concerned(store: Store, down: TakenDown) -> list[str]:
     """The keys of the parts that hold a row of what was taken down; reads a few columns of each."""
     found: set[str] = set()
     pages, outlets = (pa.array(sorted(names), pa.string()) for names in (down.pages, down.outlets))

@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lake.index import checkpoints
-from lake.parquet.row_removal import NOTES
+from lake.parquet.row_removal import REWRITE_NOTES
 from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
-from lake.storage.prefetch import ahead
-from lake.storage.store import Store, digest
-from lake.storage.tombstones import down_of, tombstones
+from lake.storage.prefetch import prefetch
+from lake.storage.store import Store, sha256_hex
+from lake.storage.tombstones import taken_down_by, tombstone_names
 
 _SHOWN = 10  # faults of one kind; the rest are counted
 _ONCE: dict[Table, list[str]] = {  # what no two rows of a table have in common
@@ -42,7 +42,7 @@ _YOUNGER = {"part", "digest"}  # parts may lack them; or they are made here
 
 
 @dataclass(slots=True)
-class Counted:
+class TableCounts:
     """Of one table."""
 
     parts: int = 0
@@ -55,7 +55,7 @@ class Counted:
 
 @dataclass(slots=True)
 class Report:
-    tables: dict[Table, Counted]
+    tables: dict[Table, TableCounts]
     runs: int = 0  # that have ended
     under_way: int = 0  # begun, and without a record
     expired: int = 0  # raw parts that a record names and retention took
@@ -89,7 +89,7 @@ class _Rows:
 
 def verify(store: Store) -> Report:
     """Raises LakeError where the lake cannot be read."""
-    report = Report({table: Counted() for table in TABLES})
+    report = Report({table: TableCounts() for table in TABLES})
     keys = {key: table for table in TABLES for key in store.keys(f"{table}/")}
     told = _told(store, report)  # after the parts: a run may end in between
     rows = _Rows()
@@ -111,7 +111,7 @@ def _read(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None
         except KeyError:
             return key, None
 
-    yield from ahead(one, keys)
+    yield from prefetch(one, keys)
 
 
 # ---------------------------------------------------------------- what the lake says of its parts
@@ -133,7 +133,7 @@ def _told(store: Store, report: Report) -> _Told:
                 raise ValueError(f"it is of run {record['run_id']}")
         except (ValueError, LookupError, TypeError) as error:
             report.faults.append(f"{key}: no run record: {error!r}")
-    for key, data in _read(store, store.keys(NOTES)):
+    for key, data in _read(store, store.keys(REWRITE_NOTES)):
         try:
             note = json.loads(data or b"{}")
             told.parts.get(note["key"], {})[note["sha256"]] = note["rows"]  # beside the digest that was
@@ -170,7 +170,7 @@ def _run_of(key: str) -> str:
 
 def _part(table: Table, key: str, data: bytes, told: _Told, report: Report) -> pa.Table | None:
     """Its rows; None of a part that cannot be read, or has other columns than it should."""
-    counted, wanted, found = report.tables[table], told.parts.get(key), digest(data)
+    counted, wanted, found = report.tables[table], told.parts.get(key), sha256_hex(data)
     counted.parts += 1
     counted.bytes += len(data)
     if wanted and found not in wanted:
@@ -227,7 +227,7 @@ def _marks(table: Table, key: str, rows: pa.Table) -> Iterator[str]:
 
 def _keep(table: Table, part: pa.Table, rows: _Rows) -> None:
     if table == "raw":
-        bodies = [digest(body.as_buffer()) if body.is_valid else "" for body in part.column("body")]
+        bodies = [sha256_hex(body.as_buffer()) if body.is_valid else "" for body in part.column("body")]
         part = part.drop_columns(["body"]).append_column("digest", pa.array(bodies, pa.string()))
         for name, kind, first in (("part", pa.int64(), 1), ("part_of", pa.string(), None)):
             if name not in part.column_names:
@@ -262,7 +262,7 @@ def _across(rows: _Rows, store: Store, report: Report) -> None:
         report.fault("in articles and in copies", _twice(pa.concat_tables(landed), ["id"]))
     ids = {table: found.column("id") for table, found in keys.items()}
     pages = _together([ids[table] for table in STORY_TABLES if table in ids])
-    down = down_of(tombstones(store))
+    down = taken_down_by(tombstone_names(store))
     for (table, name), found in rows.references.items():
         to = _together([ids["raw"]]) if table == "raw" else pages
         lacking = pa.concat_tables(found).filter(~pc.field("to").isin(to))

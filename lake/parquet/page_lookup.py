@@ -16,7 +16,7 @@ _OF_THE_OTHER = ["id", "url", "outlet", "title", "text", "published_at", "run_id
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class MatchLink:
     """One verified relation of a page to an older one."""
 
     id: str
@@ -26,7 +26,7 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class MatchedPage:
     """The page that it was matched with, as its latest row has it."""
 
     id: str
@@ -38,7 +38,7 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class LandedPage:
     """The latest row of a page. relation and other are None for an original."""
 
     table: Table
@@ -47,26 +47,28 @@ class Landed:
     relation: str | None
     similarity: float | None
     containment: float | None
-    links: tuple[Linked, ...]  # all of them, best first
-    other: Other | None  # None also where its row is not in the lake any more
+    links: tuple[MatchLink, ...]  # all of them, best first
+    other: MatchedPage | None  # None also where its row is not in the lake any more
 
 
-def landed(uri: str, page: str) -> Landed | None:
+def find_page(uri: str, page: str) -> LandedPage | None:
     """None where the lake holds no article of the page's id. Raises OSError where the lake cannot be read."""
     newest = _newest(uri, page, _OF_THE_PAGE)
     if newest is None:
         return None
     table, row = newest
     other = _newest(uri, row["copy_of"], _OF_THE_OTHER) if row["copy_of"] else None
-    return Landed(
+    return LandedPage(
         table=table,
         landed_at=row["landed_at"],
         story_id=row["story_id"],
         relation=row["relation"],
         similarity=row["similarity"],
         containment=row["containment"],
-        links=tuple(Linked(**{name: link[name] for name in Linked.__slots__}) for link in row["links"] or ()),
-        other=Other(**{name: other[1][name] for name in Other.__slots__}) if other else None,
+        links=tuple(
+            MatchLink(**{name: link[name] for name in MatchLink.__slots__}) for link in row["links"] or ()
+        ),
+        other=MatchedPage(**{name: other[1][name] for name in MatchedPage.__slots__}) if other else None,
     )
 
 

@@ -15,7 +15,7 @@ from cleaning import CLEANER_VERSION
 from dedupe import SCHEME
 from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import TABLES, Table
-from lake.storage.store import Store, digest
+from lake.storage.store import Store, sha256_hex
 
 if TYPE_CHECKING:
     import pyarrow as pa  # here and below loaded only where it is needed: that takes long
@@ -43,7 +43,7 @@ def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
     return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
 
 
-def encode(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
+def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
     """One Parquet file; the same rows give the same bytes."""
     marks = {
         "pressline.schema_version": SCHEMA_VERSION,
@@ -86,7 +86,7 @@ class _NoPandas(MetaPathFinder):
             raise ModuleNotFoundError("not now", name=fullname)
 
 
-def written(rows: pa.Table) -> bytes:
+def encode_table(rows: pa.Table) -> bytes:
     """One Parquet file, its marks those of the table."""
     return _file(rows.schema, [rows])
 
@@ -130,7 +130,7 @@ def _drained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield rows.pop()
 
 
-def made(
+def encode_flush(
     tables: Mapping[Table, list[dict[str, Any]]],
     run_id: str,
     seq: int,
@@ -145,12 +145,12 @@ def made(
         rows = tables.get(table)
         if rows or (empty and rows is not None):
             count, key = len(rows), part_key(table, run_id, seq, landed_at)
-            data = encode(table, _drained(rows) if table == "raw" else rows, run_id, seq)
-            found.append((Part(table, key, seq, count, len(data), digest(data)), data))
+            data = encode_rows(table, _drained(rows) if table == "raw" else rows, run_id, seq)
+            found.append((Part(table, key, seq, count, len(data), sha256_hex(data)), data))
     return found
 
 
-def write(
+def write_flush(
     store: Store,
     tables: Mapping[Table, list[dict[str, Any]]],
     run_id: str,
@@ -160,13 +160,13 @@ def write(
     empty: bool = False,
 ) -> list[Part]:
     """Land one flush; arguments as of `made`."""
-    parts = made(tables, run_id, seq, landed_at, empty=empty)
+    parts = encode_flush(tables, run_id, seq, landed_at, empty=empty)
     for part, data in parts:
         store.put_new(part.key, data)
     return [part for part, _ in parts]
 
 
-def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
     """The rows of one part, as dicts; None in a column that is younger than the part."""
     import pyarrow.parquet as pq
 
@@ -180,10 +180,10 @@ def read(store: Store, key: str, columns: list[str] | None = None) -> list[dict[
     return [{**values, **lacking} for values in rows] if lacking else rows
 
 
-def describe(store: Store, table: Table, key: str) -> Part:
+def describe_part(store: Store, table: Table, key: str) -> Part:
     """The run record's line of a part that another process landed."""
     import pyarrow.parquet as pq
 
     data = store.get(key)
     seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
-    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), digest(data))
+    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), sha256_hex(data))

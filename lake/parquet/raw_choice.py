@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RawChoice:
     """Which rows of raw; empty: all."""
 
     days: frozenset[str] = frozenset()  # of landing, as 2026-11-22

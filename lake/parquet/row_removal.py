@@ -15,16 +15,16 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.parquet.part_files import written
-from lake.storage.store import Changed, LakeError, Store, digest
-from lake.storage.tombstones import Down
+from lake.parquet.part_files import encode_table
+from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
+from lake.storage.tombstones import TakenDown
 
-NOTES = "overwritten/"
+REWRITE_NOTES = "overwritten/"
 _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Overwritten:
+class RewrittenPart:
     """One part: its note in the lake, and its line of the receipt."""
 
     key: str
@@ -35,12 +35,12 @@ class Overwritten:
     bytes: int
 
 
-def sweep(store: Store, down: Down, keys: Iterable[str]) -> list[Overwritten]:
+def remove_rows(store: Store, down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
     """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
     return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
 
 
-def _overwrite(store: Store, key: str, down: Down) -> Overwritten | None:
+def _overwrite(store: Store, key: str, down: TakenDown) -> RewrittenPart | None:
     for _ in range(_TRIES):
         try:
             seen = store.look(key)
@@ -50,21 +50,23 @@ def _overwrite(store: Store, key: str, down: Down) -> Overwritten | None:
         if made is None:
             return None
         part, data = made
-        note = f"{NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
+        note = f"{REWRITE_NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
         store.put_new(note, json.dumps(asdict(part), indent=1).encode())
-        with suppress(Changed):  # another takedown was at the same part
+        with suppress(ObjectChanged):  # another takedown was at the same part
             store.swap(key, data, seen.tag)
             return part
     raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
 
 
-def without_rows(key: str, data: bytes, down: Down) -> tuple[Overwritten, bytes] | None:
+def without_rows(key: str, data: bytes, down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
     """The part without the rows; None where it holds none of them."""
     before = pq.read_table(io.BytesIO(data))
     wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
     kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
     if all(kept):
         return None
-    after = written(before.filter(pa.array(kept, pa.bool_())))
+    after = encode_table(before.filter(pa.array(kept, pa.bool_())))
     removed = kept.count(False)
-    return Overwritten(key, len(kept) - removed, removed, digest(data), digest(after), len(after)), after
+    return RewrittenPart(
+        key, len(kept) - removed, removed, sha256_hex(data), sha256_hex(after), len(after)
+    ), after

@@ -22,16 +22,16 @@ from typing import Any
 from cleaning import RawPage, Rules
 from dedupe import SchemeMismatch, Signature, sign
 from lake.index import checkpoints
-from lake.index.page_index import Index, discard, open_index, started_at
+from lake.index.page_index import Index, move_aside, open_index, run_started_at
 from lake.parquet import part_files
 from lake.parquet.part_files import Part
-from lake.runs.run import Batch, Run, is_alive
-from lake.schema.columns import restore
+from lake.runs.run import Batch, Run, is_run_alive
+from lake.schema.columns import restore_record
 from lake.schema.records import TABLES, Table
-from lake.storage.leases import Held, Leases
-from lake.storage.prefetch import ahead
+from lake.storage.leases import LeaseHeld, Leases
+from lake.storage.prefetch import prefetch
 from lake.storage.store import PartExists, Store
-from lake.storage.tombstones import tombstones
+from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
 log = logging.getLogger(__name__)
@@ -63,10 +63,10 @@ def catch_up(store: Store, path: Path) -> Index:
         runs, gone = _compared(store, index)
         if gone:
             index.close()
-            discard(path, f"it knows {len(gone)} runs that {store.uri} does not")
+            move_aside(path, f"it knows {len(gone)} runs that {store.uri} does not")
             index = open_index(path, fill)
-            runs = _runs(store, index.frontier())
-        index.take_down(tombstones(store))
+            runs = _runs(store, index.watermark())
+        index.take_down(tombstone_names(store))
         _learn(store, index, runs)
     return index
 
@@ -84,29 +84,29 @@ def _compared(store: Store, index: Index) -> tuple[_Runs, set[str]]:
 
     In this order, for other processes of the machine finish runs and move the frontier meanwhile: what the index knew
     before the lake was listed stands in a listing from where the frontier was."""
-    frontier = index.frontier()
-    known = _late(index, frontier)
-    runs = _runs(store, frontier)
+    watermark = index.watermark()
+    known = _late(index, watermark)
+    runs = _runs(store, watermark)
     return runs, known - runs.finished
 
 
-def _late(index: Index, frontier: str) -> set[str]:
+def _late(index: Index, watermark: str) -> set[str]:
     """The runs of the latest days that an index knows: the records of older ones may have been removed."""
-    known = index.run_ids(frontier)
+    known = index.run_ids(watermark)
     edge = _before(moment for run_id in known if (moment := _begin(run_id)))
     return {run_id for run_id in known if run_id > edge}
 
 
 def learn_finished(store: Store, index: Index) -> None:
     """What has been finished since `catch_up`, here or elsewhere."""
-    _learn(store, index, _runs(store, index.frontier()))
+    _learn(store, index, _runs(store, index.watermark()))
 
 
 def _learn(store: Store, index: Index, runs: _Runs) -> None:
     news = sorted(runs.finished - index.run_ids())
-    for record in ahead(lambda run_id: store.get(f"runs/{run_id}.json"), news):
+    for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), news):
         _learn_run(store, index, json.loads(record))
-    index.advance(runs.frontier(datetime.now(UTC)))
+    index.advance_watermark(runs.watermark(datetime.now(UTC)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class _Runs:
     started: set[str]
     finished: set[str]
 
-    def frontier(self, now: datetime) -> str:
+    def watermark(self, now: datetime) -> str:
         """What will never be news: neither a run that has not ended, nor one that began within the margin of the
         latest, whose first record may be on its way or whose clock may be slow."""
         begins = (moment for run_id in self.started | self.finished if (moment := _begin(run_id)))
@@ -131,7 +131,7 @@ def _before(moments: Iterable[datetime]) -> str:
 
 def _begin(run_id: str) -> datetime | None:
     try:
-        return started_at(run_id)
+        return run_started_at(run_id)
     except ValueError:  # a record that somebody put there under a name of its own
         return None
 
@@ -167,29 +167,29 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
     seen: set[Capture] = set()
     taken_down = False
     wanted = sorted((one for one in keys if one[0] != "raw"), key=lambda one: _seq(one[1]))
-    read = ahead(lambda one: (_seq(one[1]), _rows_to_learn(store, *one)), wanted)
+    read = prefetch(lambda one: (_seq(one[1]), _rows_to_learn(store, *one)), wanted)
     for _, flush in groupby(read, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
-            index.learn(values)
+            index.learn_row(values)
             seen.add((values["id"], values["fetched_at"]))
-            taken_down = taken_down or index.down.covers(values)
+            taken_down = taken_down or index.taken_down.covers(values)
     if taken_down:
-        from lake.parquet.row_removal import sweep  # as in lake/runs/run.py
+        from lake.parquet.row_removal import remove_rows  # as in lake/runs/run.py
 
-        sweep(store, index.down, [key for _, key in keys])  # it landed while it was taken down
+        remove_rows(store, index.taken_down, [key for _, key in keys])  # it landed while it was taken down
     return seen
 
 
 def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
     """The columns that the index wants; texts signed by another scheme are signed anew."""
     if table == "rejects":
-        return part_files.read(store, key, _REJECT_COLUMNS)
-    rows = part_files.read(store, key, _STORY_COLUMNS)
+        return part_files.read_rows(store, key, _REJECT_COLUMNS)
+    rows = part_files.read_rows(store, key, _STORY_COLUMNS)
     try:
         for values in rows:
             Signature.from_bytes(values["signature"])
     except SchemeMismatch:
-        rows = part_files.read(store, key, [*_STORY_COLUMNS, "text"])
+        rows = part_files.read_rows(store, key, [*_STORY_COLUMNS, "text"])
         for values in rows:
             values["signature"] = sign(values.pop("text")).to_bytes()
     return rows
@@ -202,7 +202,7 @@ def _seq(key: str) -> int:
 # ---------------------------------------------------------------- runs that died
 
 
-def recover(
+def recover_dead_runs(
     store: Store,
     index: Index,
     locks: Path,
@@ -213,11 +213,11 @@ def recover(
 ) -> list[Run]:
     """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
     for the time of a rescue; spooled_by: only those that judged this run's spool anew."""
-    runs = _runs(store, index.frontier())
+    runs = _runs(store, index.watermark())
     started, finished = runs.started, runs.finished
     with index.transaction():  # entries of runs that died before their first record, or lost them on the way
         for run_id in index.pending_runs() - (started - finished):
-            if not is_alive(locks, run_id):
+            if not is_run_alive(locks, run_id):
                 index.drop_pending(run_id)
     recovered = []
     for run_id in sorted(started - finished):
@@ -236,7 +236,7 @@ def _facts(store: Store, run_id: str) -> dict[str, Any]:
     return facts
 
 
-def keeps_texts(store: Store, run_id: str) -> bool:
+def keeps_removed_texts(store: Store, run_id: str) -> bool:
     """Whether a run's rows keep the texts of what cleaning cut."""
     try:
         return bool(_facts(store, run_id).get("removed_texts", True))
@@ -247,7 +247,7 @@ def keeps_texts(store: Store, run_id: str) -> bool:
 def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
     """Whether the run has died and its pages are ours to land: then we have taken the leases of its outlets. That they
     can be taken proves the death of another machine's run; a run without leases has to be silent for long."""
-    living = is_alive(locks, run_id)
+    living = is_run_alive(locks, run_id)
     if living:
         return False
     facts = _facts(store, run_id)
@@ -257,7 +257,7 @@ def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
     try:
         for name in names:
             leases.take(name)
-    except Held:
+    except LeaseHeld:
         return False
     return living is False or here or silent or bool(names)
 
@@ -289,15 +289,15 @@ def _try_to_finish(
         index.drop_pending(run_id)
         done = _learn_parts(store, index, keys)
     last = max((_seq(k) for _, k in keys), default=-1)
-    run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_texts(store, run_id))
-    run.parts = [part_files.describe(store, table, key) for table, key in keys]
+    run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_removed_texts(store, run_id))
+    run.parts = [part_files.describe_part(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
-    for rows in (part_files.read(store, key) for table, key in keys if table == "raw"):
-        articles = by_article(rows)
+    for rows in (part_files.read_rows(store, key) for table, key in keys if table == "raw"):
+        articles = group_by_article(rows)
         landed_at = articles[-1][0]["landed_at"] if articles else landed_at  # of the last flush, in the end
         left = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in done]
-        for refined in workers.refine_all(articles_of(left, rules_of)):
-            run.add(refined)
+        for processed in workers.process_all(articles_to_process(left, rules_of)):
+            run.add(processed)
     batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
     there = {table for table, key in keys if _seq(key) == last}
     run.parts += _occupy(store, run_id, last, there, batch)
@@ -308,7 +308,7 @@ def _try_to_finish(
     return run
 
 
-def by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def group_by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Rows of a raw part: each first page with the later pages of its article, which follow it."""
     found: list[list[dict[str, Any]]] = []
     for values in rows:
@@ -319,12 +319,12 @@ def by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
-def articles_of(
+def articles_to_process(
     articles: Iterable[list[dict[str, Any]]], rules_of: Callable[[str], Rules]
 ) -> Iterator[tuple[RawPage, Rules, list[RawPage]]]:
     """What Workers.refine_all wants, of rows as `by_article` has them."""
     for rows in articles:
-        page, *later = (restore(RawPage, values) for values in rows)
+        page, *later = (restore_record(RawPage, values) for values in rows)
         yield page, rules_of(page.outlet), later
 
 
@@ -334,7 +334,7 @@ def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batc
     written: list[Part] = []
     if there:
         lacking = {t: batch.tables.get(t, []) for t in TABLES if t not in there}
-        written += part_files.write(store, lacking, run_id, last, batch.landed_at, empty=True)
+        written += part_files.write_flush(store, lacking, run_id, last, batch.landed_at, empty=True)
     left: dict[Table, list[dict[str, Any]]] = {
         t: rows for t, rows in batch.tables.items() if t in there and t != "raw"
     }
@@ -342,8 +342,8 @@ def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batc
         values["seq"] = last + 1
     now = datetime.now(UTC)
     for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
-        written += part_files.write(store, {"raw": []}, run_id, last + 1, moment, empty=True)
-    return written + part_files.write(store, left, run_id, last + 1, batch.landed_at)
+        written += part_files.write_flush(store, {"raw": []}, run_id, last + 1, moment, empty=True)
+    return written + part_files.write_flush(store, left, run_id, last + 1, batch.landed_at)
 
 
 def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from lake.index.page_index import Known
+from lake.index.page_index import PageState
 
-Visit = Literal[
+RevisitDecision = Literal[
     "new",  # never asked for
     "changed",  # an article that its source says has changed since the last fetch
     "again",  # held no article last time, and is due for another try
@@ -19,19 +19,19 @@ Visit = Literal[
     "taken_down",  # it may not come back, lake/jobs/takedown.py
     "never",  # holds no article, and is not worth another try
 ]
-ASKED: tuple[Visit, ...] = ("new", "changed", "again", "afresh")
-SKIPPED: tuple[Visit, ...] = ("known", "later", "never", "taken_down")
+FETCH_DECISIONS: tuple[RevisitDecision, ...] = ("new", "changed", "again", "afresh")
+SKIP_DECISIONS: tuple[RevisitDecision, ...] = ("known", "later", "never", "taken_down")
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RevisitPolicy:
     """When a known page is fetched again."""
 
     window: timedelta = timedelta(days=7)  # since publication: later changes are not looked at
     interval: timedelta = timedelta(hours=1)  # between two fetches; doubles with each that found nothing new
     fresh: bool = False  # ignore what is known
 
-    def visit(self, known: Known | None, modified_at: datetime | None, now: datetime) -> Visit:
+    def visit(self, known: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:
         """modified_at: the last change as the source tells it, with its zone; None where it tells nothing."""
         if known is None:
             return "new"
@@ -47,7 +47,7 @@ class Policy:
             return "known"
         return "changed" if self.changed_at(known) <= now else "later"
 
-    def changed_at(self, known: Known) -> datetime:
+    def changed_at(self, known: PageState) -> datetime:
         """When an article that its source dates anew is looked at."""
         # a source that puts a new date to all its pages every hour is not followed every hour
         wait: timedelta = min(self.interval * 2 ** min(known.checks, 16), self.window)

@@ -20,18 +20,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cleaning import CLEANER_VERSION, Article, page_id, without_learned, without_texts
+from cleaning import CLEANER_VERSION, Article, page_id, without_learned_lines, without_removed_texts
 from dedupe import SCHEME, Signature, Verdict
-from lake.index.page_index import Index, Known, asked_id, document_of, known_of
-from lake.parquet.part_files import Part, made
-from lake.runs.revisit_policy import Policy, Visit
-from lake.schema.columns import SCHEMA_VERSION, Asked, Signed, row
-from lake.schema.records import GONE, Landing, Refined, Reject, Table, retry_at
+from lake.index.page_index import Index, PageState, document_of, requested_id, state_after_row
+from lake.parquet.part_files import Part, encode_flush
+from lake.runs.revisit_policy import RevisitDecision, RevisitPolicy
+from lake.schema.columns import SCHEMA_VERSION, RequestedUrl, StoredSignature, row
+from lake.schema.records import GONE, Landing, ProcessedPage, Reject, Table, retry_at
 from lake.storage import boilerplate_file
 from lake.storage.leases import LeaseLost, Leases
 from lake.storage.spool import Outbox, SpoolFailed
 from lake.storage.store import LakeError, PartExists, Store
-from lake.storage.tombstones import down_of, tombstones
+from lake.storage.tombstones import taken_down_by, tombstone_names
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,9 @@ class Run:
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
         self.keeps_pages = True  # False: they are in raw already; lake/jobs/reclean.py
-        self._boilerplate = boilerplate_file.latest(store)  # for the whole run, whatever is learned meanwhile
+        self._boilerplate = boilerplate_file.latest_boilerplate(
+            store
+        )  # for the whole run, whatever is learned meanwhile
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
         self.forfeited: Counter[str] = (
@@ -110,81 +112,83 @@ class Run:
 
     # ------------------------------------------------------------ one candidate
 
-    def visit(self, asked: str, modified_at: datetime | None, policy: Policy, outlet: str = "") -> Visit:
+    def visit(
+        self, requested: str, modified_at: datetime | None, policy: RevisitPolicy, outlet: str = ""
+    ) -> RevisitDecision:
         """Whether to ask for an address, by its id; a few microseconds."""
-        page = self.index.page_of(asked)
-        if self.index.is_taken_down(outlet, asked, page):
+        page = self.index.answering_page(requested)
+        if self.index.is_taken_down(outlet, requested, page):
             return "taken_down"
-        known = self.index.known(page)
+        known = self.index.page_state(page)
         if known and self._is_elsewhere(known):
             return "later"  # not known before it has landed: the other run may die
         return policy.visit(known, modified_at, datetime.now(UTC))
 
-    def due_at(self, asked: str, policy: Policy, *, waits: bool) -> datetime | None:
+    def due_at(self, requested: str, policy: RevisitPolicy, *, waits: bool) -> datetime | None:
         """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
         it was not asked for, because of a wait."""
-        known = self.index.known(self.index.page_of(asked))
+        known = self.index.page_state(self.index.answering_page(requested))
         if known is None or self._is_elsewhere(known):
             return None
         if known.reason:
             return known.retry_at
         return policy.changed_at(known) if waits else None
 
-    def add(self, refined: Refined) -> Result:
+    def add(self, processed: ProcessedPage) -> Result:
         """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
         with self.index.transaction():
-            result = self._judged(refined)
+            result = self._judged(processed)
         self.counts[result.outcome] += 1
         if result.reason:
             self.counts[f"rejects/{result.reason}"] += 1
         if result.gone:
             self.counts["gone"] += 1
         if result.outcome != "unchanged":
-            self._buffer_rows(result, refined)
+            self._buffer_rows(result, processed)
         return result
 
-    def _taken_down(self, refined: Refined) -> Result | None:
+    def _taken_down(self, processed: ProcessedPage) -> Result | None:
         """The outcome of a page that may not come back, by whatever way it came; None for all others."""
-        one = refined.page or refined.article or refined.reject
+        one = processed.page or processed.article or processed.reject
         assert one, "a refined page is an article or a reject"
-        asked = asked_id(getattr(one, "requested_url", one.url), one.id)
-        firsts = [page_id(refined.first)] if refined.first else []
-        if not self.index.is_taken_down(one.outlet, one.id, asked, *firsts):
+        requested = requested_id(getattr(one, "requested_url", one.url), one.id)
+        firsts = [page_id(processed.first_page_url)] if processed.first_page_url else []
+        if not self.index.is_taken_down(one.outlet, one.id, requested, *firsts):
             return None
         self.counts["taken_down"] += 1
         return Result("unchanged", one.id, one.url)
 
-    def _judged(self, refined: Refined) -> Result:
-        if gone := self._taken_down(refined):
+    def _judged(self, processed: ProcessedPage) -> Result:
+        if gone := self._taken_down(processed):
             return gone
-        if refined.reject:
-            return self._rejected(refined.reject)
-        article, signature = refined.article, refined.signature
+        if processed.reject:
+            return self._rejected(processed.reject)
+        article, signature = processed.article, processed.signature
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
-        known = self.index.known(article.id)
+        known = self.index.page_state(article.id)
         if known and self._is_elsewhere(known):
             return Result("unchanged", article.id, article.url, article.title, settled=False)
-        requested_url = refined.page.requested_url if refined.page else article.url
-        asked = asked_id(requested_url, article.id)
+        requested_url = processed.page.requested_url if processed.page else article.url
+        requested = requested_id(requested_url, article.id)
         if known and known.content_hash == article.content_hash:
-            self._checked[asked] = article.id, article.fetched_at
+            self._checked[requested] = article.id, article.fetched_at
             return Result("unchanged", article.id, article.url, article.title)
         if known and known.content_hash and article.fetched_at < known.fetched_at:
             return self._older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
         result = _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
-        self.index.expect(
-            known_of(result.values or {}, known, self.run_id, self.seq),
-            asked,
+        self.index.add_pending(
+            state_after_row(result.values or {}, known, self.run_id, self.seq),
+            requested,
             document,
             signature,
         )
         return result
 
     def _older_version(
-        self, article: Article, signature: Signature, requested_url: str, known: Known
+        self, article: Article, signature: Signature, requested_url: str, known: PageState
     ) -> Result:
         """A version that was fetched before the latest one: it lands once, and does not become the latest."""
         if self.index.has_version(article.id, article.content_hash):
@@ -195,20 +199,20 @@ class Run:
 
     def _as_it_lands(self, article: Article) -> Article:
         """After its verdict, which no learned rule and no setting may change."""
-        article = without_learned(article, self._boilerplate.of(article.outlet))
-        return article if self.removed_texts else without_texts(article)
+        article = without_learned_lines(article, self._boilerplate.of(article.outlet))
+        return article if self.removed_texts else without_removed_texts(article)
 
-    def _is_elsewhere(self, known: Known) -> bool:
+    def _is_elsewhere(self, known: PageState) -> bool:
         """Another run is about to land a row of the page: a second one now could find itself without a first."""
         return known.run_id != self.run_id and self.index.is_pending(known.id)
 
     def _rejected(self, reject: Reject) -> Result:
-        known = self.index.known(reject.id)
+        known = self.index.page_state(reject.id)
         if known and self._is_elsewhere(known):
             return Result("unchanged", reject.id, reject.url, settled=False)
-        asked = asked_id(reject.requested_url, reject.id)
+        requested = requested_id(reject.requested_url, reject.id)
         if known and known.reason == reject.reason and not _due(known, reject):
-            self._checked[asked] = reject.id, None
+            self._checked[requested] = reject.id, None
             return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
         mark, older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
         if older and self.index.has_version(reject.id, mark):
@@ -219,7 +223,7 @@ class Run:
         if older:
             self.index.add_version(reject.id, mark, (self.run_id, self.seq))
         else:
-            self.index.expect(known_of(values, known, self.run_id, self.seq), asked)
+            self.index.add_pending(state_after_row(values, known, self.run_id, self.seq), requested)
         return Result(
             "rejects",
             reject.id,
@@ -230,14 +234,14 @@ class Run:
             settled=values["retry_at"] is None,
         )
 
-    def _buffer_rows(self, result: Result, refined: Refined) -> None:
+    def _buffer_rows(self, result: Result, processed: ProcessedPage) -> None:
         assert result.outcome != "unchanged"
         buffer = self._buffer
-        for page in refined.pages if self.keeps_pages else ():
+        for page in processed.pages if self.keeps_pages else ():
             buffer.tables.setdefault("raw", []).append(row(page))
             buffer.bytes += len(page.body)
         buffer.tables.setdefault(result.outcome, []).append(result.values or {})
-        buffer.bytes += len(refined.article.text) if refined.article else 0
+        buffer.bytes += len(processed.article.text) if processed.article else 0
         buffer.rows += 1
         buffer.since = buffer.since or datetime.now(UTC)
 
@@ -273,7 +277,7 @@ class Run:
         except LakeError as error:
             lost, doubt = set(), error
         self._forfeit(batch, lost)
-        flush = made(batch.tables, self.run_id, batch.seq, batch.landed_at)
+        flush = encode_flush(batch.tables, self.run_id, batch.seq, batch.landed_at)
         self.parts += [part for part, _ in flush]
         self._spooled[batch.seq] = [part for part, _ in flush]
         try:
@@ -341,7 +345,8 @@ class Run:
             "counts": dict(sorted(self.counts.items())),
             "parts": [asdict(part) for part in self.parts],
             "checked": [
-                [asked, page, when and when.isoformat()] for asked, (page, when) in self._checked.items()
+                [requested, page, when and when.isoformat()]
+                for requested, (page, when) in self._checked.items()
             ],
             **facts,
         }
@@ -371,12 +376,12 @@ class Run:
     def _sweep(self) -> None:
         """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
         before they landed."""
-        names = tombstones(self.store)
+        names = tombstone_names(self.store)
         if new := names - self.known_takedowns:
-            from lake.parquet.row_removal import sweep  # pyarrow takes long to load
+            from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load
 
             self.index.take_down(names)
-            sweep(self.store, down_of(new), [part.key for part in self.parts])
+            remove_rows(self.store, taken_down_by(new), [part.key for part in self.parts])
 
     def abandon(self) -> None:
         """End without a record: the next start finishes the run from its raw parts."""
@@ -384,18 +389,18 @@ class Run:
             self.index.drop_pending(self.run_id)
 
 
-def _due(known: Known, reject: Reject) -> bool:
+def _due(known: PageState, reject: Reject) -> bool:
     """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
     return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
 
 
 def _kept(
-    article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: Known | None
+    article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: PageState | None
 ) -> Result:
     outcome: Outcome = "copies" if verdict.relation else "articles"
     if known and known.content_hash:
         outcome = "revisions"
-    values = row(article, verdict, Asked(requested_url), Signed(signature.to_bytes()))
+    values = row(article, verdict, RequestedUrl(requested_url), StoredSignature(signature.to_bytes()))
     return Result(outcome, article.id, article.url, article.title, verdict, None, values)
 
 
@@ -414,7 +419,7 @@ def _json(record: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def alive(folder: Path, run_id: str) -> Iterator[None]:
+def run_lock(folder: Path, run_id: str) -> Iterator[None]:
     """Hold the run's lock for as long as the process lives; the kernel lets go of it at any death."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run_id}.lock"
@@ -426,7 +431,7 @@ def alive(folder: Path, run_id: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def is_alive(folder: Path, run_id: str) -> bool | None:
+def is_run_alive(folder: Path, run_id: str) -> bool | None:
     """None where this folder knows nothing of the run."""
     path = folder / f"{run_id}.lock"
     try:

@@ -14,13 +14,13 @@ from cleaning import Rules
 from dedupe import WINDOW
 from lake.index.checkpoints import Cadence, write_if_due
 from lake.index.page_index import index_path
-from lake.runs.catch_up import catch_up, recover
-from lake.runs.run import Run, alive, new_run_id
-from lake.runs.spool_recovery import land_spools
-from lake.storage.leases import LEASE_S, Held, Leases, folder_id
+from lake.runs.catch_up import catch_up, recover_dead_runs
+from lake.runs.run import Run, new_run_id, run_lock
+from lake.runs.spool_recovery import recover_spools
+from lake.storage.leases import LEASE_S, LeaseHeld, Leases, folder_id
 from lake.storage.open_store import open_store
-from lake.storage.spool import Outbox, Spool, spools
-from lake.workers.pool import Limits, Workers
+from lake.storage.spool import Outbox, Spool, spool_folder
+from lake.workers.pool import WorkerLimits, Workers
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Opening:
 
     recovered: list[Run] = field(default_factory=list)  # runs that had died
     unspooled: int = 0  # objects of earlier runs that have landed now
-    held: dict[str, Held] = field(default_factory=dict)  # by outlet: claims that others have
+    held: dict[str, LeaseHeld] = field(default_factory=dict)  # by outlet: claims that others have
 
 
 class Lake:
@@ -53,13 +53,13 @@ class Lake:
         lease_s: float = LEASE_S,
         window: timedelta | None = WINDOW,
         cadence: Cadence | None = None,
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
         removed_texts: bool = True,
     ) -> None:
         """Pages published further apart than the window are no copies of one another; None: all may be. limits: of the
         workers that refine what runs which died have left; None: it is done in this process. removed_texts: rows keep the texts of what cleaning cut."""
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
-        self.cadence, self.limits = cadence or Cadence(), limits or Limits(workers=0)
+        self.cadence, self.limits = cadence or Cadence(), limits or WorkerLimits(workers=0)
         self.locks, self.removed_texts = state / "locks", removed_texts
         self.index_path = index_path(state, self.store.uri)
 
@@ -84,14 +84,14 @@ class Lake:
                 return self._leases(run_id)
 
             with Workers(self.limits) as workers:
-                unspooled = land_spools(self.store, index, self.state, rules_of, borrowed, workers)
-                recovered = recover(self.store, index, self.locks, rules_of, borrowed, workers)
-            outbox = Outbox(self.store, Spool(spools(self.state, self.store.uri) / run_id))
+                unspooled = recover_spools(self.store, index, self.state, rules_of, borrowed, workers)
+                recovered = recover_dead_runs(self.store, index, self.locks, rules_of, borrowed, workers)
+            outbox = Outbox(self.store, Spool(spool_folder(self.state, self.store.uri) / run_id))
             run = Run(
                 self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
             )
             run.known_takedowns = index.takedowns()
-            stack.enter_context(alive(self.locks, run_id))
+            stack.enter_context(run_lock(self.locks, run_id))
             run.start(
                 {
                     "locks": str(self.locks.resolve()),
@@ -109,13 +109,13 @@ class Lake:
         return Leases(self.store, self.state, run_id, self.lease_s)
 
 
-def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, Held]:
+def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
     """The claims that others have. Raises Held where the run cannot do without, or these are all of them."""
-    held: dict[str, Held] = {}
+    held: dict[str, LeaseHeld] = {}
     for claim in claims:
         try:
             leases.take(claim.outlet, alone=claim.alone)
-        except Held as error:
+        except LeaseHeld as error:
             if claim.needed:
                 raise
             held[claim.outlet] = error

@@ -14,19 +14,26 @@ from typing import Any
 from cleaning import Rules
 from lake.index.page_index import Index
 from lake.parquet import part_files
-from lake.runs.catch_up import articles_of, by_article, keeps_texts, learn_finished, learn_run, recover
-from lake.runs.run import Run, alive, is_alive, new_run_id
+from lake.runs.catch_up import (
+    articles_to_process,
+    group_by_article,
+    keeps_removed_texts,
+    learn_finished,
+    learn_run,
+    recover_dead_runs,
+)
+from lake.runs.run import Run, is_run_alive, new_run_id, run_lock
 from lake.storage.folder_store import FolderStore
-from lake.storage.leases import Held, Leases
-from lake.storage.spool import Spool, spools
+from lake.storage.leases import LeaseHeld, Leases
+from lake.storage.spool import Spool, spool_folder
 from lake.storage.store import PartExists, Store
-from lake.storage.tombstones import tombstones
+from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
 log = logging.getLogger(__name__)
 
 
-def land_spools(
+def recover_spools(
     store: Store,
     index: Index,
     state: Path,
@@ -37,7 +44,7 @@ def land_spools(
     """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
     machine is crawling waits for a later start. Raises LakeError."""
     found = 0
-    folder = spools(state, store.uri)
+    folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
         with _owned(path, state / "locks") as mine, leases() as borrowed:
             if not mine:
@@ -49,12 +56,14 @@ def land_spools(
             try:
                 for name in _started(store, spool.run_id).get("leases", []):
                     borrowed.take(name)
-            except Held as held:
+            except LeaseHeld as held:
                 log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
                 continue
             learn_finished(store, index)
             # what a start that died had judged anew is pending, and would be passed over
-            recover(store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id)
+            recover_dead_runs(
+                store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id
+            )
             found += len(spool.keys)
             _land(store, index, spool, state / "locks", rules_of, workers)
     return found
@@ -66,7 +75,7 @@ def _owned(path: Path, locks: Path) -> Iterator[bool]:
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / "spool.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield path.is_dir() and not is_alive(locks, path.name)
+        yield path.is_dir() and not is_run_alive(locks, path.name)
 
 
 def _land(
@@ -83,7 +92,7 @@ def _land(
             for _ in spool.land(store):
                 pass
             # what was taken down meanwhile is taken out as the run is learned
-            index.take_down(tombstones(store))
+            index.take_down(tombstone_names(store))
             with suppress(KeyError):  # died before its record: recovered from raw
                 learn_run(store, index, run_id)
             log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
@@ -105,15 +114,17 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
     return not any(
         _has_landed_since(index, spool.run_id, values)
         for key in stories
-        for values in part_files.read(disk, key, ["id", "content_hash"])
+        for values in part_files.read_rows(disk, key, ["id", "content_hash"])
     )
 
 
 def _is_taken_down(index: Index, spool: Spool) -> bool:
     """Whether any of its pages may not come back."""
     disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
-    keys = [k for k in spool.keys if not k.startswith("runs/")] if index.down else []
-    return any(index.down.covers(values) for key in keys for values in part_files.read(disk, key, columns))
+    keys = [k for k in spool.keys if not k.startswith("runs/")] if index.taken_down else []
+    return any(
+        index.taken_down.covers(values) for key in keys for values in part_files.read_rows(disk, key, columns)
+    )
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
@@ -136,14 +147,14 @@ def _judge_anew(
     disk = FolderStore(spool.folder)
     with index.transaction():
         index.drop_pending(spool.run_id)
-    keeps = keeps_texts(store, spool.run_id)
+    keeps = keeps_removed_texts(store, spool.run_id)
     run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps)
-    with alive(locks, run.run_id):
+    with run_lock(locks, run.run_id):
         run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
         for key in (k for k in spool.keys if k.startswith("raw/")):
-            articles = by_article(part_files.read(disk, key))
-            for refined in workers.refine_all(articles_of(articles, rules_of)):
-                run.add(refined)
+            articles = group_by_article(part_files.read_rows(disk, key))
+            for processed in workers.process_all(articles_to_process(articles, rules_of)):
+                run.add(processed)
             run.flush()
         run.finish("recovered", {"spooled_by": spool.run_id})
     log.warning(

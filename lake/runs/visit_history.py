@@ -12,19 +12,19 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from lake.index.page_index import started_at
-from lake.storage.prefetch import ahead
+from lake.index.page_index import run_started_at
+from lake.storage.prefetch import prefetch
 from lake.storage.store import Store
 
 _NO_VISITS = {"urls", "warc", "reclean"}  # runs that are told which pages to take
 _READERS = 8
 
 
-class Rounds:
+class VisitHistory:
     """first_seen: of each page its outlet, the run that landed it first, and when it was seen first."""
 
     def __init__(self, store: Store, first_seen: Iterable[tuple[str, str, datetime]]) -> None:
-        began = {(outlet, run_id): started_at(run_id) for outlet, run_id in _answered(store)}
+        began = {(outlet, run_id): run_started_at(run_id) for outlet, run_id in _answered(store)}
         for outlet, run_id, seen_at in first_seen:
             if _name_of(run_id) not in _NO_VISITS:
                 visit = outlet, run_id
@@ -51,7 +51,7 @@ def _answered(store: Store) -> Iterator[tuple[str, str]]:
             return {}
         return record
 
-    for record in ahead(read, keys, _READERS):
+    for record in prefetch(read, keys, _READERS):
         if record.get("reason") == "finished":
             for outlet, facts in record.get("outlets", {}).items():
                 if _all_answered(facts):

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedUrl:
     """The column that tells which address led to the page: asking for it again would lead there again."""
 
     requested_url: str  # the address that was asked for first
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class StoredSignature:
     """The column that lets every index be rebuilt from the lake."""
 
     signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
@@ -36,7 +36,7 @@ class Signed:
 _RECORDS: dict[Table, tuple[type, ...]] = {
     "raw": (RawPage, Landing),
     "rejects": (Reject, Landing),
-    **dict.fromkeys(STORY_TABLES, (Article, Verdict, Asked, Signed, Landing)),
+    **dict.fromkeys(STORY_TABLES, (Article, Verdict, RequestedUrl, StoredSignature, Landing)),
 }
 
 
@@ -117,7 +117,7 @@ def _plain(value: Any) -> Any:
     return row(value) if is_dataclass(value) else value
 
 
-def restore(record: type[Any], values: dict[str, Any]) -> Any:
+def restore_record(record: type[Any], values: dict[str, Any]) -> Any:
     """The record of a row that was read back: the inverse of row() for flat and nested records. A column that is
     younger than the row has its default."""
     hints = get_type_hints(record)
@@ -129,5 +129,7 @@ def restore(record: type[Any], values: dict[str, Any]) -> Any:
 def _restored(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple and isinstance(value, Iterable):
         item = get_args(hint)[0]
-        return tuple(restore(item, v) if isinstance(item, type) and is_dataclass(item) else v for v in value)
+        return tuple(
+            restore_record(item, v) if isinstance(item, type) and is_dataclass(item) else v for v in value
+        )
     return value

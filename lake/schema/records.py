@@ -62,7 +62,7 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class ProcessedPage:
     """What the pure work on one candidate gave: an article with its signature, or a reason why there is none.
 
     page is None where nothing was fetched (robots.txt, no answer, a refused address), and where it is not kept."""
@@ -71,14 +71,14 @@ class Refined:
     article: Article | None = None
     signature: Signature | None = None
     reject: Reject | None = None
-    parts: tuple[RawPage, ...] = ()  # what was fetched as the article's later pages, in order
-    continues_at: str | None = None  # the address of the next page, where the last one names one
-    first: str | None = None  # the address of the first page, where the page is a later one
+    later_pages: tuple[RawPage, ...] = ()  # what was fetched as the article's later pages, in order
+    next_page_url: str | None = None  # the address of the next page, where the last one names one
+    first_page_url: str | None = None  # the address of the first page, where the page is a later one
 
     @property
     def pages(self) -> tuple[RawPage, ...]:
         """All that was fetched and is kept, in order."""
-        return (*((self.page,) if self.page else ()), *self.parts)
+        return (*((self.page,) if self.page else ()), *self.later_pages)
 
 
 def reject(page: RawPage, reason: Reason, detail: str) -> Reject:

@@ -9,17 +9,17 @@ import json
 import logging
 from dataclasses import dataclass
 
-from cleaning import Learned
+from cleaning import LearnedLines
 from lake.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-BOILERPLATE = "boilerplate/"
+PREFIX = "boilerplate/"
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Recurring:
+class RecurringLine:
     """One line of an outlet, and why it counts as boilerplate."""
 
     key: str  # cleaning.line_key
@@ -31,35 +31,39 @@ class Recurring:
 
 
 @dataclass(frozen=True, slots=True)
-class Artefact:
+class LearnedBoilerplate:
     """What was learned; version is None where nothing ever was."""
 
     version: str | None = None
-    outlets: dict[str, tuple[Recurring, ...]] | None = None
+    outlets: dict[str, tuple[RecurringLine, ...]] | None = None
 
-    def of(self, outlet: str) -> Learned:
+    def of(self, outlet: str) -> LearnedLines:
         lines = (self.outlets or {}).get(outlet)
-        return Learned(self.version, {line.key: line.stories for line in lines}) if lines else Learned()
+        return (
+            LearnedLines(self.version, {line.key: line.stories for line in lines})
+            if lines
+            else LearnedLines()
+        )
 
 
-def latest(store: Store) -> Artefact:
+def latest_boilerplate(store: Store) -> LearnedBoilerplate:
     """The newest artefact; an empty one where there is none, or none that can be read, which is told."""
-    key = max((key for key in store.keys(BOILERPLATE) if key.endswith(".json")), default=None)
+    key = max((key for key in store.keys(PREFIX) if key.endswith(".json")), default=None)
     if key is None:
-        return Artefact()
+        return LearnedBoilerplate()
     try:
         return _read(store.get(key))
     except (KeyError, TypeError, ValueError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
-        return Artefact()
+        return LearnedBoilerplate()
 
 
-def _read(data: bytes) -> Artefact:
+def _read(data: bytes) -> LearnedBoilerplate:
     found = json.loads(data)
     if found["format"] != FORMAT:
         raise ValueError(f"format {found['format']!r}, expected {FORMAT}")
     outlets = {
-        name: tuple(Recurring(**line) for line in outlet["lines"])
+        name: tuple(RecurringLine(**line) for line in outlet["lines"])
         for name, outlet in found["outlets"].items()
     }
-    return Artefact(str(found["version"]), outlets)
+    return LearnedBoilerplate(str(found["version"]), outlets)

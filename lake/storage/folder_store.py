@@ -11,7 +11,15 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from lake.storage.store import PROBE, Changed, LakeError, PartExists, Seen, StoreAway, digest
+from lake.storage.store import (
+    PROBE,
+    LakeError,
+    ObjectChanged,
+    PartExists,
+    StoreAway,
+    TaggedObject,
+    sha256_hex,
+)
 
 _STALE_S = 3600.0  # a temporary file this old belongs to no living process
 # what a folder on a shared disk answers while its server is away
@@ -75,14 +83,14 @@ class FolderStore:
         except OSError as error:
             raise _explained(self.root / key, "removed", error) from error
 
-    def look(self, key: str) -> Seen:
+    def look(self, key: str) -> TaggedObject:
         data, path = self.get(key), self.root / key
         try:
             with self._temporary("now", b"") as now:  # a shared disk's clock is its server's
                 age_s = now.stat().st_mtime - path.stat().st_mtime
         except OSError as error:
             raise _explained(path, "read", error) from error
-        return Seen(data, digest(data), max(0.0, age_s))
+        return TaggedObject(data, sha256_hex(data), max(0.0, age_s))
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
         path = self.root / key
@@ -90,15 +98,15 @@ class FolderStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with (self.root / ".swap.lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                found = digest(path.read_bytes()) if path.exists() else None
+                found = sha256_hex(path.read_bytes()) if path.exists() else None
                 if found != tag:
-                    raise Changed(f"{path}: changed in between")
+                    raise ObjectChanged(f"{path}: changed in between")
                 with self._temporary(path.name, data) as temporary:
                     temporary.replace(path)
                 _sync_folder(path.parent)
         except OSError as error:
             raise _explained(path, "written", error) from error
-        return digest(data)
+        return sha256_hex(data)
 
     def probe(self) -> None:
         for old in (self.root / ".tmp").glob("*"):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from lake.storage.store import Changed, LakeError, Seen, Store, digest
+from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject, sha256_hex
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Holder:
         return f"process {self.pid} on {self.host}, run {self.run_id}, since {self.since}"
 
 
-class Held(LakeError):
+class LeaseHeld(LakeError):
     """Another crawl has the outlet."""
 
     def __init__(self, name: str, holder: str) -> None:
@@ -80,7 +80,7 @@ class Leases:
         self.store, self.run_id, self.ttl_s = store, run_id, ttl_s
         self.folder = folder_id(state)
         self._locks = state / "locks"
-        self._lake = digest(store.uri.encode())[:12]
+        self._lake = sha256_hex(store.uri.encode())[:12]
         self._held: dict[str, _Lease] = {}
         self._guard = (
             threading.RLock()
@@ -137,13 +137,15 @@ class Leases:
                 last = _holder(seen)
                 if last.folder != self.folder:
                     if not last.released and (left_s := last.ttl_s - seen.age_s) >= 0:
-                        raise Held(name, f"{last}; its lease ends in {left_s:.0f} s unless it is renewed")
+                        raise LeaseHeld(
+                            name, f"{last}; its lease ends in {left_s:.0f} s unless it is renewed"
+                        )
                     mine = replace(mine, term=last.term + 1)
                 else:
                     mine = replace(mine, term=last.term)
-            with suppress(Changed):
+            with suppress(ObjectChanged):
                 return mine, self._write(name, mine, seen.tag if seen else None)
-        raise Held(name, "one of many that want it at this moment")
+        raise LeaseHeld(name, "one of many that want it at this moment")
 
     def _renew(self, name: str) -> bool:
         """False where another machine has it, or had it in between. A process of this folder that renewed it meanwhile
@@ -152,7 +154,7 @@ class Leases:
         if lease.is_lost:
             return False
         for _ in range(_TRIES):
-            with suppress(Changed):
+            with suppress(ObjectChanged):
                 lease.tag = self._write(name, lease.holder, lease.tag)
                 return True
             seen = self._look(name)
@@ -169,7 +171,7 @@ class Leases:
         written = asdict(replace(holder, write=uuid.uuid4().hex))
         return self.store.swap(_key(name), json.dumps(written, indent=1).encode(), tag)
 
-    def _look(self, name: str) -> Seen | None:
+    def _look(self, name: str) -> TaggedObject | None:
         try:
             return self.store.look(_key(name))
         except KeyError:
@@ -192,7 +194,7 @@ class Leases:
                 fcntl.flock(lease.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not is_away and self._renew(name):  # its tag may be that of another process of this folder
                     self._write(name, replace(lease.holder, released=True), lease.tag)
-            except (BlockingIOError, Changed):
+            except (BlockingIOError, ObjectChanged):
                 pass  # others of this folder go on with it; or another machine's by now
             except LakeError as error:
                 log.warning("the lease of %s could not be given back and runs out by itself: %s", name, error)
@@ -207,7 +209,7 @@ class Leases:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise Held(name, file.read() or "another process of this machine") from None
+            raise LeaseHeld(name, file.read() or "another process of this machine") from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, run {self.run_id}, since {_now()}")
         file.flush()
@@ -234,7 +236,7 @@ def _key(name: str) -> str:
     return f"leases/{quote(name, safe='')}.json"
 
 
-def _holder(seen: Seen) -> Holder:
+def _holder(seen: TaggedObject) -> Holder:
     try:
         values: dict[str, Any] = json.loads(seen.data)
         return Holder(**values)

@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def ahead(work: Callable[[_T], _R], given: Iterable[_T], most: int = 4) -> Iterator[_R]:
+def prefetch(work: Callable[[_T], _R], given: Iterable[_T], most: int = 4) -> Iterator[_R]:
     """What work makes of each, in order, in threads; most: under way or waiting to be looked at. The first error ends
     it."""
     under_way: deque[Future[_R]] = deque()

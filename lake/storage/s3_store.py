@@ -21,7 +21,15 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from lake.storage.store import PROBE, Changed, LakeConfigError, LakeError, PartExists, Seen, StoreAway
+from lake.storage.store import (
+    PROBE,
+    LakeConfigError,
+    LakeError,
+    ObjectChanged,
+    PartExists,
+    StoreAway,
+    TaggedObject,
+)
 
 # seven, because botocore's pauses begin at 50 ms: five are over in .4 s, seven in 1.6 on average
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
@@ -70,15 +78,15 @@ class S3Store:
     def get(self, key: str) -> bytes:
         return self.look(key).data
 
-    def look(self, key: str) -> Seen:
+    def look(self, key: str) -> TaggedObject:
         path = self._path(key)
 
-        def request() -> Seen:
+        def request() -> TaggedObject:
             answer = self._client.get_object(Bucket=self.bucket, Key=path)
             sent_at = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
             now = parsedate_to_datetime(sent_at) if sent_at else answer["LastModified"]
             age_s = (now - answer["LastModified"]).total_seconds()
-            return Seen(answer["Body"].read(), answer["ETag"], max(0.0, age_s))
+            return TaggedObject(answer["Body"].read(), answer["ETag"], max(0.0, age_s))
 
         return self._again(request)
 
@@ -95,7 +103,7 @@ class S3Store:
         except KeyError:
             seen = None
         if seen is None or seen.data != data:
-            raise Changed(f"{self.uri}/{key}: changed in between")
+            raise ObjectChanged(f"{self.uri}/{key}: changed in between")
         return seen.tag
 
     def get_range(self, key: str, start: int, size: int) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
-from lake.storage.store import LakeError, Store, digest
+from lake.storage.store import LakeError, Store, sha256_hex
 
 
 class SpoolFailed(LakeError):
@@ -97,9 +97,9 @@ class Outbox:
         return list(self.spool.keys) if self.spool else []
 
 
-def spools(state: Path, uri: str) -> Path:
+def spool_folder(state: Path, uri: str) -> Path:
     """The folder that holds a folder for each run of a lake."""
-    return state / "spool" / digest(uri.encode())[:12]
+    return state / "spool" / sha256_hex(uri.encode())[:12]
 
 
 def _seq(key: str) -> float:

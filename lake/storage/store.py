@@ -29,12 +29,12 @@ class PartExists(LakeError):
     """Another object stands under this key already."""
 
 
-class Changed(LakeError):
+class ObjectChanged(LakeError):
     """The object is no longer the one that was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TaggedObject:
     """A mutable object as it was when it was looked at."""
 
     data: bytes
@@ -60,7 +60,7 @@ class Store(Protocol):
     def remove(self, key: str) -> None:
         """No error where there is none. Only for what the lake can do without."""
 
-    def look(self, key: str) -> Seen:
+    def look(self, key: str) -> TaggedObject:
         """Raises KeyError where there is none."""
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
@@ -71,5 +71,5 @@ class Store(Protocol):
         """Raises LakeError unless the place exists, can be written, and refuses to write over an object."""
 
 
-def digest(data: bytes) -> str:
+def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

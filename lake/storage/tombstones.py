@@ -11,11 +11,11 @@ from urllib.parse import quote, unquote
 from cleaning import page_id
 from lake.storage.store import Store
 
-TOMBSTONES = "takedowns/"
+PREFIX = "takedowns/"
 
 
 @dataclass(frozen=True, slots=True)
-class Down:
+class TakenDown:
     """What was taken down."""
 
     pages: frozenset[str] = frozenset()  # ids, of pages and of addresses that led to them
@@ -25,7 +25,7 @@ class Down:
         """Whether a row, of any table, may not be in the lake. It has at least id and outlet."""
         if row["id"] in self.pages or row["outlet"] in self.outlets or row.get("part_of") in self.pages:
             return True
-        return bool(self.pages) and led_from(row) in self.pages
+        return bool(self.pages) and redirected_from(row) in self.pages
 
     def __bool__(self) -> bool:
         return bool(self.pages or self.outlets)
@@ -39,25 +39,25 @@ def outlet_name(outlet: str) -> str:
     return f"outlet-{quote(outlet, safe='')}"
 
 
-def down_of(names: Iterable[str]) -> Down:
+def taken_down_by(names: Iterable[str]) -> TakenDown:
     """Of the names of tombstones, as `page-<id>`."""
     kinds: dict[str, set[str]] = {"page": set(), "outlet": set()}
     for name in names:
         kind, _, value = name.partition("-")
         kinds.setdefault(kind, set()).add(unquote(value))
-    return Down(frozenset(kinds["page"]), frozenset(kinds["outlet"]))
+    return TakenDown(frozenset(kinds["page"]), frozenset(kinds["outlet"]))
 
 
-def tombstones(store: Store) -> frozenset[str]:
+def tombstone_names(store: Store) -> frozenset[str]:
     """Their names; one listing."""
-    keys = (key.removeprefix(TOMBSTONES) for key in store.keys(TOMBSTONES))
+    keys = (key.removeprefix(PREFIX) for key in store.keys(PREFIX))
     return frozenset(key.removesuffix(".json") for key in keys if key.endswith(".json"))
 
 
-def led_from(row: dict[str, Any]) -> str | None:
+def redirected_from(row: dict[str, Any]) -> str | None:
     """The id of the address that was asked for, where another one answered."""
-    asked = row.get("requested_url")
+    requested = row.get("requested_url")
     try:
-        return page_id(asked) if asked and asked != row.get("url") else None
+        return page_id(requested) if requested and requested != row.get("url") else None
     except ValueError:
         return None

@@ -21,11 +21,11 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from cleaning.metadata.reservations import is_reserved
-from lake.parquet.raw_choice import Choice
+from lake.parquet.raw_choice import RawChoice
 from lake.parquet.reading import rows_of
 from lake.storage.store import Store
-from lake.storage.tombstones import down_of, tombstones
-from lake.warc.reader import REQUESTED
+from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.warc.reader import REQUESTED_URI_FIELD
 
 _COLUMNS = [
     "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
@@ -33,7 +33,7 @@ _COLUMNS = [
 _AT_ONCE = 16  # pages in memory
 
 
-def export(store: Store, out: Path, choice: Choice, split: int | None = None) -> dict[Path, int]:
+def export(store: Store, out: Path, choice: RawChoice, split: int | None = None) -> dict[Path, int]:
     """Pages by file. A file of the name `out` (x.warc or x.warc.gz), or with split, several of about so many bytes:
     x-00000.warc.gz and on. A file appears when it is whole. Raises FileExistsError, before anything is written over,
     and LakeError."""
@@ -53,8 +53,8 @@ def export(store: Store, out: Path, choice: Choice, split: int | None = None) ->
     return written
 
 
-def _rows(store: Store, choice: Choice) -> Iterator[dict[str, Any]]:
-    down = down_of(tombstones(store))  # a takedown may be under way
+def _rows(store: Store, choice: RawChoice) -> Iterator[dict[str, Any]]:
+    down = taken_down_by(tombstone_names(store))  # a takedown may be under way
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
@@ -114,7 +114,7 @@ def _response(row: dict[str, Any]) -> ArcWarcRecord:
         "WARC-Payload-Digest": f"sha1:{base64.b32encode(hashlib.sha1(body).digest()).decode()}",
     }
     if row["requested_url"] != row["url"]:
-        fields[REQUESTED] = row["requested_url"]
+        fields[REQUESTED_URI_FIELD] = row["requested_url"]
     block = _head(row, len(body)) + body
     return _record("response", fields, row["fetched_at"], "application/http; msgtype=response", block)
 

@@ -16,14 +16,14 @@ ENDINGS = (".warc", ".warc.gz", ".warc.zst")
 _BLOCK = 4 * 2**20  # bytes of one request to the store
 
 
-def find(files: str) -> list[str]:
+def find_files(files: str) -> list[str]:
     """The addresses that `files` names, each once, in order: paths, folders (searched to the bottom) and patterns,
     s3://bucket/key or prefix, separated by commas; @list.txt holds one of these a line. What names nothing stays as
     it is: opening it tells. Raises OSError for a list that cannot be read, LakeError for a store that cannot."""
     return list(dict.fromkeys(address for name in _names(files) for address in _named(name)))
 
 
-def missing(files: str) -> list[str]:
+def missing_files(files: str) -> list[str]:
     """Which of the names of `files` name nothing on this machine's disks; s3:// is not asked. Raises OSError for a list
     that cannot be read."""
     return [n for n in _names(files) if not n.startswith("s3://") and not any(map(os.path.exists, _named(n)))]
@@ -67,7 +67,7 @@ def _in_store(uri: str) -> list[str]:
 
 
 @contextmanager
-def opened(address: str) -> Iterator[BinaryIO]:
+def open_file(address: str) -> Iterator[BinaryIO]:
     """Raises OSError where it cannot be opened; so does reading it."""
     if address.startswith("s3://"):
         yield io.BufferedReader(_StoredFile(address), _BLOCK)

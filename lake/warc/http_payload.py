@@ -27,7 +27,7 @@ class TooLarge(Exception):
     """The body is larger than asked for."""
 
 
-def decoded(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int) -> bytes:
+def decode_body(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int) -> bytes:
     """headers: names in any case. Archives often keep a body decoded under the headers that it came with: a body
     that does not begin as its coding does is taken as it is. Raises BadPayload, TooLarge."""
     if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEAD.match(body):

@@ -31,7 +31,7 @@ _WINDOW: dict[int, int] = {
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class RecordPlace:
     """Where a record begins."""
 
     offset: int  # of its compressed member; of its first byte in a file that is not compressed
@@ -41,16 +41,16 @@ class Place:
         return f"{self.offset}+{self.inner}" if self.inner else f"{self.offset}"
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> RecordPlace:
         """The inverse of str(). Raises ValueError."""
         offset, _, inner = text.partition("+")
         return cls(int(offset), int(inner or 0))
 
 
-FIRST = Place(0)
+FIRST_PLACE = RecordPlace(0)
 
 
-class Unpackable(Exception):
+class BrokenMember(Exception):
     """A member cannot be unpacked."""
 
     def __init__(self, offset: int, what: str) -> None:
@@ -64,19 +64,19 @@ class _Chunk:
     inner: int  # -1 where nothing is packed and offset alone counts
     data: bytes
 
-    def place(self, at: int) -> Place:
-        return Place(self.offset + at) if self.inner < 0 else Place(self.offset, self.inner + at)
+    def place(self, at: int) -> RecordPlace:
+        return RecordPlace(self.offset + at) if self.inner < 0 else RecordPlace(self.offset, self.inner + at)
 
 
 @dataclass(frozen=True, slots=True)
-class Packing:
+class Compression:
     """What a file is packed with."""
 
     mark: bytes  # the first bytes of each member; b"" where nothing is packed
     dictionary: zstd.ZstdDict | None = None
 
     @classmethod
-    def of(cls, file: BinaryIO) -> Packing:
+    def of(cls, file: BinaryIO) -> Compression:
         """By the file's first bytes. Raises Unpackable where its dictionary is broken."""
         file.seek(0)
         head = file.read(8)
@@ -93,16 +93,16 @@ class Packing:
         return zstd.ZstdDecompressor(zstd_dict=self.dictionary, options=_WINDOW)
 
 
-class Unpacked:
+class MemberStream:
     """Every method raises Unpackable where a member is broken."""
 
-    def __init__(self, file: BinaryIO, packing: Packing, start: Place) -> None:
+    def __init__(self, file: BinaryIO, packing: Compression, start: RecordPlace) -> None:
         file.seek(start.offset)
         self._chunks = (_members if packing.mark else _plain)(file, start.offset, packing)
         self._chunk, self._at = _Chunk(start.offset, -1, b""), 0
         self.skip(start.inner)
 
-    def place(self) -> Place | None:
+    def place(self) -> RecordPlace | None:
         """Of the next byte; None at the end of the file."""
         return self._chunk.place(self._at) if self._fill() else None
 
@@ -165,13 +165,13 @@ class _Gzip:
         return self._zlib.unused_data
 
 
-def _plain(file: BinaryIO, offset: int, _: Packing) -> Iterator[_Chunk]:
+def _plain(file: BinaryIO, offset: int, _: Compression) -> Iterator[_Chunk]:
     while data := file.read(_CHUNK):
         yield _Chunk(offset, -1, data)
         offset += len(data)
 
 
-def _members(file: BinaryIO, offset: int, packing: Packing) -> Iterator[_Chunk]:
+def _members(file: BinaryIO, offset: int, packing: Compression) -> Iterator[_Chunk]:
     """Chunks of one member after the other. file stands at offset."""
     held = b""
     while True:
@@ -187,15 +187,15 @@ def _members(file: BinaryIO, offset: int, packing: Packing) -> Iterator[_Chunk]:
             file.seek(offset)
             continue
         if not held.startswith(packing.mark):
-            raise Unpackable(offset, "no compressed member begins here")
+            raise BrokenMember(offset, "no compressed member begins here")
         member, inner = packing.new(), 0
         while not member.eof:
             if member.needs_input and not held and not (held := file.read(_CHUNK)):
-                raise Unpackable(offset, "the file is cut inside a compressed member")
+                raise BrokenMember(offset, "the file is cut inside a compressed member")
             try:
                 data = member.decompress(held, _OUT)
             except (zlib.error, zstd.ZstdError, MemoryError) as error:
-                raise Unpackable(offset, f"a compressed member is broken: {error}") from error
+                raise BrokenMember(offset, f"a compressed member is broken: {error}") from error
             held = b""
             if data:
                 yield _Chunk(offset, inner, data)
@@ -206,17 +206,17 @@ def _members(file: BinaryIO, offset: int, packing: Packing) -> Iterator[_Chunk]:
 
 def _dictionary(file: BinaryIO, size: int) -> zstd.ZstdDict:
     if size > _MAX_DICTIONARY:
-        raise Unpackable(0, f"a dictionary of {size} bytes")
+        raise BrokenMember(0, f"a dictionary of {size} bytes")
     data = file.read(size)
     try:
         if data.startswith(_ZSTD):
             data = zstd.ZstdDecompressor(options=_WINDOW).decompress(data, _MAX_DICTIONARY)
         return zstd.ZstdDict(data)
     except (zstd.ZstdError, ValueError) as error:
-        raise Unpackable(0, f"its dictionary is broken: {error}") from error
+        raise BrokenMember(0, f"its dictionary is broken: {error}") from error
 
 
-def next_member(file: BinaryIO, offset: int, packing: Packing) -> int | None:
+def next_member(file: BinaryIO, offset: int, packing: Compression) -> int | None:
     """The offset of the first member from offset on that begins with a WARC record."""
     held, at = b"", offset
     while True:
@@ -234,7 +234,7 @@ def next_member(file: BinaryIO, offset: int, packing: Packing) -> int | None:
         at, held = at + len(held) - keep, held[-keep:]
 
 
-def _holds_a_record(file: BinaryIO, offset: int, packing: Packing) -> bool:
+def _holds_a_record(file: BinaryIO, offset: int, packing: Compression) -> bool:
     """The mark's three or four bytes also occur by chance."""
     file.seek(offset)
     try:

@@ -17,10 +17,17 @@ from typing import BinaryIO
 
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 
-from lake.warc.http_payload import BadPayload, decoded, is_markup
-from lake.warc.member_stream import FIRST, Packing, Place, Unpackable, Unpacked, next_member
+from lake.warc.http_payload import BadPayload, decode_body, is_markup
+from lake.warc.member_stream import (
+    FIRST_PLACE,
+    BrokenMember,
+    Compression,
+    MemberStream,
+    RecordPlace,
+    next_member,
+)
 
-REQUESTED = (
+REQUESTED_URI_FIELD = (
     "Pressline-Requested-URI"  # ours, in what lake/warc/export.py writes: the address before redirects
 )
 MAX_BLOCK = 64 * 2**20  # bytes of a record that are held in memory; a larger one is passed over
@@ -46,7 +53,7 @@ _HTTP_HEADS = _Latin([], verify=False)
 class Record:
     """One sound record."""
 
-    place: Place
+    place: RecordPlace
     kind: str  # WARC-Type
     head: StatusAndHeaders
     block: bytes | None  # None: larger than MAX_BLOCK
@@ -66,10 +73,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenRecord:
     """Bytes that hold no sound record, told once."""
 
-    place: Place
+    place: RecordPlace
     what: str
 
 
@@ -85,7 +92,7 @@ class Capture:
 
     def body(self, max_bytes: int) -> bytes:
         """Raises BadPayload, TooLarge."""
-        return decoded(self.payload, self.headers, max_bytes)
+        return decode_body(self.payload, self.headers, max_bytes)
 
 
 class NoPage(Exception):
@@ -97,7 +104,7 @@ class NoPage(Exception):
 
 
 class _Damaged(Exception):
-    def __init__(self, place: Place, what: str) -> None:
+    def __init__(self, place: RecordPlace, what: str) -> None:
         super().__init__(what)
         self.place, self.what = place, what
 
@@ -105,41 +112,41 @@ class _Damaged(Exception):
 # ---------------------------------------------------------------- records
 
 
-def records(file: BinaryIO, start: Place = FIRST) -> Iterator[Record | Broken]:
+def read_records(file: BinaryIO, start: RecordPlace = FIRST_PLACE) -> Iterator[Record | BrokenRecord]:
     """Every record from a place on, in order. Raises OSError where the file cannot be read, and Unpackable where it
     lacks what its other members need."""
-    packing = Packing.of(file)
-    place: Place | None = start
+    packing = Compression.of(file)
+    place: RecordPlace | None = start
     while place is not None:
         try:
             yield from _sound(file, packing, place)
             return
         except _Damaged as damage:
-            yield Broken(damage.place, damage.what)
+            yield BrokenRecord(damage.place, damage.what)
             place = _next(file, packing, damage.place)
 
 
-def _sound(file: BinaryIO, packing: Packing, start: Place) -> Iterator[Record]:
+def _sound(file: BinaryIO, packing: Compression, start: RecordPlace) -> Iterator[Record]:
     """Records up to the first that is broken."""
-    place: Place | None = start
+    place: RecordPlace | None = start
     try:
-        stream = Unpacked(file, packing, start)
+        stream = MemberStream(file, packing, start)
         while (place := stream.place()) is not None:
             if head := _head(stream, place):
                 record = _record(stream, place, head)
                 try:
                     stream.place()  # reads on to the end of the member: its checksum is known then
-                except Unpackable as error:
+                except BrokenMember as error:
                     if error.offset != place.offset:  # the next one's fault
                         yield record
                     raise
                 yield record
-    except Unpackable as error:
-        where = place if place and place.offset == error.offset else Place(error.offset)
+    except BrokenMember as error:
+        where = place if place and place.offset == error.offset else RecordPlace(error.offset)
         raise _Damaged(where, str(error)) from error
 
 
-def _head(stream: Unpacked, place: Place) -> bytes:
+def _head(stream: MemberStream, place: RecordPlace) -> bytes:
     """The record's header with the blank line at its end; b"" for a blank line between records."""
     head = stream.line(_MAX_HEAD)
     if not head.strip():
@@ -156,7 +163,7 @@ def _head(stream: Unpacked, place: Place) -> bytes:
     raise _Damaged(place, f"a header of more than {_MAX_HEAD} bytes")
 
 
-def _record(stream: Unpacked, place: Place, head: bytes) -> Record:
+def _record(stream: MemberStream, place: RecordPlace, head: bytes) -> Record:
     fields = _RECORD_HEADS.parse(io.BytesIO(head))
     given = fields.get_header("Content-Length") or ""
     if not (given.isascii() and given.isdigit() and len(given) < 16):
@@ -172,18 +179,22 @@ def _record(stream: Unpacked, place: Place, head: bytes) -> Record:
     return Record(place, (fields.get_header("WARC-Type") or "").lower(), fields, block)
 
 
-def _next(file: BinaryIO, packing: Packing, after: Place) -> Place | None:
+def _next(file: BinaryIO, packing: Compression, after: RecordPlace) -> RecordPlace | None:
     """The place of the next record after a broken one: in the same member, or in the next that can be unpacked."""
-    start = Place(after.offset, after.inner + 1) if packing.mark else Place(after.offset + 1)
+    start = RecordPlace(after.offset, after.inner + 1) if packing.mark else RecordPlace(after.offset + 1)
     try:
-        stream = Unpacked(file, packing, start)
+        stream = MemberStream(file, packing, start)
         while (place := stream.place()) is not None:
             if found := _BEGINS.search(stream.line(_MAX_HEAD)):
                 at = found.start()
-                return Place(place.offset, place.inner + at) if packing.mark else Place(place.offset + at)
-    except Unpackable as error:
+                return (
+                    RecordPlace(place.offset, place.inner + at)
+                    if packing.mark
+                    else RecordPlace(place.offset + at)
+                )
+    except BrokenMember as error:
         offset = next_member(file, error.offset + 1, packing)
-        return None if offset is None else Place(offset)
+        return None if offset is None else RecordPlace(offset)
     return None
 
 
@@ -211,7 +222,9 @@ def capture_of(record: Record) -> Capture:
     # cut at a size that the archive chose, a page may still hold its story; cut for another reason, it is torn
     if (record.field("WARC-Truncated") or "length").lower() != "length":
         raise NoPage("truncated")
-    return Capture(url, record.field(REQUESTED), headers, _moment(record.field("WARC-Date") or ""), payload)
+    return Capture(
+        url, record.field(REQUESTED_URI_FIELD), headers, _moment(record.field("WARC-Date") or ""), payload
+    )
 
 
 def _resource(record: Record) -> tuple[tuple[str, str], ...]:

@@ -18,10 +18,10 @@ from typing import Any
 
 from lake.parquet.reading import rows_of
 from lake.storage.store import Store
-from lake.warc.member_stream import FIRST, Place
+from lake.warc.member_stream import FIRST_PLACE, RecordPlace
 
 WINDOW = 256  # pages; part of a replay's key, so that a change makes old progress void
-Mark = tuple[Place, str, datetime]  # place, page id, fetched_at: one capture
+CaptureMark = tuple[RecordPlace, str, datetime]  # place, page id, fetched_at: one capture
 _RUN = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
 
 
@@ -29,16 +29,18 @@ _RUN = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
 class Progress:
     """What has landed of one file."""
 
-    start: Place = FIRST  # every page before it has its outcome, and what was to land of it has landed
-    landed: set[Mark] = field(default_factory=set)  # captures from start on
+    start: RecordPlace = (
+        FIRST_PLACE  # every page before it has its outcome, and what was to land of it has landed
+    )
+    landed: set[CaptureMark] = field(default_factory=set)  # captures from start on
 
 
-def source_of(file: str, place: Place) -> str:
+def capture_source(file: str, place: RecordPlace) -> str:
     """The `source` column of a replayed page."""
     return f"{file}#{place}"
 
 
-def progress(store: Store, key: str) -> dict[str, Progress]:
+def replay_progress(store: Store, key: str) -> dict[str, Progress]:
     """By file, after the earlier replays of the same key."""
     found: dict[str, Progress] = {}
     for record in _records(store, key):
@@ -60,9 +62,9 @@ def _records(store: Store, key: str) -> Iterator[dict[str, Any]]:
             yield json.loads(store.get(ended))
 
 
-def _last(uri: str, record: dict[str, Any]) -> dict[str, list[Mark]]:
+def _last(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
     """The WINDOW + 1 last captures that a run landed of each file, in order."""
-    heaps: dict[str, list[Mark]] = {}
+    heaps: dict[str, list[CaptureMark]] = {}
     for file, mark in _marks(uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])):
         heap = heaps.setdefault(file, [])
         if len(heap) <= WINDOW:
@@ -72,9 +74,9 @@ def _last(uri: str, record: dict[str, Any]) -> dict[str, list[Mark]]:
     return {file: sorted(heap) for file, heap in heaps.items()}
 
 
-def _marks(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, Mark]]:
+def _marks(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
     for key in keys:
         with suppress(FileNotFoundError):  # expired: its captures are read again, and found unchanged
             for row in rows_of(uri, key, ["source", "id", "fetched_at"]):
                 file, _, place = (row["source"] or "").rpartition("#")
-                yield file, (Place.parse(place), row["id"], row["fetched_at"])
+                yield file, (RecordPlace.parse(place), row["id"], row["fetched_at"])

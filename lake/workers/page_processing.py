@@ -14,81 +14,87 @@ from cleaning import (
     RawPage,
     Rules,
     clean,
-    continues,
-    first_part,
-    join,
-    next_part,
+    first_page_url,
+    is_page_of,
+    join_page,
+    next_page_url,
 )
-from cleaning.metadata.reservations import evidence, is_reserved
+from cleaning.metadata.reservations import is_reserved, reservation_evidence
 from dedupe import sign
-from lake.schema.records import Refined, Reject, reject
+from lake.schema.records import ProcessedPage, Reject, reject
 from outlets import Selection
 
 
-def refine(page: RawPage, rules: Rules, parts: Sequence[RawPage] = ()) -> Refined:
+def process_page(page: RawPage, rules: Rules, later_pages: Sequence[RawPage] = ()) -> ProcessedPage:
     """Clean and sign one page and the later pages of its article, in order; needs neither network nor disk."""
     document = Document(page)
-    refined = refine_told(told(document), rules, document)
-    for part in parts:
-        refined = lengthen(refined, part, rules)
-    return refined
+    processed = process_with_evidence(with_tdm_evidence(document), rules, document)
+    for later in later_pages:
+        processed = append_page(processed, later, rules)
+    return processed
 
 
-def told(document: Document) -> RawPage:
+def with_tdm_evidence(document: Document) -> RawPage:
     """The page with what its publisher says about its use by machines."""
-    return replace(document.page, tdm=evidence(document.page, document))
+    return replace(document.page, tdm=reservation_evidence(document.page, document))
 
 
-def told_by_headers(page: RawPage) -> RawPage:
+def with_header_evidence(page: RawPage) -> RawPage:
     """With what is said outside the page."""
-    return replace(page, tdm=evidence(replace(page, body=b"")))
+    return replace(page, tdm=reservation_evidence(replace(page, body=b"")))
 
 
-def refine_told(page: RawPage, rules: Rules, document: Document) -> Refined:
+def process_with_evidence(page: RawPage, rules: Rules, document: Document) -> ProcessedPage:
     """One page with its evidence. document: its own, which is used up."""
     if not page.body and is_reserved(page.tdm):  # as `leave_reserved` left it
-        return Refined(page, reject=_reserved(page))
+        return ProcessedPage(page, reject=_reserved(page))
     if not _is_answer(page):
-        return Refined(page, reject=reject(page, "http_error", f"answered {page.status}"))
+        return ProcessedPage(page, reject=reject(page, "http_error", f"answered {page.status}"))
     try:
-        if first := first_part(page, document):
-            return Refined(page, reject=reject(page, "part", f"a later page of {first}"), first=first)
-        following, article = next_part(page, document), clean(page, rules, document=document)
+        if first := first_page_url(page, document):
+            return ProcessedPage(
+                page, reject=reject(page, "part", f"a later page of {first}"), first_page_url=first
+            )
+        following, article = next_page_url(page, document), clean(page, rules, document=document)
         article = replace(
             article,
             text_is_partial=following is not None or article.paywall_seen,
             tdm=page.tdm,
             tdm_reserved=is_reserved(page.tdm),
         )
-        return Refined(page, article=article, signature=sign(article.text), continues_at=following)
+        return ProcessedPage(page, article=article, signature=sign(article.text), next_page_url=following)
     except NoArticle as none:
-        return Refined(page, reject=reject(page, none.reason, none.detail))
+        return ProcessedPage(page, reject=reject(page, none.reason, none.detail))
     except Exception as error:  # one bad page never costs another
-        return Refined(page, reject=reject(page, "broken", f"{type(error).__name__}: {error}"))
+        return ProcessedPage(page, reject=reject(page, "broken", f"{type(error).__name__}: {error}"))
 
 
-def lengthen(refined: Refined, part: RawPage, rules: Rules) -> Refined:
+def append_page(processed: ProcessedPage, later: RawPage, rules: Rules) -> ProcessedPage:
     """The article with one more page. A page without text leaves `continues_at` as it was; one that is no part of
     the article, or repeats it, is its end."""
-    document = Document(part)
-    return lengthen_told(refined, told(document), rules, document)
+    document = Document(later)
+    return append_with_evidence(processed, with_tdm_evidence(document), rules, document)
 
 
-def lengthen_told(refined: Refined, part: RawPage, rules: Rules, document: Document) -> Refined:
+def append_with_evidence(
+    processed: ProcessedPage, later: RawPage, rules: Rules, document: Document
+) -> ProcessedPage:
     """As `lengthen`, of a page with its evidence. document: its own, which is used up."""
-    held = replace(refined, parts=(*refined.parts, part))
-    if refined.article is None or not _is_answer(part):
+    held = replace(processed, later_pages=(*processed.later_pages, later))
+    if processed.article is None or not _is_answer(later):
         return held
     try:
-        following, cleaned = next_part(part, document), clean(part, rules, document=document)
+        following, cleaned = next_page_url(later, document), clean(later, rules, document=document)
     except Exception:  # no text, or a broken page: what was read so far stands
         return held
-    joined = join(refined.article, cleaned) if continues(refined.article, cleaned, part.part) else None
+    joined = (
+        join_page(processed.article, cleaned) if is_page_of(processed.article, cleaned, later.part) else None
+    )
     if joined is None:
-        whole = replace(refined.article, text_is_partial=refined.article.paywall_seen)
-        return replace(held, article=whole, continues_at=None)
+        whole = replace(processed.article, text_is_partial=processed.article.paywall_seen)
+        return replace(held, article=whole, next_page_url=None)
     joined = replace(joined, text_is_partial=following is not None or joined.paywall_seen)
-    return replace(held, article=joined, signature=sign(joined.text), continues_at=following)
+    return replace(held, article=joined, signature=sign(joined.text), next_page_url=following)
 
 
 def _is_answer(page: RawPage) -> bool:
@@ -98,14 +104,14 @@ def _is_answer(page: RawPage) -> bool:
 # ---------------------------------------------------------------- what publishers reserve
 
 
-def leave_reserved(refined: Refined) -> Refined:
+def reject_reserved(processed: ProcessedPage) -> ProcessedPage:
     """The same, or a reject where a publisher reserves text and data mining: of what should not have been fetched the
     address, the headers and the evidence stay, and no body."""
-    reserved = next((page for page in refined.pages if is_reserved(page.tdm)), None)
-    if refined.page is None or reserved is None:
-        return refined
-    page = replace(refined.page, body=b"", tdm=reserved.tdm)
-    return Refined(page, reject=_reserved(page))
+    reserved = next((page for page in processed.pages if is_reserved(page.tdm)), None)
+    if processed.page is None or reserved is None:
+        return processed
+    page = replace(processed.page, body=b"", tdm=reserved.tdm)
+    return ProcessedPage(page, reject=_reserved(page))
 
 
 def _reserved(page: RawPage) -> Reject:
@@ -115,13 +121,13 @@ def _reserved(page: RawPage) -> Reject:
 # ---------------------------------------------------------------- selection after the fetch
 
 
-def select(refined: Refined, selection: Selection) -> Refined:
+def apply_selection(processed: ProcessedPage, selection: Selection) -> ProcessedPage:
     """The same, or a reject where the article is none that is wanted. Its page is not kept: what nobody wants lies
     in no lake, and a run that dies asks for it again."""
-    why = _unwanted(refined.article, selection) if refined.article else None
-    if why is None or refined.page is None:
-        return refined
-    return Refined(None, reject=reject(refined.page, "not_selected", why))
+    why = _unwanted(processed.article, selection) if processed.article else None
+    if why is None or processed.page is None:
+        return processed
+    return ProcessedPage(None, reject=reject(processed.page, "not_selected", why))
 
 
 def _unwanted(article: Article, wanted: Selection) -> str | None:

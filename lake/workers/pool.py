@@ -29,8 +29,8 @@ from types import TracebackType
 from typing import Self
 
 from cleaning import RawPage, Rules
-from lake.schema.records import Refined, reject
-from lake.workers.page_processing import lengthen, refine, told_by_headers
+from lake.schema.records import ProcessedPage, reject
+from lake.workers.page_processing import append_page, process_page, with_header_evidence
 from lake.workers.worker_process import OUT_OF_MEMORY, Answer, Job
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class WorkersFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     workers: int = -1  # processes; 0: none, pages are refined in a thread; -1: one for each core
     deadline_s: float = 60.0  # of one page
     memory: int = 1 << 30  # bytes that one worker may take
@@ -68,15 +68,15 @@ def cores() -> int:
 class Workers:
     """Close it, or use it as a context manager. `submit` may be called from any thread."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, limits: WorkerLimits | None = None) -> None:
+        self.limits = limits or WorkerLimits()
         self.room = max(
             1, _PER_WORKER * self.limits.most
         )  # pages that a caller should have under way at most
         self.counts: Counter[str] = Counter()  # workers by what became of them
         self._inline = None if self.limits.most else ThreadPoolExecutor(1, "clean")
         self._waiting: deque[_Task] = deque()
-        self._open: set[Future[Refined]] = set()  # nobody may wait for ever
+        self._open: set[Future[ProcessedPage]] = set()  # nobody may wait for ever
         self._workers: list[_Worker] = []
         self._leaving: list[_Worker] = []
         self._failed_starts = 0
@@ -91,33 +91,37 @@ class Workers:
 
     # ------------------------------------------------------------ what callers use
 
-    def refine(self, page: RawPage, rules: Rules) -> Future[Refined]:
-        """As lake.workers.page_processing.refine does it. Fails with WorkersFailed."""
+    def process(self, page: RawPage, rules: Rules) -> Future[ProcessedPage]:
+        """As lake.workers.page_processing.process_page does it. Fails with WorkersFailed."""
         if self._inline:
-            return self._inline.submit(refine, page, rules)
+            return self._inline.submit(process_page, page, rules)
         return self._submit(Job(page, rules))
 
-    def lengthen(self, so_far: Refined, part: RawPage, rules: Rules) -> Future[Refined]:
-        """As lake.workers.page_processing.lengthen does it; a part that is quarantined is a page without text."""
+    def append_page(self, so_far: ProcessedPage, part: RawPage, rules: Rules) -> Future[ProcessedPage]:
+        """As lake.workers.page_processing.append_page does it; a part that is quarantined is a page without text."""
         if self._inline:
-            return self._inline.submit(lengthen, so_far, part, rules)
+            return self._inline.submit(append_page, so_far, part, rules)
         return self._submit(Job(part, rules, so_far))
 
-    def refine_all(self, articles: Iterable[tuple[RawPage, Rules, Sequence[RawPage]]]) -> Iterator[Refined]:
+    def process_all(
+        self, articles: Iterable[tuple[RawPage, Rules, Sequence[RawPage]]]
+    ) -> Iterator[ProcessedPage]:
         """Articles with their later pages, in the order given, and no more of them in memory than `room`."""
-        under_way: deque[tuple[Future[Refined], Rules, Sequence[RawPage]]] = deque()
-        for page, rules, parts in articles:
-            under_way.append((self.refine(page, rules), rules, parts))
+        under_way: deque[tuple[Future[ProcessedPage], Rules, Sequence[RawPage]]] = deque()
+        for page, rules, later_pages in articles:
+            under_way.append((self.process(page, rules), rules, later_pages))
             if len(under_way) >= self.room:
                 yield self._whole(*under_way.popleft())
         while under_way:
             yield self._whole(*under_way.popleft())
 
-    def _whole(self, first: Future[Refined], rules: Rules, parts: Sequence[RawPage]) -> Refined:
-        refined = first.result()
-        for part in parts:
-            refined = self.lengthen(refined, part, rules).result()
-        return refined
+    def _whole(
+        self, first: Future[ProcessedPage], rules: Rules, later_pages: Sequence[RawPage]
+    ) -> ProcessedPage:
+        processed = first.result()
+        for page in later_pages:
+            processed = self.append_page(processed, page, rules).result()
+        return processed
 
     def close(self) -> None:
         """Returns when all processes have ended. What is under way fails; callers wait for their answers first."""
@@ -140,7 +144,7 @@ class Workers:
     ) -> None:
         self.close()
 
-    def _submit(self, job: Job) -> Future[Refined]:
+    def _submit(self, job: Job) -> Future[ProcessedPage]:
         task = _Task(job, Future())
         self._open.add(task.future)
         task.future.add_done_callback(self._open.discard)
@@ -244,12 +248,12 @@ class Workers:
         answer: Answer = pickle.loads(data)
         task = worker.task
         assert task, "a worker answers when it is asked"
-        if answer.refined is None:
+        if answer.processed is None:
             worker.tdm = answer.tdm
             return
         worker.task = None
         worker.pages += 1
-        task.settle(answer.refined, answer.tdm)
+        task.settle(answer.processed, answer.tdm)
         if worker.pages >= self.limits.pages or worker.memory() > self.limits.grown:
             self.counts["recycled"] += 1
             self._dismiss(worker)
@@ -294,34 +298,36 @@ class Workers:
 @dataclass(slots=True)
 class _Task:
     job: Job
-    future: Future[Refined]
+    future: Future[ProcessedPage]
     spared: bool = False  # a worker has died before it took the page
 
-    def settle(self, refined: Refined, tdm: tuple[str, ...]) -> None:
+    def settle(self, processed: ProcessedPage, tdm: tuple[str, ...]) -> None:
         """With the pages that the worker left out."""
         page, before = replace(self.job.page, tdm=tdm), self.job.so_far
         self.future.set_result(
-            replace(refined, page=before.page, parts=(*before.parts, page))
+            replace(processed, page=before.page, later_pages=(*before.later_pages, page))
             if before
-            else replace(refined, page=page)
+            else replace(processed, page=page)
         )
 
     def quarantine(self, why: str, tdm: tuple[str, ...] | None) -> None:
         """tdm: None where it died before it could tell; then what stands in the headers counts."""
         page, before = self.job.page, self.job.so_far
-        page = told_by_headers(page) if tdm is None else replace(page, tdm=tdm)
+        page = with_header_evidence(page) if tdm is None else replace(page, tdm=tdm)
         if before:
             log.warning("a later page is left out, its worker %s: %s", why, page.url)
-            self.future.set_result(replace(before, parts=(*before.parts, page)))
+            self.future.set_result(replace(before, later_pages=(*before.later_pages, page)))
         else:
             log.warning("a page is quarantined, its worker %s: %s", why, page.url)
-            self.future.set_result(Refined(page, reject=reject(page, "quarantined", f"its worker {why}")))
+            self.future.set_result(
+                ProcessedPage(page, reject=reject(page, "quarantined", f"its worker {why}"))
+            )
 
 
 class _Worker:
     """One process and its socket."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: WorkerLimits) -> None:
         ours, theirs = socket.socketpair()
         # a worker that neither reads nor writes must not hold up the others for ever
         patience = struct.pack("ll", int(limits.deadline_s) + 1, 0)
@@ -350,7 +356,7 @@ class _Worker:
         self.pages = 0
 
     def send(self, job: Job) -> None:
-        bare = replace(job.so_far, page=None, parts=()) if job.so_far else None
+        bare = replace(job.so_far, page=None, later_pages=()) if job.so_far else None
         self.connection.send_bytes(pickle.dumps(replace(job, so_far=bare), protocol=5))
 
     def memory(self) -> int:
@@ -371,7 +377,7 @@ class _Worker:
         return self.process.wait()
 
 
-def _told(status: int, limits: Limits) -> str:
+def _told(status: int, limits: WorkerLimits) -> str:
     if status == OUT_OF_MEMORY:
         return f"took more than {limits.memory >> 20} MiB"
     return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

@@ -16,11 +16,11 @@ import sys
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
-from cleaning import Document, RawPage, Rules, load
+from cleaning import Document, RawPage, Rules, load_extractor
 from cleaning.metadata.language import language_of
 from dedupe import sign
-from lake.schema.records import Refined
-from lake.workers.page_processing import lengthen_told, refine_told, told
+from lake.schema.records import ProcessedPage
+from lake.workers.page_processing import append_with_evidence, process_with_evidence, with_tdm_evidence
 
 OUT_OF_MEMORY = 77  # exit status
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -33,7 +33,7 @@ class Job:
 
     page: RawPage
     rules: Rules
-    so_far: Refined | None = None
+    so_far: ProcessedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Answer:
     known of one that is quarantined, too."""
 
     tdm: tuple[str, ...]
-    refined: Refined | None = None
+    processed: ProcessedPage | None = None
 
 
 def main(channel: int, parent: int, memory: int) -> None:
@@ -67,22 +67,22 @@ def main(channel: int, parent: int, memory: int) -> None:
 
 def _answer(parent: Connection, job: Job) -> None:
     document = Document(job.page)
-    page = told(document)
+    page = with_tdm_evidence(document)
     if page.tdm:  # few pages say any of it
         parent.send_bytes(pickle.dumps(Answer(page.tdm), protocol=5))
     if job.so_far:
-        refined = lengthen_told(job.so_far, page, job.rules, document)
+        processed = append_with_evidence(job.so_far, page, job.rules, document)
     else:
-        refined = refine_told(page, job.rules, document)
-    if refined.reject and (refined.reject.detail or "").startswith("MemoryError"):
+        processed = process_with_evidence(page, job.rules, document)
+    if processed.reject and (processed.reject.detail or "").startswith("MemoryError"):
         os._exit(OUT_OF_MEMORY)  # the page is no worse than others, and the process is of no use any more
-    bare = replace(refined, page=None, parts=())
+    bare = replace(processed, page=None, later_pages=())
     parent.send_bytes(pickle.dumps(Answer(page.tdm, bare), protocol=5))
 
 
 def _load() -> None:
     """What is loaded when it is first wanted must not count against a page."""
-    load()
+    load_extractor()
     words = "these are more than twenty words of no meaning at all " * 3
     language_of(words)
     sign(words)

@@ -20,23 +20,27 @@ NOW = datetime(2024, 12, 4, 12, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_a_moment_in_utc_with_the_precision_that_was_given(raw: str, at: tuple[int, ...], precision: str):
-    assert dates.read(raw, "Europe/Budapest") == (datetime(*at, tzinfo=UTC), precision)  # type: ignore[misc]
+    assert dates.parse_date(raw, "Europe/Budapest") == (datetime(*at, tzinfo=UTC), precision)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
     "raw", ["", "yesterday", "0000-00-00", "2024-13-45", "03/04/2024", "9" * 5000, "31 February 2024", "n/a"]
 )
 def test_what_is_no_date_or_could_be_two_is_none(raw: str):
-    assert dates.read(raw) is None
+    assert dates.parse_date(raw) is None
 
 
 @pytest.mark.parametrize("raw", ["1970-01-01T00:00:00Z", "2031-01-01", "tomorrow"])
 def test_an_unbelievable_date_is_kept_as_written(raw: str):
-    assert dates.first([("meta", raw)], zone=None, fetched_at=NOW) == dates.Moment(None, None, "meta", raw)
+    assert dates.first_credible([("meta", raw)], zone=None, fetched_at=NOW) == dates.Moment(
+        None, None, "meta", raw
+    )
 
 
 def test_the_first_believable_source_counts():
-    found = dates.first([("json-ld", "1970-01-01"), ("meta", "2024-12-03")], zone=None, fetched_at=NOW)
+    found = dates.first_credible(
+        [("json-ld", "1970-01-01"), ("meta", "2024-12-03")], zone=None, fetched_at=NOW
+    )
     assert (found.source, found.at) == ("meta", datetime(2024, 12, 3, tzinfo=UTC))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cleaning import Header, RawPage
-from cleaning.metadata.reservations import evidence, is_reserved
+from cleaning.metadata.reservations import is_reserved, reservation_evidence
 from tests.lake.stories import raw
 
 
@@ -35,8 +35,8 @@ def page(head="", *headers, tdm=()) -> RawPage:
 def test_what_is_said_is_evidence_and_a_reservation_where_it_is_meant_for_everybody_or_us(
     given, line, reserved
 ):
-    assert evidence(given) == (line,)
-    assert is_reserved(evidence(given)) is reserved
+    assert reservation_evidence(given) == (line,)
+    assert is_reserved(reservation_evidence(given)) is reserved
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_said_is_evidence_and_a_reservation_where_it_is_meant_for_everyb
     ],
 )
 def test_nothing_is_found_where_nothing_is_said(given):
-    assert evidence(given) == ()
+    assert reservation_evidence(given) == ()
 
 
 def test_the_page_goes_before_the_header_and_the_header_before_the_file_of_the_host():
@@ -64,14 +64,14 @@ def test_the_page_goes_before_the_header_and_the_header_before_the_file_of_the_h
 
 def test_evidence_is_bounded_and_each_line_stands_once():
     given = page("", *(("x-robots-tag", "noai"),) * 50, *(("tdm-reservation", "1" * n) for n in range(1, 99)))
-    assert len(evidence(given)) == 20
-    assert len(set(evidence(given))) == 20
-    assert max(map(len, evidence(page("", ("tdm-reservation", "1" * 10_000))))) <= 1000
+    assert len(reservation_evidence(given)) == 20
+    assert len(set(reservation_evidence(given))) == 20
+    assert max(map(len, reservation_evidence(page("", ("tdm-reservation", "1" * 10_000))))) <= 1000
 
 
 def test_what_was_found_before_the_fetch_stays_and_a_second_look_adds_nothing():
     given = page('<meta name="robots" content="noai">', tdm=["robots.txt forbids it to: otherbot"])
-    once = evidence(given)
+    once = reservation_evidence(given)
     assert once == ("robots.txt forbids it to: otherbot", "meta robots: noai")
     values = {name: getattr(given, name) for name in RawPage.__dataclass_fields__}
-    assert evidence(RawPage(**{**values, "tdm": once})) == once
+    assert reservation_evidence(RawPage(**{**values, "tdm": once})) == once

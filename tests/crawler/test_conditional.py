@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from crawler.sources.source_state import Visited, restored
+from crawler.sources.source_state import SourceState, restore_state
 from lake.parquet.reading import table
 from tests.crawler.outlet_crawl import crawl, urlset
 from tests.lake.stories import page
@@ -239,16 +239,16 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
     ],
 )
 def test_the_wait_follows_what_was_seen_of_a_source(unchanged_s, period_s, max_age_s, wait_s):
-    seen = Visited("d", NOW, NOW - timedelta(seconds=unchanged_s), period_s, max_age_s, "b", None, None)
+    seen = SourceState("d", NOW, NOW - timedelta(seconds=unchanged_s), period_s, max_age_s, "b", None, None)
     assert (seen.next_at(0, 3600) - NOW).total_seconds() == wait_s
     assert (seen.next_at(10, 3600) - NOW).total_seconds() == max(10, wait_s)
     assert seen.next_at(10, 0) == NOW
 
 
 def test_a_memory_reads_back_as_it_was_and_a_foreign_one_is_none():
-    seen = Visited("d", NOW, NOW, 1.0, 2.0, "b", '"e"', None, NOW)
-    assert restored(json.loads(json.dumps(seen.facts()))) == seen
-    assert [restored(f) for f in (None, {}, {"digest": "d"}, {**seen.facts(), "more": 1})] == [None] * 4
+    seen = SourceState("d", NOW, NOW, 1.0, 2.0, "b", '"e"', None, NOW)
+    assert restore_state(json.loads(json.dumps(seen.facts()))) == seen
+    assert [restore_state(f) for f in (None, {}, {"digest": "d"}, {**seen.facts(), "more": 1})] == [None] * 4
 
 
 # ---------------------------------------------------------------- robots.txt

@@ -1,6 +1,6 @@
 import pytest
 
-from crawler.politeness.contact import contact_problem, public, user_agent
+from crawler.politeness.contact import contact_problem, public_hosts, user_agent
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ def test_public_hosts_need_a_contact_and_private_ones_do_not():
 
 def test_which_hosts_are_public_is_told_without_a_look_up():
     hosts = ["example.org", "localhost", "127.0.0.1", "10.1.2.3", "news.test", "[::1]"]
-    assert public(hosts, ["127.0.0.0/8", "::1/128"], ["news.test"]) == ["10.1.2.3", "example.org"]
+    assert public_hosts(hosts, ["127.0.0.0/8", "::1/128"], ["news.test"]) == ["10.1.2.3", "example.org"]

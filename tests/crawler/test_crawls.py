@@ -389,10 +389,16 @@ def test_an_outlet_in_a_list_keeps_its_own_pace_under_autothrottle(crawl_urls, t
 
 
 def test_the_hosts_of_an_outlet_share_one_pace(monkeypatch, tmp_path):
-    from crawler.politeness.request_policy import slot_of
+    from crawler.politeness.request_policy import download_slot_of
 
-    assert {slot_of(f"https://{h}budapestpost.com/a") for h in ("", "www.", "news.")} == {"budapestpost"}
-    assert slot_of("https://www.example.org/a") == slot_of("http://example.org/b") == "example.org"
+    assert {download_slot_of(f"https://{h}budapestpost.com/a") for h in ("", "www.", "news.")} == {
+        "budapestpost"
+    }
+    assert (
+        download_slot_of("https://www.example.org/a")
+        == download_slot_of("http://example.org/b")
+        == "example.org"
+    )
 
 
 def test_a_proxy_in_the_environment_leads_nowhere(crawl_urls, rows, monkeypatch):

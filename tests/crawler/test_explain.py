@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from cleaning import Learned, Rules, line_key
+from cleaning import LearnedLines, Rules, line_key
 from crawler.commands.suggest import Command
-from crawler.inspection.explanation import FromLake, explained
+from crawler.inspection.explanation import LakeFacts, explain_page
 from crawler.inspection.explanation_html import as_html
 from crawler.inspection.explanation_text import as_text, safe
-from crawler.inspection.single_pages import Wrong, checked_outlet, page_in
-from lake.parquet.page_lookup import landed
+from crawler.inspection.single_pages import CannotInspect, checked_outlet, read_page_file
+from lake.parquet.page_lookup import find_page
 from lake.runs.session import Lake
-from lake.workers.page_processing import refine
+from lake.workers.page_processing import process_page
 from tests.cleaning.pages import STORY, raw, story
-from tests.cleaning.test_suggesting import TOWNS, other_story, page
+from tests.cleaning.test_rule_suggestions import TOWNS, other_story, page
 from tests.crawler.site import site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,9 @@ def scrapy(tmp_path, monkeypatch):
 
 
 def told(page, at=None, *, learned=None, leaves_reserved=True):
-    return explained(page, Rules(), FromLake(at, learned or Learned()), leaves_reserved=leaves_reserved)
+    return explain_page(
+        page, Rules(), LakeFacts(at, learned or LearnedLines()), leaves_reserved=leaves_reserved
+    )
 
 
 # ---------------------------------------------------------------- what is shown
@@ -69,7 +71,7 @@ def test_a_page_that_is_none_says_why():
 
 
 def test_a_line_learned_as_boilerplate_says_in_how_many_stories_it_was_seen():
-    learned = Learned("v7", {line_key(STORY[4]): 37})
+    learned = LearnedLines("v7", {line_key(STORY[4]): 37})
     text = as_text(told(raw(story()), learned=learned), 200, styled=False)
     assert "− boilerplate  boilerplate.v7, seen in 37 stories  (line)\n    The council will look" in text
 
@@ -139,7 +141,7 @@ def copied(tmp_path_factory):
     pages = [replace(first, outlet="first"), replace(copy, outlet="second")]
     with Lake(str(folder / "lake"), folder / "state").run("test", lambda outlet: Rules(), {}) as (run, _):
         for page in pages:
-            run.add(refine(page, Rules()))
+            run.add(process_page(page, Rules()))
         run.flush()
         run.finish("finished", {})
     return str(folder / "lake"), pages[1]
@@ -147,7 +149,7 @@ def copied(tmp_path_factory):
 
 def test_a_copy_shows_its_story_the_figures_and_what_they_share(copied):
     lake, page = copied
-    at = landed(lake, page.id)
+    at = find_page(lake, page.id)
     assert (at.table, at.relation, at.other.outlet) == ("copies", "copy", "first")
     text = as_text(told(page, at=at), 300, styled=False)
     assert f"copy (Jaccard {at.similarity:.2f}, containment {at.containment:.2f}) of" in text
@@ -161,19 +163,19 @@ def test_a_copy_shows_its_story_the_figures_and_what_they_share(copied):
 def test_an_original_says_that_it_is_one(copied):
     lake, _ = copied
     first = raw("", url="https://first.example/2024/12/03/bridge")
-    assert landed(lake, first.id).relation is None
+    assert find_page(lake, first.id).relation is None
 
 
 def test_reading_the_lake_changes_nothing(copied):
     lake, page = copied
     before = {p: p.stat().st_mtime_ns for p in Path(lake).rglob("*")}
-    landed(lake, page.id)
+    find_page(lake, page.id)
     assert {p: p.stat().st_mtime_ns for p in Path(lake).rglob("*")} == before
 
 
 def test_a_page_that_the_lake_does_not_know(copied, tmp_path):
-    assert landed(copied[0], "0" * 32) is None
-    assert landed(str(tmp_path / "no lake"), "0" * 32) is None
+    assert find_page(copied[0], "0" * 32) is None
+    assert find_page(str(tmp_path / "no lake"), "0" * 32) is None
 
 
 # ---------------------------------------------------------------- files, and what is refused
@@ -182,9 +184,9 @@ def test_a_page_that_the_lake_does_not_know(copied, tmp_path):
 def test_a_file_says_itself_which_page_it_is(tmp_path):
     file = tmp_path / "page.html.gz"
     file.write_bytes(gzip.compress(story(head=HEAD.format("Bridge")).encode()))
-    page = page_in(str(file), None)
+    page = read_page_file(str(file), None)
     assert (page.url, page.outlet) == ("https://gazette.example/2024/12/03/bridge", "gazette.example")
-    assert page_in(str(file), "bbc").outlet == "bbc"
+    assert read_page_file(str(file), "bbc").outlet == "bbc"
 
 
 @pytest.mark.parametrize(
@@ -203,12 +205,12 @@ def test_what_is_no_page_is_told(tmp_path, monkeypatch, name, holds, wrong):
     monkeypatch.chdir(tmp_path)
     if holds is not None:
         (tmp_path / name).write_bytes(holds)
-    with pytest.raises(Wrong, match=wrong):
-        page_in(name or ".", None)
+    with pytest.raises(CannotInspect, match=wrong):
+        read_page_file(name or ".", None)
 
 
 def test_an_unknown_outlet_is_guessed():
-    with pytest.raises(Wrong, match="did you mean 'theguardian'"):
+    with pytest.raises(CannotInspect, match="did you mean 'theguardian'"):
         checked_outlet("theguardain")
 
 
@@ -235,7 +237,7 @@ def test_a_file_becomes_an_html_report(scrapy, tmp_path):
 
 
 def test_suggest_wants_five_pages():
-    with pytest.raises(Wrong, match="at least 5 different pages of one outlet, not 1"):
+    with pytest.raises(CannotInspect, match="at least 5 different pages of one outlet, not 1"):
         Command()._suggest(["page.html"] * 5, None)
 
 

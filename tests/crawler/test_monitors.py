@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crawler.reports.monitors import complaints, remembered
+from crawler.reports.monitors import alerts, carried_facts
 from outlets import Limits
 from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site
@@ -29,7 +29,7 @@ NOTHING_NEW = {"sources": 4, "dead_sources": 0, "answered": 0, "listed": 0}
 
 
 def told(facts, history=HISTORY, limits=Limits()):  # noqa: B008  # frozen
-    return list(complaints(facts, history, limits, NOW))
+    return list(alerts(facts, history, limits, NOW))
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_sources_that_died_are_told_after_three_runs_and_those_always_dead_never
 def after(*gaps_h):
     """What is remembered after landings so far apart, the last just now."""
     moment, held = NOW - timedelta(hours=sum(gaps_h)), None
-    held = remembered(run(), held, moment)
+    held = carried_facts(run(), held, moment)
     for gap_h in gaps_h:
         moment += timedelta(hours=gap_h)
-        held = remembered(run(), held, moment)
+        held = carried_facts(run(), held, moment)
     return held
 
 
@@ -101,8 +101,8 @@ def after(*gaps_h):
 )
 def test_silence_is_measured_by_the_outlets_own_rhythm(gaps_h, silent_h, is_told):
     now = NOW + timedelta(hours=silent_h)
-    facts = {**NOTHING_NEW, **remembered(NOTHING_NEW, after(*gaps_h), now)}
-    assert bool(list(complaints(facts, [NOTHING_NEW] * 8, Limits(), now))) is is_told
+    facts = {**NOTHING_NEW, **carried_facts(NOTHING_NEW, after(*gaps_h), now)}
+    assert bool(list(alerts(facts, [NOTHING_NEW] * 8, Limits(), now))) is is_told
 
 
 def test_limits_are_the_outlets_own():
@@ -110,7 +110,7 @@ def test_limits_are_the_outlets_own():
     assert told(facts, limits=Limits(fields=0)) == []
     assert told(run(articles=8, rejects=3), limits=Limits(articles=0.9))
     quiet = {**NOTHING_NEW, **after(1)}
-    assert list(complaints(quiet, [], Limits(silence_h=3), NOW + timedelta(hours=4)))
+    assert list(alerts(quiet, [], Limits(silence_h=3), NOW + timedelta(hours=4)))
 
 
 # ---------------------------------------------------------------- real crawls

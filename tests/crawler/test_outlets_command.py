@@ -11,7 +11,7 @@ import pytest
 
 from crawler.commands.outlets import Wrong, outlets_asked
 from crawler.inspection import outlet_table
-from crawler.reports.outlet_health import health
+from crawler.reports.outlet_health import outlet_health
 from lake.storage.folder_store import FolderStore
 from outlets import load
 from tests.crawler.site import site
@@ -107,7 +107,7 @@ def test_health_comes_from_the_newest_records_of_runs_that_ended(lake):
         ("20260104T000000Z-mine-0d0d0d0d", None),
         record("20260104T000000Z-other-0e0e0e0e", "2026-01-04T00:10:00+00:00"),
     )
-    found = health(store, {"mine", "never_ran"})
+    found = outlet_health(store, {"mine", "never_ran"})
     assert set(found) == {"mine"}
     fared = found["mine"]
     assert fared.last_run == datetime(2026, 1, 3, 0, 10, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_a_run_over_many_outlets_counts_for_each(lake):
             outlets={"mine": asked, "yours": {**asked, "articles": 2}, "theirs": {"articles": 1}},
         ),
     )
-    found = health(store, {"mine", "yours", "theirs"})
+    found = outlet_health(store, {"mine", "yours", "theirs"})
     assert set(found) == {"mine", "yours"}
     assert (found["mine"].last_run.day, found["mine"].last_article.day) == (2, 1)
     assert (found["yours"].candidates, found["yours"].sources, found["yours"].dead) == (5, 3, 1)
@@ -135,15 +135,15 @@ def test_a_run_over_many_outlets_counts_for_each(lake):
 def test_a_record_that_is_no_record_costs_nothing_but_itself(lake, tmp_path):
     store = lake(record("20260101T000000Z-mine-0a0a0a0a", "2026-01-01T00:10:00+00:00", articles=3))
     store.put_new("runs/20260102T000000Z-mine-0b0b0b0b.json", b"{")
-    assert health(store, {"mine"})["mine"].last_run.day == 1
+    assert outlet_health(store, {"mine"})["mine"].last_run.day == 1
 
 
 @pytest.mark.parametrize("width", [200, 120, 80, 60])
 def test_a_narrow_terminal_costs_columns_but_no_line_is_wrapped(lake, width):
     store = lake(record("20260101T000000Z-vogue-0a0a0a0a", "2026-01-01T00:10:00+00:00", articles=3))
-    fared = health(store, {"vogue"})
-    known = [outlet_table.Known(o, fared.get(o.key)) for o in load().by_name.values()]
-    lines = outlet_table.table(known, width).splitlines()
+    fared = outlet_health(store, {"vogue"})
+    known = [outlet_table.OutletStatus(o, fared.get(o.key)) for o in load().by_name.values()]
+    lines = outlet_table.outlet_table(known, width).splitlines()
     assert max(map(len, lines)) <= width
     assert {"outlet", "feeds"} <= set(lines[0].split())
 

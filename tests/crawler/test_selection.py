@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from crawler.command_line.arguments import BadArgument, order_of, selection_of, window_of
-from crawler.sources.day_span import Days
-from crawler.sources.entries import Listed
-from crawler.sources.entry_filters import refuses, within
+from crawler.sources.day_span import DaySpan
+from crawler.sources.entries import Entry
+from crawler.sources.entry_filters import is_within, why_not_wanted
 from crawler.sources.section_pages import next_page
-from crawler.sources.sitemap_index import fresh, of_window
-from crawler.sources.url_dates import of_article, of_sitemap
+from crawler.sources.sitemap_index import fresh_sitemaps, sitemaps_in_window
+from crawler.sources.url_dates import article_days, sitemap_days
 from outlets import Outlet, Selection
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -20,7 +20,7 @@ A = "https://example.org/a"
 
 def entry(url=A, days=None, modified=None, language=None):
     at = [NOW - timedelta(days=d) if d is not None else None for d in (days, modified)]
-    return Listed(url, *at, language=language)
+    return Entry(url, *at, language=language)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def entry(url=A, days=None, modified=None, language=None):
     ],
 )
 def test_an_entry_is_refused_for_a_reason(selection, listed, why):
-    assert refuses(selection, listed, NOW) == why
+    assert why_not_wanted(selection, listed, NOW) == why
 
 
 def test_an_argument_takes_the_place_of_what_the_outlet_file_says():
@@ -65,36 +65,36 @@ def test_a_window_that_cannot_be_is_told(given):
 def test_a_window_ends_today_unless_told():
     before = datetime.now(UTC).date()
     window = window_of({"since": "2019-01-01"})
-    assert window in (Days(date(2019, 1, 1), day) for day in (before, datetime.now(UTC).date()))
+    assert window in (DaySpan(date(2019, 1, 1), day) for day in (before, datetime.now(UTC).date()))
     assert window_of({}) is None
     assert order_of({}) == "newest"
 
 
-JANUARY = Days(date(2019, 1, 1), date(2019, 1, 31))
+JANUARY = DaySpan(date(2019, 1, 1), date(2019, 1, 31))
 
 
 @pytest.mark.parametrize(
     ("listed", "inside"),
     [
-        (Listed(A, datetime(2019, 1, 31, 23, tzinfo=UTC)), True),
-        (Listed(A, datetime(2019, 2, 1, 0, tzinfo=UTC)), False),
-        (Listed("https://example.org/2019/01/05/a"), True),
-        (Listed("https://example.org/2019/02/a"), False),
-        (Listed(A, None, datetime(2018, 5, 1, tzinfo=UTC)), False),
+        (Entry(A, datetime(2019, 1, 31, 23, tzinfo=UTC)), True),
+        (Entry(A, datetime(2019, 2, 1, 0, tzinfo=UTC)), False),
+        (Entry("https://example.org/2019/01/05/a"), True),
+        (Entry("https://example.org/2019/02/a"), False),
+        (Entry(A, None, datetime(2018, 5, 1, tzinfo=UTC)), False),
         (
-            Listed(A, None, datetime(2020, 5, 1, tzinfo=UTC)),
+            Entry(A, None, datetime(2020, 5, 1, tzinfo=UTC)),
             None,
         ),  # changed later says nothing of when it appeared
-        (Listed(A), None),
+        (Entry(A), None),
     ],
 )
 def test_an_entry_is_within_the_window_or_not_or_nobody_knows(listed, inside):
-    assert within(JANUARY, listed) is inside
+    assert is_within(JANUARY, listed) is inside
 
 
 def test_days_are_those_of_the_outlet():
-    new_year = Listed(A, datetime(2019, 2, 1, 3, tzinfo=UTC))
-    assert within(JANUARY, new_year, timezone(timedelta(hours=-5))) is True
+    new_year = Entry(A, datetime(2019, 2, 1, 3, tzinfo=UTC))
+    assert is_within(JANUARY, new_year, timezone(timedelta(hours=-5))) is True
 
 
 # ---------------------------------------------------------------- days in addresses
@@ -116,8 +116,8 @@ def test_days_are_those_of_the_outlet():
     ],
 )
 def test_the_day_of_an_article_stands_in_its_path(path, days):
-    assert of_article("https://example.org" + path) == (
-        Days(*map(date.fromisoformat, days)) if days else None
+    assert article_days("https://example.org" + path) == (
+        DaySpan(*map(date.fromisoformat, days)) if days else None
     )
 
 
@@ -136,8 +136,8 @@ def test_the_day_of_an_article_stands_in_its_path(path, days):
     ],
 )
 def test_the_days_of_a_sitemap_stand_in_its_address(address, days):
-    assert of_sitemap("https://example.org" + address) == (
-        Days(*map(date.fromisoformat, days)) if days else None
+    assert sitemap_days("https://example.org" + address) == (
+        DaySpan(*map(date.fromisoformat, days)) if days else None
     )
 
 
@@ -149,7 +149,7 @@ def outlet(**more):
 
 
 def children(*names):
-    return [Listed(f"https://example.org/{name}") for name in names]
+    return [Entry(f"https://example.org/{name}") for name in names]
 
 
 def names(found):
@@ -158,12 +158,12 @@ def names(found):
 
 def test_a_number_behind_a_year_is_no_month_where_one_of_them_cannot_be():
     series = children(*(f"s-2019-{n}.xml" for n in range(10, 15)))
-    assert len(of_window(series, outlet(), JANUARY)) == 5
-    assert len(of_window(children("s-2019-01.xml", "s-2019-10.xml"), outlet(), JANUARY)) == 1
+    assert len(sitemaps_in_window(series, outlet(), JANUARY)) == 5
+    assert len(sitemaps_in_window(children("s-2019-01.xml", "s-2019-10.xml"), outlet(), JANUARY)) == 1
 
 
 def test_where_nothing_tells_which_child_is_new_both_ends_are_tried():
-    found = fresh(children(*(f"s{n}.xml" for n in range(10))), outlet(), date(2026, 1, 1), 4)
+    found = fresh_sitemaps(children(*(f"s{n}.xml" for n in range(10))), outlet(), date(2026, 1, 1), 4)
     assert names(found) == ["s0.xml", "s1.xml", "s9.xml", "s8.xml"]
 
 
@@ -178,8 +178,8 @@ def test_where_nothing_tells_which_child_is_new_both_ends_are_tried():
     ],
 )
 def test_what_holds_no_articles_is_left_unless_the_outlet_file_wants_it(name):
-    assert fresh(children(name), outlet(), date(2026, 1, 1), 9) == []
-    assert fresh(children(name), outlet(sitemaps_allow=(re.compile("."),)), date(2026, 1, 1), 9)
+    assert fresh_sitemaps(children(name), outlet(), date(2026, 1, 1), 9) == []
+    assert fresh_sitemaps(children(name), outlet(sitemaps_allow=(re.compile("."),)), date(2026, 1, 1), 9)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_what_holds_no_articles_is_left_unless_the_outlet_file_wants_it(name):
     ],
 )
 def test_what_may_hold_articles_is_opened(name):
-    assert fresh(children(name), outlet(), date(2019, 1, 1), 9)
+    assert fresh_sitemaps(children(name), outlet(), date(2019, 1, 1), 9)
 
 
 # ---------------------------------------------------------------- pagination

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from crawler.politeness.tdmrep import fits, rules_of
+from crawler.politeness.tdmrep import parse_rules, rule_matches
 from lake.parquet.reading import table
 from tests.crawler.outlet_crawl import crawl, urlset
 from tests.crawler.site import site
@@ -105,7 +105,7 @@ def test_a_host_without_the_file_reserves_nothing(crawled, status):
     [b"", b"<html>", b"{}", b"[1, null, []]", b"[" * 100_000, b'[{"location": 1, "tdm-reservation": 1}]'],
 )
 def test_what_is_no_list_of_rules_holds_none(body):
-    assert rules_of(body) == []
+    assert parse_rules(body) == []
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_what_is_no_list_of_rules_holds_none(body):
     ],
 )
 def test_places_are_patterns_as_in_robots_txt(place, path, expected):
-    assert fits(place, path) is expected
+    assert rule_matches(place, path) is expected

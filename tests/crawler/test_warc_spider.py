@@ -14,7 +14,7 @@ import pytest
 from scrapy.exceptions import UsageError
 
 from crawler.command_line.arguments import BadArgument
-from crawler.discovery.warc_replay import hauls, wanted
+from crawler.discovery.warc_replay import read_batches, replay_choice
 from crawler.spiders.warc import Warc
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES
@@ -85,7 +85,7 @@ def of_page(url, body, *headers, **more):
 
 def reading(path, choice=None, max_bytes=10**6):
     """(sources of the pages, counts, what was told) of a whole file"""
-    found = list(hauls(str(path), choice or wanted({}), Progress(), max_bytes))
+    found = list(read_batches(str(path), choice or replay_choice({}), Progress(), max_bytes))
     counts = sum((h.counts for h in found), Counter())
     return [p for h in found for p in h.pages], counts, [t for h in found for t in h.told]
 
@@ -151,16 +151,20 @@ def test_outlets_days_and_all_addresses_are_chosen(tmp_path, outlets):
         + of_page("https://lindow.example/tag/2", b"<p>", date="2020-01-02T00:00:00Z")
         + of_page("https://other.example/3", b"<p>", date="2020-01-03T12:00:00Z")
     )
-    chosen = lambda **given: [p.url[-1] for p in reading(file, wanted(given))[0]]  # noqa: E731
+    chosen = lambda **given: [p.url[-1] for p in reading(file, replay_choice(given))[0]]  # noqa: E731
     assert chosen() == ["1", "3"]
     assert chosen(all="1") == ["1", "2", "3"]
     assert chosen(outlets="lindow", all="1") == ["1", "2"]
     assert chosen(all="1", since="2020-01-02", until="2020-01-02") == ["2"]
-    assert reading(file, wanted({"outlets": "lindow", "until": "2020-01-02"}))[1]["not_fetched/date"] == 1
+    assert (
+        reading(file, replay_choice({"outlets": "lindow", "until": "2020-01-02"}))[1]["not_fetched/date"] == 1
+    )
     for wrong in ({"outlets": "nobody"}, {"since": "soon"}, {"languages": "german"}):
         with pytest.raises(BadArgument):
-            wanted(wrong)
-    keys = [wanted(given).key for given in ({}, {"all": "1"}, {"outlets": "lindow"}, {"languages": "de"})]
+            replay_choice(wrong)
+    keys = [
+        replay_choice(given).key for given in ({}, {"all": "1"}, {"outlets": "lindow"}, {"languages": "de"})
+    ]
     assert len(set(keys)) == 4
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
-from lake.parquet.part_files import read
+from lake.parquet.part_files import read_rows
 from lake.storage.open_store import open_store
 from tests.crawler.outlet_crawl import QUICK, ROOT
 from tests.crawler.site import site
@@ -57,7 +57,7 @@ def crawl(folder, *names, more=(), go=None):
 
 def rows(folder, table):
     store = open_store(str(folder / "lake"))
-    return [values for key in store.keys(f"{table}/") for values in read(store, key)]
+    return [values for key in store.keys(f"{table}/") for values in read_rows(store, key)]
 
 
 def test_a_worker_killed_in_mid_page_costs_that_page_and_the_crawl_goes_on(tmp_path):

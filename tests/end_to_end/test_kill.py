@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from demo.newsroom import Newsroom
-from lake.parquet.part_files import read
+from lake.parquet.part_files import read_rows
 from lake.schema.records import TABLES
 from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK, newsroom_crawl
@@ -81,7 +81,9 @@ def test_a_killed_crawl_is_made_whole_by_the_next(room, unbroken, kill, tmp_path
     assert crawl.stories() == whole.stories()
     store = open_store(crawl.place.lake)
     for table in TABLES:
-        rows = [row for key in store.keys(f"{table}/") for row in read(store, key)]  # a torn part would raise
+        rows = [
+            row for key in store.keys(f"{table}/") for row in read_rows(store, key)
+        ]  # a torn part would raise
         twice = {id_: n for id_, n in Counter(r["id"] for r in rows).items() if n > 1}
         assert twice == {}, (table, [(r["run_id"], r["seq"], r["id"]) for r in rows if r["id"] in twice])
     assert Counter(r["reason"] for r in crawl.rows("rejects")) == Counter(

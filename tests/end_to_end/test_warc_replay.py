@@ -17,7 +17,7 @@ from warcio.warcwriter import WARCWriter
 from lake.__main__ import main
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES
-from lake.warc.reader import records
+from lake.warc.reader import read_records
 from tests.crawler.site import site
 
 pytestmark = pytest.mark.xdist_group("real")
@@ -128,7 +128,7 @@ def test_what_the_crawl_kept_comes_out_as_a_warc_and_gives_the_same_rows_again(c
 def test_a_broken_file_gives_the_rows_of_all_that_is_sound(crawled, replayed, tmp_path):
     data = bytearray(crawled[1].read_bytes())
     with crawled[1].open("rb") as file:
-        places = [(r.field("WARC-Target-URI"), r.place.offset) for r in records(file)]
+        places = [(r.field("WARC-Target-URI"), r.place.offset) for r in read_records(file)]
     spoilt = places[5], places[-1]
     data[places[5][1] + 60] ^= 0xFF
     data[places[9][1] : places[9][1]] = b"garbage\x1f\x8b\x08" * 30

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cleaning import page_id
-from crawler.reports.monitors import histories, remembered
+from crawler.reports.monitors import carried_facts, outlet_histories
 from lake.schema.records import STORY_TABLES
 from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK
@@ -109,11 +109,13 @@ def test_the_monitors_read_the_history(told, unpacked):
     latest = max(
         datetime.fromisoformat(r["finished_at"]) for r in unpacked.records() if r["run_id"] < told["died"]
     )
-    history = histories(open_store(unpacked.place.lake), list(told["monitors"]), latest + timedelta(days=1))
+    history = outlet_histories(
+        open_store(unpacked.place.lake), list(told["monitors"]), latest + timedelta(days=1)
+    )
     for name, before in told["monitors"].items():
         assert len(history[name]) >= 5
         newest = next(facts for facts in history[name] if "last_article_at" in facts)
-        assert remembered({}, newest, latest + timedelta(days=1)) == before
+        assert carried_facts({}, newest, latest + timedelta(days=1)) == before
 
 
 def test_everything_fetched_again_gives_no_revision(told, crawled):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cleaning import Header, RawPage, Rules, page_id
-from lake.workers.page_processing import refine
+from lake.workers.page_processing import process_page
 
 _STORIES = {
     "bridge": [
@@ -62,5 +62,5 @@ def raw(url: str, html: str, *, status: int = 200, outlet: str = "") -> RawPage:
     )
 
 
-def refined(page: RawPage):
-    return refine(page, Rules())
+def processed(page: RawPage):
+    return process_page(page, Rules())

@@ -11,9 +11,9 @@ import pytest
 from lake.__main__ import main
 from lake.jobs.learn_boilerplate import learn
 from lake.runs.session import Lake
-from lake.storage.boilerplate_file import latest
+from lake.storage.boilerplate_file import latest_boilerplate
 from lake.storage.store import PartExists
-from tests.lake.stories import raw, refined
+from tests.lake.stories import processed, raw
 from tests.lake.test_run import crawl, no_rules, rows
 
 HOUSE = "Write to our newsroom with pictures of your own village and its people."
@@ -65,7 +65,7 @@ def test_a_line_that_recurs_is_learned_and_cut_by_the_next_crawl(lake, state, ca
     crawl(lake, state, *STORIES)
     assert main(["boilerplate", "--lake", lake]) == 0
     assert f"seen in 10 stories on 10 days: {HOUSE}" in capsys.readouterr().out
-    version = latest(Lake(lake, state).store).version
+    version = latest_boilerplate(Lake(lake, state).store).version
     crawl(lake, state, page(30, HOUSE), page(31, HOUSE, outlet="two.example"))
     new = {row["url"]: row for row in rows(lake, state, "articles")}
     here, elsewhere = (new[f"https://{n}.example/stories/{m}-told-at-some-length"] for n, m in (("one", 30), ("two", 31)))  # fmt: skip
@@ -137,7 +137,7 @@ def test_a_damaged_artefact_is_told_and_cuts_nothing(lake, state, caplog):
         [b"", b"[]", b'{"format": 9}', b'{"format": 1, "version": 1, "outlets": {"a": 7}}']
     ):
         store.put_new(f"boilerplate/2026{n}.json", data)
-        assert latest(store).of("one.example").version is None
+        assert latest_boilerplate(store).of("one.example").version is None
         assert f"boilerplate/2026{n}.json cannot be read" in caplog.text
 
 
@@ -152,7 +152,7 @@ def test_an_outlet_that_is_taken_down_leaves_nothing_behind(lake, state):
 def test_without_texts_of_cuts_the_counts_stay(lake, state):
     plain = page(1, "Read more: the ferry in winter")
     with Lake(lake, state, removed_texts=False).run("test", no_rules, {}) as (run, _):
-        run.add(refined(plain))
+        run.add(processed(plain))
         run.flush()
         run.finish("finished", {})
     (row,) = rows(lake, state, "articles")

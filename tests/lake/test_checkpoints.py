@@ -23,8 +23,8 @@ from lake.runs.run import Run
 from lake.runs.session import Lake
 from lake.storage.folder_store import FolderStore
 from lake.storage.open_store import open_store
-from lake.storage.store import digest
-from tests.lake.stories import page, raw, refined
+from lake.storage.store import sha256_hex
+from tests.lake.stories import page, processed, raw
 
 A = page("https://one.example/bridge", "bridge")
 A_COPY = page("https://two.example/bridge-copy", "bridge", title="Bridge decided", cut=6)
@@ -58,7 +58,7 @@ def crawl(uri, state, *pages, cadence=NEVER, **facts):
     lake = Lake(uri, state, cadence=cadence)
     with lake.run(f"test{next(_RUNS):03d}", no_rules, {}) as (run, _):
         for one in pages:
-            run.add(refined(one))
+            run.add(processed(one))
         run.flush()
         run.finish("finished", facts)
     return run.run_id
@@ -87,7 +87,7 @@ def answers(uri, state):
             "SELECT id, name, published, story_id, digest, signature FROM dedupe_documents"
             " JOIN dedupe_outlets USING (outlet) ORDER BY 1"
         ).fetchall()
-        for new in (refined(A_LATER), refined(B_COPY)):
+        for new in (processed(A_LATER), processed(B_COPY)):
             document = document_of(new.article, None)
             known[new.article.id] = index.judge(new.article, document, new.signature)
         return known
@@ -120,25 +120,25 @@ def test_a_cold_machine_knows_what_a_rebuild_knows(uri, tmp_path):
     cold = answers(uri, tmp_path / "c")
     assert cold == rebuilt(uri, tmp_path / "d")
     assert cold["pages"]
-    assert cold[refined(A_LATER).article.id].relation
-    assert cold[refined(B_COPY).article.id].relation
+    assert cold[processed(A_LATER).article.id].relation
+    assert cold[processed(B_COPY).article.id].relation
 
 
 def test_what_is_on_its_way_is_in_no_checkpoint(uri, tmp_path):
     crawl(uri, tmp_path / "a", A)
     lake = Lake(uri, tmp_path / "a", cadence=NEVER)
     with lake.run("under-way", no_rules, {}) as (run, _):
-        run.add(refined(WALL))
-        run.add(refined(A_COPY))
+        run.add(processed(WALL))
+        run.add(processed(A_COPY))
         run.flush()  # landed, but its run has not ended
-        run.add(refined(B))
-        run.add(refined(GONE))
+        run.add(processed(B))
+        run.add(processed(GONE))
         checkpoint(uri, tmp_path / "a")
         known = opened(uri, tmp_path / "b")
-        assert known.known(B.id) is known.known(GONE.id) is None
+        assert known.page_state(B.id) is known.page_state(GONE.id) is None
         assert known.signatures.story_of(B.id) is None
         assert not known.pending_runs()
-        assert run.index.known(B.id)  # the live index is as it was
+        assert run.index.page_state(B.id)  # the live index is as it was
         known.close()
         run.flush()
         run.finish("finished", {})
@@ -150,7 +150,7 @@ def test_a_run_that_was_under_way_and_died_is_finished_on_a_cold_machine(uri, tm
     lake = Lake(uri, tmp_path / "a", cadence=NEVER)
     crawl(uri, tmp_path / "a", A)
     with pytest.raises(KeyboardInterrupt), lake.run("dies", no_rules, {}) as (run, _):
-        run.add(refined(B))
+        run.add(processed(B))
         run.flush()
         raise KeyboardInterrupt
     with opened_lake(lake) as index:
@@ -263,7 +263,7 @@ def forged(uri, name, data):
     manifest = json.loads(open_store(uri).get(name))
     first = manifest["pieces"][0]
     spoil(uri, first["key"], data)
-    first["sha256"] = digest(data)
+    first["sha256"] = sha256_hex(data)
     spoil(uri, name, json.dumps(manifest).encode())
 
 
@@ -551,10 +551,10 @@ def test_a_run_s_rows_count_once_though_they_were_known_before_its_end(folder, t
     lake = Lake(folder, tmp_path / "a", cadence=NEVER)
     with lake.run("walled", no_rules, {}) as (run, _):
         assert isinstance(run, Run)
-        run.add(refined(WALL))
+        run.add(processed(WALL))
         run.flush()
         checkpoint(folder, tmp_path / "a")
         run.finish("finished", {})
     index = opened(folder, tmp_path / "b")
-    assert index.known(WALL.id).tries == 1
+    assert index.page_state(WALL.id).tries == 1
     index.close()

@@ -15,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaning import Rules
-from crawler.reports.monitors import of_sources
+from crawler.reports.monitors import source_counts
 from dedupe import sign
 from lake.__main__ import main
 from lake.jobs.story_clusters import cluster_lake
-from lake.parquet.part_files import write, written
+from lake.parquet.part_files import encode_table, write_flush
 from lake.runs import session
 from lake.runs.run import new_run_id
 from lake.runs.session import Lake
 from lake.schema.columns import schema
 from lake.storage.open_store import open_store
 from tests.dedupe.stories import HARBOUR, LIBRARY, cut, with_words_changed
-from tests.lake.stories import page, refined
+from tests.lake.stories import page, processed
 
 NOON = datetime(2031, 3, 1, 12, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def running(uri, state, name="test"):
 
 def article(url, topic, *, hours=0, seen=0, credit=None, canonical=None, **how):
     """Published so many hours after noon, seen so many hours after that."""
-    made = refined(page(url, topic, **how))
+    made = processed(page(url, topic, **how))
     published = NOON + timedelta(hours=hours)
     assert made.article
     return replace(
@@ -143,7 +143,7 @@ def test_a_visit_that_found_nothing_new_is_known_by_its_record(
     monkeypatch.setattr(session, "new_run_id", lambda name, _: new_run_id(name, at))
     source, thief = article(A, "bridge", seen=1), article(B, "bridge", hours=-24, seen=25)
     with Lake(uri, tmp_path / "state").run("news", lambda outlet: Rules(), {}) as (run, _):
-        outlets = {thief.article.outlet: of_sources(sources)}
+        outlets = {thief.article.outlet: source_counts(sources)}
         run.finish("finished", {"reason": "finished", "outlets": outlets})
     monkeypatch.undo()
     land(uri, tmp_path, source, thief)
@@ -246,7 +246,7 @@ def test_signatures_of_another_scheme_are_made_anew(uri, tmp_path):
         rows = pq.read_table(io.BytesIO(data))
         old = pa.array([b"old!" + bytes(60)] * len(rows), pa.binary())
         at = rows.schema.get_field_index("signature")
-        (tmp_path / "lake" / key).write_bytes(written(rows.set_column(at, rows.schema.field(at), old)))
+        (tmp_path / "lake" / key).write_bytes(encode_table(rows.set_column(at, rows.schema.field(at), old)))
     assert clustered(uri) == expected
 
 
@@ -288,4 +288,4 @@ def land_row(uri, number, topic, days):
         "published_at": NOON + timedelta(days=days), "fetched_at": NOON + timedelta(days=days),
         "run_id": f"{number:04}", "seq": 0, "landed_at": NOON,
     }  # fmt: skip
-    write(open_store(uri), {"articles": [values]}, f"{number:04}", 0, NOON)
+    write_flush(open_store(uri), {"articles": [values]}, f"{number:04}", 0, NOON)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lake.storage.leases import Held, Leases
+from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeError, StoreAway
 
@@ -46,7 +46,9 @@ def record(uri, name="herald"):
 def test_a_second_machine_is_told_who_has_the_outlet(machine):
     with machine("one", run="first") as one, machine("two") as two:
         one.take("herald")
-        with pytest.raises(Held, match=rf"process {os.getpid()} on .*, run first, since .* ends in 1\d\d s"):
+        with pytest.raises(
+            LeaseHeld, match=rf"process {os.getpid()} on .*, run first, since .* ends in 1\d\d s"
+        ):
             two.take("herald")
         two.take("courier")
 
@@ -67,7 +69,7 @@ def test_the_processes_of_one_working_folder_share_a_lease(machine, uri):
             urls.take("herald")
             assert crawl.lost(["herald"]) == urls.lost(["herald"]) == set()
         assert not record(uri)["released"]
-        with machine("two") as two, pytest.raises(Held):
+        with machine("two") as two, pytest.raises(LeaseHeld):
             two.take("herald")
     assert record(uri)["released"]
 
@@ -75,7 +77,7 @@ def test_the_processes_of_one_working_folder_share_a_lease(machine, uri):
 def test_one_working_folder_has_one_crawl_of_a_kind(machine):
     with machine("one", run="first") as first, machine("one") as second:
         first.take("herald", alone="herald")
-        with pytest.raises(Held, match="run first"):
+        with pytest.raises(LeaseHeld, match="run first"):
             second.take("herald", alone="herald")
         second.take("herald", alone="herald.archive")
 
@@ -86,7 +88,7 @@ def test_a_lease_lives_as_long_as_it_is_renewed(machine, short_s):
         one.take("herald")
         until = time.monotonic() + 1.5 * ttl_s
         while time.monotonic() < until:
-            with pytest.raises(Held):
+            with pytest.raises(LeaseHeld):
                 two.take("herald")
             time.sleep(0.1)
 
@@ -112,11 +114,11 @@ def other_process(request, uri, tmp_path, short_s):
 
 @pytest.mark.parametrize("other_process", [120.0], indirect=True)
 def test_a_crash_s_lease_is_its_own_folder_s_again_at_once(other_process, machine):
-    with machine("one") as mine, pytest.raises(Held, match="run theirs"):
+    with machine("one") as mine, pytest.raises(LeaseHeld, match="run theirs"):
         mine.take("herald", alone="herald")
     other_process.kill()
     other_process.join()
-    with machine("two") as two, pytest.raises(Held):
+    with machine("two") as two, pytest.raises(LeaseHeld):
         two.take("herald")
     with machine("one") as mine:
         mine.take("herald", alone="herald")
@@ -130,7 +132,7 @@ def test_a_crash_s_lease_is_another_machine_s_after_its_time(other_process, mach
             try:
                 two.take("herald")
                 break
-            except Held:
+            except LeaseHeld:
                 time.sleep(0.1)
     assert short_s - 1.5 < time.monotonic() - began < 60  # an object store tells whole seconds
 
@@ -169,7 +171,7 @@ def test_a_wrong_clock_on_a_host_makes_nothing_run_out(machine, uri, monkeypatch
     monkeypatch.setattr("lake.storage.leases._now", lambda: "1999-01-01T00:00:00+00:00")
     with machine("one") as one, machine("two") as two:
         one.take("herald")
-        with pytest.raises(Held, match="since 1999"):
+        with pytest.raises(LeaseHeld, match="since 1999"):
             two.take("herald")
 
 
@@ -179,7 +181,7 @@ def take_at(uri, state, gate, won):
         try:
             leases.take("herald")
             won.append(state.name)
-        except Held:
+        except LeaseHeld:
             pass
         finally:
             gate.wait(60)  # the winner gives it back only when everybody has tried
@@ -198,7 +200,7 @@ def test_of_many_machines_one_wins(uri, tmp_path):
 def test_a_damaged_lease_is_nobody_s_once_it_is_old(machine, uri, monkeypatch):
     open_store(uri).swap("leases/herald.json", b"{", None)
     with machine("one") as one:
-        with pytest.raises(Held):
+        with pytest.raises(LeaseHeld):
             one.take("herald")
         monkeypatch.setattr("lake.storage.leases.LEASE_S", -1.0)
         one.take("herald")

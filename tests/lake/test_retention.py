@@ -9,7 +9,7 @@ from lake.__main__ import main
 from lake.jobs.retention import expire
 from lake.runs.session import Lake
 from lake.storage.open_store import open_store
-from tests.lake.stories import page, raw, refined
+from tests.lake.stories import page, processed, raw
 from tests.lake.test_run import crawl, no_rules, rows
 
 A = page("https://one.example/bridge", "bridge")
@@ -61,14 +61,14 @@ def test_what_is_known_is_known_without_raw(uri, state, tmp_path):
         assert {r.outcome for r in crawl(uri, folder, *pages)} == {"unchanged"}
         third = replace(A_COPY, id="3" * 32, url="https://three.example/b", outlet="three.example")
         with Lake(uri, folder).run("test", no_rules, {}) as (run, _):
-            assert run.add(refined(third)).verdict.story_id == A.id
+            assert run.add(processed(third)).verdict.story_id == A.id
             run.abandon()
     assert {t: rows(uri, state, t) for t in ("articles", "copies", "rejects")} == before
 
 
 def test_raw_of_a_run_that_died_stays_until_it_was_finished(uri, state):
     with Lake(uri, state).run("test", no_rules, {}) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         batch = run.cut()
         batch.tables = {"raw": batch.tables["raw"]}  # died behind its first part
         run.write(batch)

@@ -10,13 +10,13 @@ import pytest
 
 from cleaning import Rules
 from dedupe import Verdict
-from lake.parquet.part_files import read
+from lake.parquet.part_files import read_rows
 from lake.runs import session
 from lake.runs.run import _kept, new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES, TABLES
 from lake.storage.store import LakeError, PartExists
-from tests.lake.stories import page, raw, refined
+from tests.lake.stories import page, processed, raw
 
 
 def no_rules(outlet):
@@ -40,7 +40,7 @@ def crawl(uri, state, *pages, flush_each=False, name="test"):
     with Lake(uri, state).run(name, no_rules, {}) as (run, _):
         results = []
         for one in pages:
-            results.append(run.add(refined(one)))
+            results.append(run.add(processed(one)))
             if flush_each:
                 run.flush()
         run.flush()
@@ -50,7 +50,7 @@ def crawl(uri, state, *pages, flush_each=False, name="test"):
 
 def rows(uri, state, table):
     store = Lake(uri, state).store
-    return [row for key in store.keys(f"{table}/") for row in read(store, key)]
+    return [row for key in store.keys(f"{table}/") for row in read_rows(store, key)]
 
 
 def grouping(uri, state):
@@ -140,7 +140,7 @@ def test_the_run_record_names_every_part_with_its_rows_and_digest(uri, state):
     for part in record["parts"]:
         data = store.get(part["key"])
         assert (part["bytes"], part["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
-        assert part["rows"] == len(read(store, part["key"]))
+        assert part["rows"] == len(read_rows(store, part["key"]))
     assert record["outcome"] == "finished"
 
 
@@ -172,10 +172,10 @@ def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_pa
     with pytest.raises(Killed), Lake(uri, state).run("test", no_rules, {}) as (run, _):
         lost = die_after(run, writes)
         for one in pages[:2]:
-            run.add(refined(one))
+            run.add(processed(one))
         run.flush()
         for one in pages[2:]:
-            run.add(refined(one))
+            run.add(processed(one))
         run.flush()
         run.finish("finished", {})
         raise Killed
@@ -194,7 +194,7 @@ def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_pa
 
 def test_a_late_request_finds_its_name_taken_also_where_another_machine_landed_the_page(uri, state, tmp_path):
     with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         lost = die_after(run, 1)  # raw landed, articles was under way
         run.flush()
     crawl(uri, tmp_path / "other machine", A)
@@ -221,11 +221,11 @@ def test_a_run_whose_name_is_taken_by_another_machine_does_not_begin(tmp_path, s
 
 def test_a_live_run_is_left_alone(uri, state):
     with Lake(uri, state).run("slow", no_rules, {}) as (slow, _):
-        slow.add(refined(A))
+        slow.add(processed(A))
         slow.flush()
         with Lake(uri, state).run("quick", no_rules, {}) as (quick, opening):
             assert opening.recovered == []
-            assert quick.add(refined(A)).outcome == "unchanged"
+            assert quick.add(processed(A)).outcome == "unchanged"
             quick.finish("finished", {})
         slow.finish("finished", {})
 
@@ -235,8 +235,8 @@ def test_two_copies_that_arrive_together_meet(uri, state):
         Lake(uri, state).run("one", no_rules, {}) as (one, _),
         Lake(uri, state).run("two", no_rules, {}) as (two, _),
     ):
-        assert one.add(refined(A)).outcome == "articles"
-        assert two.add(refined(A_COPY)).outcome == "copies"
+        assert one.add(processed(A)).outcome == "articles"
+        assert two.add(processed(A_COPY)).outcome == "copies"
         for run in (one, two):
             run.flush()
             run.finish("finished", {})
@@ -244,7 +244,7 @@ def test_two_copies_that_arrive_together_meet(uri, state):
 
 def test_a_story_whose_copy_outlived_it_becomes_the_story_when_it_is_fetched_again(uri, state):
     with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (one, _):
-        one.add(refined(A))
+        one.add(processed(A))
         crawl(uri, state, A_COPY)
         raise Killed
     (again,) = crawl(uri, state, A)
@@ -273,7 +273,7 @@ def test_a_damaged_index_is_moved_aside_and_rebuilt(uri, state):
 
 def test_another_object_under_a_parts_name_is_never_overwritten(uri, state):
     with pytest.raises(PartExists), Lake(uri, state).run("one", no_rules, {}) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         batch = run.cut()
         run.store.put_new(f"raw/day={batch.landed_at:%Y-%m-%d}/{run.run_id}-00000.parquet", b"other")
         run.write(batch)
@@ -287,7 +287,7 @@ def test_a_lake_that_cannot_be_written_is_told_before_anything_else(tmp_path, st
 
 
 def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
-    signed = refined(A)
+    signed = processed(A)
     foreign = replace(signed, signature=SimpleNamespace(to_bytes=lambda: b"foreign" * 9))
     with Lake(uri, state).run("old", no_rules, {}) as (run, _):
         monkeypatch.setattr(
@@ -312,7 +312,7 @@ def test_a_page_that_another_run_is_landing_gets_no_second_row(uri, state):
         extra="The vote was repeated on Tuesday after a count went wrong.",
     )
     with pytest.raises(Killed), Lake(uri, state).run("one", no_rules, {}) as (one, _):
-        one.add(refined(A))
+        one.add(processed(A))
         assert crawl(uri, state, changed)[0].outcome == "unchanged"
         raise Killed
     assert [r.outcome for r in crawl(uri, state, changed)] == ["articles"]
@@ -321,13 +321,13 @@ def test_a_page_that_another_run_is_landing_gets_no_second_row(uri, state):
 
 def test_pending_rows_of_a_run_that_ended_are_forgotten(uri, state):
     with Lake(uri, state).run("one", no_rules, {}) as (one, _):
-        one.add(refined(A))  # and never flushed
+        one.add(processed(A))  # and never flushed
         one.finish("finished", {})
     assert [r.outcome for r in crawl(uri, state, A)] == ["articles"]
 
 
 def test_a_lone_surrogate_in_a_row_is_replaced(uri, state):
-    hostile = refined(A)
+    hostile = processed(A)
     hostile = replace(hostile, article=replace(hostile.article, published_raw="x\ud83dy"))
     with Lake(uri, state).run("one", no_rules, {}) as (run, _):
         run.add(hostile)

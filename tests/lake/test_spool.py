@@ -11,17 +11,17 @@ import pytest
 from botocore.client import Config
 
 from cleaning import Rules
-from lake.parquet.part_files import read
+from lake.parquet.part_files import read_rows
 from lake.runs.session import Claim, Lake
 from lake.schema.records import TABLES
 from lake.storage import s3_store
 from lake.storage.folder_store import FolderStore
-from lake.storage.leases import Held, LeaseLost
+from lake.storage.leases import LeaseHeld, LeaseLost
 from lake.storage.open_store import open_store
-from lake.storage.spool import Outbox, Spool, SpoolFailed, spools
+from lake.storage.spool import Outbox, Spool, SpoolFailed, spool_folder
 from lake.storage.store import LakeError, PartExists, StoreAway
 from tests.lake.faults import faulty_way, times
-from tests.lake.stories import page, raw, refined
+from tests.lake.stories import page, processed, raw
 
 A = page("https://one.example/bridge", "bridge")
 A_COPY = page("https://two.example/bridge-copy", "bridge", title="Bridge decided", cut=6)
@@ -69,7 +69,7 @@ def state(tmp_path):
 
 def rows(uri, table):
     store = open_store(uri)
-    return [row for key in store.keys(f"{table}/") for row in read(store, key)]
+    return [row for key in store.keys(f"{table}/") for row in read_rows(store, key)]
 
 
 def landed(uri):
@@ -88,7 +88,7 @@ def records(uri):
 
 def crawl(uri, state, *pages, claims=(), lease_s=120.0):
     with Lake(uri, state, lease_s).run("test", no_rules, {}, claims) as (run, opening):
-        results = [run.add(refined(one)) for one in pages]
+        results = [run.add(processed(one)) for one in pages]
         run.flush()
         run.finish("finished", {})
     return opening, [r.outcome for r in results]
@@ -99,7 +99,7 @@ def crawl_in_an_outage(way, state, *pages, lease_s=120.0, claims=(), lands=0):
     with Lake(way.uri, state, lease_s).run("outage", no_rules, {}, claims) as (run, _):
         for place, one in enumerate(pages):
             way.fault = back if place < lands else away
-            run.add(refined(one))
+            run.add(processed(one))
             if place < lands:
                 run.flush()
             else:
@@ -193,7 +193,7 @@ def test_an_outage_inside_a_run_costs_nothing(way, state):
     with Lake(way.uri, state).run("test", no_rules, {}) as (run, _):
         for one, fault in zip(ALL, (back, away, away, back), strict=True):
             way.fault = fault
-            run.add(refined(one))
+            run.add(processed(one))
             if fault is away:
                 with pytest.raises(StoreAway):
                     run.flush()
@@ -209,7 +209,7 @@ def test_an_outage_inside_a_run_costs_nothing(way, state):
     assert {part["key"] for part in record["parts"]} == {
         key for table in TABLES for key in open_store(way.uri).keys(f"{table}/")
     }
-    assert not spools(state, way.uri).exists() or not list(spools(state, way.uri).iterdir())
+    assert not spool_folder(state, way.uri).exists() or not list(spool_folder(state, way.uri).iterdir())
 
 
 @pytest.mark.parametrize("lands", [0, 2])
@@ -229,7 +229,7 @@ def test_what_an_outage_left_behind_lands_at_the_next_start(way, state, lands):
 
 def test_another_process_of_the_machine_takes_no_page_that_waits(way, state):
     with Lake(way.uri, state).run("one", no_rules, {}) as (one, _):
-        one.add(refined(A))
+        one.add(processed(A))
         way.fault = away
         with pytest.raises(StoreAway):
             one.flush()
@@ -244,10 +244,10 @@ def test_a_death_in_an_outage_loses_nothing_that_was_spooled(way, state):
     with pytest.raises(Killed), Lake(way.uri, state).run("dies", no_rules, {}) as (run, _):
         way.fault = away
         for one in ALL[:3]:
-            run.add(refined(one))
+            run.add(processed(one))
             with pytest.raises(StoreAway):
                 run.flush()
-        (spool,) = spools(state, way.uri).iterdir()
+        (spool,) = spool_folder(state, way.uri).iterdir()
         last = next(iter(spool.glob("copies/*/*")))
         last.unlink()  # it died between two files of a flush
         raise Killed
@@ -349,7 +349,7 @@ def test_starts_that_die_at_each_of_their_writes_lose_nothing_that_was_spooled(t
     with lake.run("outage", no_rules, {}, CLAIMS) as (run, _):
         lake.store.left = 0
         for one in (A, B, A_COPY):
-            run.add(refined(one))
+            run.add(processed(one))
         with pytest.raises(StoreAway):
             run.flush()
         with pytest.raises(StoreAway):
@@ -363,7 +363,7 @@ def test_starts_that_die_at_each_of_their_writes_lose_nothing_that_was_spooled(t
             run.finish("finished", {})
             break
     assert writes > 5
-    assert not list(spools(state, uri).iterdir())
+    assert not list(spool_folder(state, uri).iterdir())
     assert crawl(uri, state, A, B, A_COPY)[1] == ["unchanged"] * 3
     found = landed(uri)
     assert (found["articles"], found["copies"]) == ({A.id, B.id}, {A_COPY.id})
@@ -388,7 +388,7 @@ def test_what_another_machine_lands_before_a_start_has_a_spool_s_leases_is_not_l
     lake.store = Mortal(tmp_path / "lake", 99)
     with lake.run("outage", no_rules, {}, CLAIMS) as (run, _):
         lake.store.left = 0
-        run.add(refined(A))
+        run.add(processed(A))
         for step in (run.flush, lambda: run.finish("finished", {})):
             with pytest.raises(StoreAway):
                 step()
@@ -406,14 +406,14 @@ def test_a_story_that_another_machine_lands_before_a_dead_run_is_finished_is_its
     uri, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"), state)
     with Lake(uri, tmp_path / "other").run("other", no_rules, {}, CLAIMS[1:]) as (other, _):
         with lake.run("dies", no_rules, {}, CLAIMS[:1]) as (run, _):
-            run.add(refined(A))
+            run.add(processed(A))
             batch = run.cut()
             batch.tables = {"raw": batch.tables["raw"]}
             run.write(batch)
             run.abandon()
 
         def end():
-            other.add(refined(A_COPY))
+            other.add(processed(A_COPY))
             other.flush()
             other.finish("finished", {})
 
@@ -436,7 +436,7 @@ def test_an_outage_of_yesterday_leaves_no_part_that_no_record_names(way, state, 
     """The names that the other machine takes have another day in them."""
     with Lake(way.uri, state).run("outage", no_rules, {}, CLAIMS) as (run, _):
         way.fault = away
-        run.add(refined(A))
+        run.add(processed(A))
         with pytest.raises(StoreAway):
             run.write(run.cut(datetime.now(UTC) - timedelta(days=1)))
         with pytest.raises(StoreAway):
@@ -452,14 +452,14 @@ def test_an_outage_of_yesterday_leaves_no_part_that_no_record_names(way, state, 
 def test_a_spool_waits_while_another_machine_crawls_its_outlet(way, state, tmp_path):
     crawl_in_an_outage(way, state, A, claims=CLAIMS[:1])
     with Lake(way.uri, tmp_path / "other").run("two", no_rules, {}, CLAIMS[:1]) as (two, _):
-        two.add(refined(A))
+        two.add(processed(A))
         assert crawl(way.uri, state, B)[1] == ["articles"]
-        assert spools(state, way.uri).exists()
+        assert spool_folder(state, way.uri).exists()
         two.flush()
         two.finish("finished", {})
     crawl(way.uri, state)
     assert landed(way.uri)["articles"] == {A.id, B.id}
-    assert not list(spools(state, way.uri).iterdir())
+    assert not list(spool_folder(state, way.uri).iterdir())
 
 
 @pytest.mark.parametrize("way_to", ["folder", "s3"])
@@ -467,11 +467,11 @@ def test_a_dead_run_of_another_machine_is_finished_as_soon_as_its_lease_has_run_
     """And not after a day: its pages would be asked for, and land, a second time."""
     uri = way.uri if way_to == "s3" else str(tmp_path / "lake")
     with pytest.raises(Killed), Lake(uri, tmp_path / "one").run("dies", no_rules, {}, CLAIMS[:1]) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         run.flush()
         run.leases._given_back = lambda name, is_away: True
         raise Killed
-    with pytest.raises(Held, match=run.run_id):
+    with pytest.raises(LeaseHeld, match=run.run_id):
         crawl(uri, tmp_path / "two", A, claims=CLAIMS[:1])
     opening, outcomes = crawl(uri, tmp_path / "two", B)
     assert opening.recovered == []
@@ -492,9 +492,9 @@ def end_lease(uri, name):
 def test_a_holder_that_was_paused_too_long_lands_nothing_more(tmp_path):
     uri = str(tmp_path / "lake")
     with Lake(uri, tmp_path / "one").run("paused", no_rules, {}, CLAIMS) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         run.flush()
-        run.add(refined(B))
+        run.add(processed(B))
         for claim in CLAIMS:
             end_lease(uri, claim.outlet)
         opening, outcomes = crawl(uri, tmp_path / "two", A, B, claims=CLAIMS)
@@ -510,7 +510,7 @@ def test_a_holder_that_was_paused_too_long_lands_nothing_more(tmp_path):
 def test_a_holder_that_is_paused_between_its_check_and_its_write_finds_the_name_taken(tmp_path):
     uri = str(tmp_path / "lake")
     with Lake(uri, tmp_path / "one").run("paused", no_rules, {}, CLAIMS) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         lost = run.leases.lost
 
         def paused(names):
@@ -534,7 +534,7 @@ def test_an_outage_in_which_another_machine_took_the_outlet_leaves_the_rest_in_t
     way, state, tmp_path
 ):
     with Lake(way.uri, state).run("one", no_rules, {}, CLAIMS) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         way.fault = away
         with pytest.raises(StoreAway):
             run.flush()
@@ -542,21 +542,21 @@ def test_an_outage_in_which_another_machine_took_the_outlet_leaves_the_rest_in_t
         for claim in CLAIMS:
             end_lease(way.uri, claim.outlet)
         crawl(way.uri, tmp_path / "two", A, claims=CLAIMS)
-        run.add(refined(B))
+        run.add(processed(B))
         with pytest.raises(LeaseLost):
             run.flush()
         with pytest.raises(LakeError):
             run.finish("lease_lost", {})
     assert crawl(way.uri, state, A)[1] == ["unchanged"]
     assert landed(way.uri)["articles"] == {A.id}
-    assert not list(spools(state, way.uri).iterdir())
+    assert not list(spool_folder(state, way.uri).iterdir())
 
 
 def test_a_lake_folder_that_is_full_leaves_the_rows_in_the_spool(tmp_path, state):
     """Whatever keeps them from landing: the crawl stops, and the rows are there at the next start."""
     lake = tmp_path / "lake"
     with Lake(str(lake), state).run("full", no_rules, {}) as (run, _):
-        run.add(refined(A))
+        run.add(processed(A))
         (lake / "raw").write_text("in the way")
         with pytest.raises(LakeError, match="cannot be written") as caught:
             run.flush()

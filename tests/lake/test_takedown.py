@@ -11,16 +11,16 @@ import pytest
 from cleaning import page_id
 from lake.__main__ import main
 from lake.index.checkpoints import Cadence, write_if_due
-from lake.jobs.takedown import foreseen, forget
-from lake.parquet.raw_choice import Choice
+from lake.jobs.takedown import forget, preview
+from lake.parquet.raw_choice import RawChoice
 from lake.runs.session import Lake
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
 from lake.storage.open_store import open_store
-from lake.storage.store import LakeError, digest
-from lake.storage.tombstones import tombstones
+from lake.storage.store import LakeError, sha256_hex
+from lake.storage.tombstones import tombstone_names
 from lake.warc.export import export
-from tests.lake.stories import page, raw, refined
+from tests.lake.stories import page, processed, raw
 from tests.lake.test_run import no_rules, rows
 
 A = page("https://one.example/bridge", "bridge")
@@ -48,7 +48,7 @@ def uri(request, tmp_path):
 
 def crawl(uri, state, *pages, meanwhile=lambda: None):
     with Lake(uri, state).run("test", no_rules, {}) as (run, _):
-        results = [run.add(refined(one)) for one in pages]
+        results = [run.add(processed(one)) for one in pages]
         run.flush()
         meanwhile()
         run.finish("finished", {})
@@ -84,7 +84,7 @@ def test_it_does_not_come_back(uri, state, tmp_path):
         assert not [k for k in ids(uri, state) if k[1] == A.id]
         with Lake(uri, folder).run("test", no_rules, {}) as (run, _):
             assert run.visit(A.id, None, None) == "taken_down"
-            assert run.index.known(A.id) is None
+            assert run.index.page_state(A.id) is None
             run.finish("finished", {})
 
 
@@ -143,7 +143,7 @@ def test_every_new_digest_stands_in_the_lake(uri, state):
         notes = [
             json.loads(store.get(k)) for k in store.keys(f"overwritten/{part.key.removesuffix('.parquet')}.")
         ]
-        assert [n["sha256"] for n in notes] == [digest(store.get(part.key))] == [part.sha256]
+        assert [n["sha256"] for n in notes] == [sha256_hex(store.get(part.key))] == [part.sha256]
         assert notes[0]["sha256_before"] == told[part.key]
 
 
@@ -153,14 +153,14 @@ def test_a_dry_run_writes_nothing(uri, state, capsys):
     assert main(["forget", "--lake", uri, "--url", A.url, "--dry-run"]) == 0
     assert "would take 2 rows out of 2 parts" in capsys.readouterr().out
     assert everything(uri) == before
-    assert len(foreseen(open_store(uri), [A.id], []).parts) == 2
+    assert len(preview(open_store(uri), [A.id], []).parts) == 2
 
 
 def test_a_run_under_way_takes_its_own_rows_out(uri, state):
     """The takedown finds nothing, for the rows land after it."""
     with Lake(uri, state).run("test", no_rules, {}) as (run, _):
-        run.add(refined(A))
-        run.add(refined(B))
+        run.add(processed(A))
+        run.add(processed(B))
         receipt = forget(open_store(uri), [A.id], [])
         assert (receipt.parts, receipt.under_way) == ([], [run.run_id])
         run.flush()
@@ -171,8 +171,8 @@ def test_a_run_under_way_takes_its_own_rows_out(uri, state):
 
 def test_a_run_that_died_meanwhile_does_not_bring_it_back(uri, state):
     with Lake(uri, state).run("test", no_rules, {}) as (run, _):
-        run.add(refined(A))
-        run.add(refined(B))
+        run.add(processed(A))
+        run.add(processed(B))
         batch = run.cut()
         forget(open_store(uri), [A.id], [])
         batch.tables = {"raw": batch.tables["raw"]}  # died behind its first part
@@ -185,8 +185,8 @@ def test_a_run_that_died_meanwhile_does_not_bring_it_back(uri, state):
 def test_what_was_spooled_does_not_bring_it_back(tmp_path, state):
     lake, away = tmp_path / "lake", tmp_path / "away"
     with Lake(str(lake), state).run("test", no_rules, {}) as (run, _):
-        run.add(refined(A))
-        run.add(refined(B))
+        run.add(processed(A))
+        run.add(processed(B))
         run.outbox.store = FolderStore(away)
         away.write_text("no folder")
         for step in (run.flush, lambda: run.finish("finished", {})):
@@ -202,7 +202,7 @@ def test_no_warc_of_it_is_written(uri, state, tmp_path):
     crawl(uri, state, A, B)
     store = open_store(uri)
     store.put_new(f"takedowns/page-{A.id}.json", b"{}")  # the parts are yet to be overwritten
-    assert sum(export(store, tmp_path / "out.warc.gz", Choice()).values()) == 1
+    assert sum(export(store, tmp_path / "out.warc.gz", RawChoice()).values()) == 1
 
 
 KILLED = """
@@ -234,7 +234,7 @@ def test_killed_at_every_write_the_same_again_completes_it(tmp_path, state):
         if done.returncode == 0:
             break
         assert done.returncode == -9
-        assert after < 3 or tombstones(store)
+        assert after < 3 or tombstone_names(store)
     assert 3 < after < 40
     assert {id for _, id in ids(store.uri, state)} == {A_COPY.id, B.id}
 
@@ -261,7 +261,7 @@ def in_an_outage(lake, run, *pages):
     run.outbox.store, store = FolderStore(lake), run.outbox.store
     lake.write_text("no folder")
     for one in pages:
-        run.add(refined(one))
+        run.add(processed(one))
     with pytest.raises(LakeError):
         run.flush()
     return store

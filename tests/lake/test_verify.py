@@ -19,8 +19,8 @@ from lake.jobs.takedown import forget
 from lake.jobs.verify import verify
 from lake.runs.session import Lake
 from lake.storage.folder_store import FolderStore
-from lake.storage.store import digest
-from tests.lake.stories import page, raw, refined
+from lake.storage.store import sha256_hex
+from tests.lake.stories import page, processed, raw
 from tests.lake.test_run import crawl, no_rules
 
 pytestmark = pytest.mark.xdist_group("verify")
@@ -69,7 +69,7 @@ def list_again(lake, path):
         for line in record.get("parts", []):
             if line["key"] == key:
                 rows = pq.read_metadata(io.BytesIO(data)).num_rows
-                line |= {"sha256": digest(data), "bytes": len(data), "rows": rows}
+                line |= {"sha256": sha256_hex(data), "bytes": len(data), "rows": rows}
         file.write_text(json.dumps(record))
 
 
@@ -111,7 +111,7 @@ def test_an_empty_lake_is_sound(tmp_path):
 
 def test_what_is_under_way_is_no_fault(lake):
     with Lake(str(lake), lake.parent / "state").run("under-way", no_rules, {}) as (run, _):
-        run.add(refined(page("https://three.example/library", "library", cut=6)))
+        run.add(processed(page("https://three.example/library", "library", cut=6)))
         run.flush()
         report = verify(FolderStore(lake))
         run.abandon()

@@ -17,29 +17,29 @@ from warcio.archiveiterator import ArchiveIterator
 
 from cleaning import Header, Rules
 from lake.__main__ import main
-from lake.parquet.raw_choice import Choice
+from lake.parquet.raw_choice import RawChoice
 from lake.parquet.reading import table
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES
 from lake.storage.open_store import open_store
 from lake.warc.export import export
-from lake.warc.files import find, opened
-from lake.warc.http_payload import BadPayload, TooLarge, decoded
-from lake.warc.member_stream import FIRST, Place, Unpackable
-from lake.warc.reader import MAX_BLOCK, Broken, NoPage, Record, capture_of, records
-from lake.warc.replay_progress import WINDOW, progress, source_of
-from lake.workers.page_processing import refine
+from lake.warc.files import find_files, open_file
+from lake.warc.http_payload import BadPayload, TooLarge, decode_body
+from lake.warc.member_stream import FIRST_PLACE, BrokenMember, RecordPlace
+from lake.warc.reader import MAX_BLOCK, BrokenRecord, NoPage, Record, capture_of, read_records
+from lake.warc.replay_progress import WINDOW, capture_source, replay_progress
+from lake.workers.page_processing import process_page
 from tests.lake import stories, warcs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [warcs.page(n) for n in range(6)]
 
 
-def read(data, start=FIRST):
+def read(data, start=FIRST_PLACE):
     """(addresses of the sound records, what was broken, as (place, words))"""
-    found = list(records(io.BytesIO(data), start))
+    found = list(read_records(io.BytesIO(data), start))
     sound = [r.field("WARC-Target-URI").rpartition("/")[2] for r in found if isinstance(r, Record)]
-    return "".join(sound), [(str(b.place), b.what) for b in found if isinstance(b, Broken)]
+    return "".join(sound), [(str(b.place), b.what) for b in found if isinstance(b, BrokenRecord)]
 
 
 # ---------------------------------------------------------------- sound files
@@ -49,7 +49,7 @@ def read(data, start=FIRST):
 def test_every_packing_gives_the_same_records(packing):
     data = warcs.PACKINGS[packing](PAGES)
     assert read(data) == ("012345", [])
-    (first, *_) = records(io.BytesIO(data))
+    (first, *_) = read_records(io.BytesIO(data))
     assert capture_of(first).body(10_000).startswith(b"<html><p>Page 0</p>")
 
 
@@ -60,10 +60,10 @@ def test_a_dictionary_may_stand_in_its_frame_as_it_is():
 @pytest.mark.parametrize("packing", warcs.PACKINGS)
 def test_reading_goes_on_at_the_place_of_any_record(packing):
     data = warcs.PACKINGS[packing](PAGES)
-    places = [r.place for r in records(io.BytesIO(data))]
+    places = [r.place for r in read_records(io.BytesIO(data))]
     assert len(set(places)) == 6
     assert [read(data, place)[0] for place in places] == ["012345", "12345", "2345", "345", "45", "5"]
-    assert [Place.parse(str(place)) for place in places] == places
+    assert [RecordPlace.parse(str(place)) for place in places] == places
 
 
 def test_what_warcio_and_fastwarc_write_is_read(tmp_path):
@@ -73,9 +73,9 @@ def test_what_warcio_and_fastwarc_write_is_read(tmp_path):
     written.set_bytes_content(warcs.answer(b"<p>seven</p>"))
     with fastwarc.stream_io.GzipWriter(str(tmp_path / "x.warc.gz")) as file:
         written.write(file, checksum_data=True)
-    (found,) = records(io.BytesIO((tmp_path / "x.warc.gz").read_bytes()))
+    (found,) = read_records(io.BytesIO((tmp_path / "x.warc.gz").read_bytes()))
     assert (found.kind, found.is_altered) == ("response", False)
-    assert not any(r.is_altered for r in records(io.BytesIO(warcs.plain(PAGES))))
+    assert not any(r.is_altered for r in read_records(io.BytesIO(warcs.plain(PAGES))))
 
 
 def test_padding_and_blank_lines_between_records_are_nothing():
@@ -103,7 +103,7 @@ def test_a_cut_file_gives_what_is_whole(packing):
 @pytest.mark.parametrize("packing", ["gzip_members", "zstd_frames", "zstd_dictionary"])
 def test_a_broken_member_costs_its_own_record(packing):
     data = warcs.PACKINGS[packing](PAGES)
-    third, fourth = [r.place.offset for r in records(io.BytesIO(data))][2:4]
+    third, fourth = [r.place.offset for r in read_records(io.BytesIO(data))][2:4]
     for at in range(third, fourth, 7):  # wherever the bit falls, header and checksum included
         spoilt = bytearray(data)
         spoilt[at] ^= 0x10
@@ -168,13 +168,13 @@ def test_what_is_no_warc_holds_no_record(data):
 def test_a_broken_dictionary_is_told():
     data = bytearray(warcs.zstd_dictionary(PAGES))
     data[20] ^= 0xFF
-    with pytest.raises(Unpackable, match="dictionary"):
+    with pytest.raises(BrokenMember, match="dictionary"):
         read(bytes(data))
 
 
 def test_a_record_too_large_for_memory_is_passed_over():
     large = warcs.record("response", "https://one.example/large", b" " * (MAX_BLOCK + 1))
-    first, second = records(io.BytesIO(warcs.gzip_members([large, PAGES[1]])))
+    first, second = read_records(io.BytesIO(warcs.gzip_members([large, PAGES[1]])))
     assert (first.block, second.place.offset > 0) == (None, True)
     with pytest.raises(NoPage, match="too_large"):
         capture_of(first)
@@ -210,17 +210,17 @@ CODINGS = {
 @pytest.mark.parametrize("coding", CODINGS)
 def test_codings_are_undone_and_may_have_been_undone_already(coding):
     both = [("Content-Encoding", coding), ("Transfer-Encoding", "chunked")]
-    assert decoded(CODINGS[coding], both[:1], 10**6) == HTML
-    assert decoded(chunked(CODINGS[coding]), both, 10**6) == HTML
-    assert decoded(HTML, both, 10**6) == HTML
+    assert decode_body(CODINGS[coding], both[:1], 10**6) == HTML
+    assert decode_body(chunked(CODINGS[coding]), both, 10**6) == HTML
+    assert decode_body(HTML, both, 10**6) == HTML
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate", "Deflate"])
 def test_a_broken_coding_is_told(coding):
     with pytest.raises(BadPayload):
-        decoded(CODINGS[coding][:-12], [("content-encoding", coding)], 10**6)
+        decode_body(CODINGS[coding][:-12], [("content-encoding", coding)], 10**6)
     with pytest.raises(TooLarge):
-        decoded(CODINGS[coding], [("content-encoding", coding)], len(HTML) - 1)
+        decode_body(CODINGS[coding], [("content-encoding", coding)], len(HTML) - 1)
 
 
 @pytest.mark.parametrize(
@@ -228,11 +228,11 @@ def test_a_broken_coding_is_told(coding):
 )
 def test_broken_chunks_are_told(body):
     with pytest.raises(BadPayload, match="chunk"):
-        decoded(body, [("transfer-encoding", "Chunked")], 10**6)
+        decode_body(body, [("transfer-encoding", "Chunked")], 10**6)
 
 
 def of_block(block, kind="response", uri="https://one.example/a", **fields):
-    (found,) = records(io.BytesIO(warcs.record(kind, uri, block, **fields)))
+    (found,) = read_records(io.BytesIO(warcs.record(kind, uri, block, **fields)))
     return capture_of(found)
 
 
@@ -284,12 +284,12 @@ def test_a_broken_http_message_is_told(block, date):
 
 
 def test_a_block_that_is_not_the_one_of_its_digest_is_known():
-    (same,) = records(
+    (same,) = read_records(
         io.BytesIO(
             warcs.record("metadata", "x:y", b"", WARC_Block_Digest="sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ")
         )
     )
-    (other,) = records(
+    (other,) = read_records(
         io.BytesIO(
             warcs.record("metadata", "x:y", b"!", WARC_Block_Digest="sha1:3I42H3S6NNFQ2MSVX7XZKYAYSCX5QBYJ")
         )
@@ -306,7 +306,7 @@ def test_files_are_named_by_path_folder_pattern_and_list(tmp_path):
     for name in ("1.warc.gz", "2.warc", "3.warc.zst", "4.txt"):
         (deep / name).touch()
     (tmp_path / "list.txt").write_text(f"# comment\n{deep / '4.txt'}\n\n{deep}/[12].*\n")
-    names = lambda files: [Path(p).name for p in find(files)]  # noqa: E731
+    names = lambda files: [Path(p).name for p in find_files(files)]  # noqa: E731
     assert names(str(tmp_path)) == ["1.warc.gz", "2.warc", "3.warc.zst"]
     assert names(f"{tmp_path}/**/*.warc, {deep}/1.warc.gz") == ["2.warc", "1.warc.gz"]
     assert names(f"@{tmp_path}/list.txt,{deep}") == ["4.txt", "1.warc.gz", "2.warc", "3.warc.zst"]
@@ -319,10 +319,10 @@ def test_files_in_an_object_store_are_found_and_read_in_pieces(bucket):
     client, name, data = boto3.client("s3"), bucket.removeprefix("s3://"), warcs.gzip_members(PAGES)
     for key in ("in/a.warc.gz", "in/b.warc.gz", "in/c.txt", "other.warc"):
         client.put_object(Bucket=name, Key=key, Body=data)
-    assert find(f"{bucket}/in/") == [f"{bucket}/in/a.warc.gz", f"{bucket}/in/b.warc.gz"]
-    with opened(f"{bucket}/in/a.warc.gz") as file:
-        assert [r.field("WARC-Target-URI")[-1] for r in records(file)] == list("012345")
-    with pytest.raises(OSError, match="no such object"), opened(f"{bucket}/in/missing.warc"):
+    assert find_files(f"{bucket}/in/") == [f"{bucket}/in/a.warc.gz", f"{bucket}/in/b.warc.gz"]
+    with open_file(f"{bucket}/in/a.warc.gz") as file:
+        assert [r.field("WARC-Target-URI")[-1] for r in read_records(file)] == list("012345")
+    with pytest.raises(OSError, match="no such object"), open_file(f"{bucket}/in/missing.warc"):
         pass
 
 
@@ -344,7 +344,7 @@ def replay(lake, state, pages, *, each_its_run=False):
     for some in [[p] for p in pages] if each_its_run else [pages]:
         with Lake(lake, state).run("warc", lambda _: Rules(), {}) as (run, _):
             for page in some:
-                run.add(refine(page, Rules()))
+                run.add(process_page(page, Rules()))
                 run.flush()
             run.finish("finished", {})
 
@@ -384,9 +384,9 @@ def test_the_latest_version_is_the_one_fetched_last_in_whatever_order_they_came(
     replay(lake, state, [captures[n] for n in order], each_its_run=True)
     assert (landed(lake), table(lake, "rejects").num_rows) == before
     with Lake(lake, state).run("test", lambda _: Rules(), {}) as (run, _):
-        known = run.index.known(A1.id)
+        known = run.index.page_state(A1.id)
         run.finish("finished", {})
-    assert known.content_hash == refine(A2, Rules()).article.content_hash
+    assert known.content_hash == process_page(A2, Rules()).article.content_hash
     assert known.reason is None
     assert known.fetched_at == captures[2].fetched_at
 
@@ -399,7 +399,7 @@ def many(numbers, hour=1):
     return [
         replace(
             at(stories.raw(f"https://one.example/{n}", "", status=404), hour),
-            source=source_of("/f", Place(n)),
+            source=capture_source("/f", RecordPlace(n)),
         )
         for n in numbers
     ]
@@ -408,7 +408,7 @@ def many(numbers, hour=1):
 def land(lake, state, pages, key="k"):
     with Lake(lake, state).run("warc", lambda _: Rules(), {"replay": key}) as (run, _):
         for page in pages:
-            run.add(refine(page, Rules()))
+            run.add(process_page(page, Rules()))
         run.flush()
         run.finish("finished", {})
 
@@ -416,16 +416,19 @@ def land(lake, state, pages, key="k"):
 def test_a_replay_goes_on_before_the_last_window_of_what_it_landed(tmp_path):
     lake, state = str(tmp_path / "lake"), tmp_path / "state"
     store = open_store(lake)
-    assert progress(store, "k") == {}
+    assert replay_progress(store, "k") == {}
     land(lake, state, many(range(1, WINDOW + 1)))
-    found = progress(store, "k")["/f"]
-    assert (found.start, len(found.landed)) == (Place(0), WINDOW)  # all of them may have been begun together
+    found = replay_progress(store, "k")["/f"]
+    assert (found.start, len(found.landed)) == (
+        RecordPlace(0),
+        WINDOW,
+    )  # all of them may have been begun together
     # what is missing from the middle of the last window, as 510, may not have landed yet
     land(lake, state, many([*range(257, 510), *range(511, 600)]))
-    found = progress(store, "k")["/f"]
-    assert found.start == Place(342)
+    found = replay_progress(store, "k")["/f"]
+    assert found.start == RecordPlace(342)
     assert {m[0].offset for m in found.landed} == set(range(342, 600)) - {510}
-    assert progress(store, "another choice") == {}
+    assert replay_progress(store, "another choice") == {}
 
 
 # ---------------------------------------------------------------- raw as WARC
@@ -471,10 +474,10 @@ def test_raw_pages_are_read_by_other_tools(lake, tmp_path, capsys):
 
 
 def test_an_export_is_read_back_as_it_was_fetched(lake, tmp_path):
-    export(open_store(lake), tmp_path / "out.warc", Choice())
+    export(open_store(lake), tmp_path / "out.warc", RawChoice())
     raw = {r["url"]: r for r in table(lake, "raw").to_pylist() if r["status"] == 200}
-    with opened(str(tmp_path / "out.warc")) as file:
-        for one in records(file):
+    with open_file(str(tmp_path / "out.warc")) as file:
+        for one in read_records(file):
             try:
                 capture = capture_of(one)
             except NoPage:  # warcinfo, and the one that answered 404

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cleaning import Header, Rules
-from lake.workers.page_processing import leave_reserved, lengthen, refine
-from lake.workers.pool import Limits, Workers, WorkersFailed
+from lake.workers.page_processing import append_page, process_page, reject_reserved
+from lake.workers.pool import WorkerLimits, Workers, WorkersFailed
 from tests.lake.stories import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def kill_in_mid_page(workers, page, *waiting):
     """Kills our only worker while it is at the page; gives the futures of all."""
     (pid,) = children(os.getpid())
     before_s = cpu_s(pid)
-    futures = [workers.refine(page, SLOW), *(workers.refine(other, Rules()) for other in waiting)]
+    futures = [workers.process(page, SLOW), *(workers.process(other, Rules()) for other in waiting)]
     in_mid_page(pid, before_s)
     os.kill(pid, signal.SIGKILL)
     return futures
@@ -86,8 +86,8 @@ def is_gone(pid):
 
 @pytest.fixture
 def workers(request):
-    with Workers(Limits(workers=1, **getattr(request, "param", {}))) as some:
-        some.refine(story("first"), Rules()).result(60)  # it is up
+    with Workers(WorkerLimits(workers=1, **getattr(request, "param", {}))) as some:
+        some.process(story("first"), Rules()).result(60)  # it is up
         yield some
     assert not children(os.getpid())
 
@@ -96,19 +96,19 @@ def test_workers_give_what_this_process_would_give_in_the_same_order(workers):
     first, second, reserved = story(1), replace(story(2), body=b""), story(3, "library")
     reserved = replace(reserved, headers=(*reserved.headers, Header("tdm-reservation", "1")))
     pages = [first, second, reserved, *(story(n) for n in range(4, 20))]
-    given = list(workers.refine_all((p, Rules(), ()) for p in pages))
-    assert given == [refine(p, Rules()) for p in pages]
-    whole = refine(first, Rules())
-    assert workers.lengthen(whole, second, Rules()).result(60) == lengthen(whole, second, Rules())
+    given = list(workers.process_all((p, Rules(), ()) for p in pages))
+    assert given == [process_page(p, Rules()) for p in pages]
+    whole = process_page(first, Rules())
+    assert workers.append_page(whole, second, Rules()).result(60) == append_page(whole, second, Rules())
 
 
 def test_another_worker_is_started_while_the_first_one_loads_when_enough_pages_wait():
-    with Workers(Limits(workers=2)) as workers:
-        pages = [workers.refine(story(n), Rules()) for n in range(7)]
+    with Workers(WorkerLimits(workers=2)) as workers:
+        pages = [workers.process(story(n), Rules()) for n in range(7)]
         (first,) = until(lambda: children(os.getpid()))
         os.kill(first, signal.SIGSTOP)  # it loads for as long as this takes
         until(lambda: workers.counts["started"] == 1)
-        pages += [workers.refine(story(n), Rules()) for n in range(7, 12)]
+        pages += [workers.process(story(n), Rules()) for n in range(7, 12)]
         until(lambda: workers.counts["started"] == 2)
         os.kill(first, signal.SIGCONT)
         assert all(page.result(60).article for page in pages)
@@ -122,26 +122,26 @@ def test_a_worker_killed_in_mid_page_costs_that_page_alone(workers):
     assert lost.reject.detail == "its worker died of SIGKILL"
     assert lost.reject.retry_at > lost.reject.fetched_at
     assert lost.page.body == endless().body  # for raw
-    assert [f.result(60) for f in others] == [refine(story(n), Rules()) for n in range(5)]
+    assert [f.result(60) for f in others] == [process_page(story(n), Rules()) for n in range(5)]
     assert workers.counts == {"started": 2, "lost": 1}
 
 
 def test_a_worker_that_dies_between_two_pages_costs_none(workers):
     (pid,) = children(os.getpid())
     os.kill(pid, signal.SIGKILL)
-    assert workers.refine(story(1), Rules()).result(60).article
+    assert workers.process(story(1), Rules()).result(60).article
 
 
 @pytest.mark.parametrize("workers", [{"deadline_s": 4}], indirect=True)
 def test_a_page_that_takes_too_long_is_quarantined_and_the_next_is_not(workers):
-    hung, next_one = workers.refine(endless(), SLOW), workers.refine(story(1), Rules())
+    hung, next_one = workers.process(endless(), SLOW), workers.process(story(1), Rules())
     assert hung.result(60).reject.detail == "its worker gave no answer in 4 s"
     assert next_one.result(60).article
 
 
 def test_a_page_that_eats_memory_is_quarantined():
-    with Workers(Limits(workers=1, memory=320 * MIB)) as workers:
-        greedy, next_one = workers.refine(huge_page(), Rules()), workers.refine(story(1), Rules())
+    with Workers(WorkerLimits(workers=1, memory=320 * MIB)) as workers:
+        greedy, next_one = workers.process(huge_page(), Rules()), workers.process(story(1), Rules())
         assert greedy.result(60).reject.detail == "its worker took more than 320 MiB"
         assert next_one.result(60).article
 
@@ -152,14 +152,14 @@ def test_a_reservation_is_known_of_a_page_that_is_quarantined(workers):
         reserved, body=reserved.body.replace(b"<head>", b'<head><meta name="tdm-reservation" content="1">')
     )
     (doomed,) = kill_in_mid_page(workers, reserved)
-    left = leave_reserved(doomed.result(60))
+    left = reject_reserved(doomed.result(60))
     assert (left.reject.reason, left.page.body) == ("tdm_reserved", b"")
 
 
 @pytest.mark.parametrize("workers", [{"pages": 2}, {"grown": 1}], indirect=True)
 def test_workers_are_replaced_after_so_many_pages_and_when_they_have_grown(workers):
-    assert workers.refine(story(1), Rules()).result(60).article
-    assert workers.refine(story(2), Rules()).result(60).article
+    assert workers.process(story(1), Rules()).result(60).article
+    assert workers.process(story(2), Rules()).result(60).article
     assert workers.counts["recycled"] >= 1
     assert workers.counts["lost"] == 0
 
@@ -172,25 +172,25 @@ def test_no_more_articles_are_read_ahead_than_there_is_room_for(workers):
             read.append(n)
             yield story(n), Rules(), ()
 
-    given = workers.refine_all(articles())
+    given = workers.process_all(articles())
     next(given)
     assert len(read) == workers.room < 40
 
 
 def test_one_worker_is_enough_for_one_page():
-    with Workers(Limits(workers=2)) as workers:
+    with Workers(WorkerLimits(workers=2)) as workers:
         assert workers.counts["started"] == 0
-        workers.refine(story(1), Rules()).result(60)
+        workers.process(story(1), Rules()).result(60)
         assert workers.counts["started"] == 1
 
 
 def test_workers_that_cannot_start_fail_what_waits(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with Workers(Limits(workers=2)) as workers:
+    with Workers(WorkerLimits(workers=2)) as workers:
         with pytest.raises(WorkersFailed):
-            workers.refine(story(1), Rules()).result(60)
+            workers.process(story(1), Rules()).result(60)
         with pytest.raises(WorkersFailed):
-            workers.refine(story(2), Rules())
+            workers.process(story(2), Rules())
 
 
 PARENT = """
@@ -220,7 +220,7 @@ def test_a_worker_ignores_what_is_meant_for_the_crawl(workers):
     (pid,) = children(os.getpid())
     for stop in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, stop)
-    assert workers.refine(story(1), Rules()).result(60).article
+    assert workers.process(story(1), Rules()).result(60).article
     assert children(os.getpid()) == [pid]
 
 

@@ -12,14 +12,14 @@ import pytest
 from cleaning import Rules
 from lake.jobs.reclean import outlets_in, reclean
 from lake.jobs.verify import verify
-from lake.parquet.part_files import read
-from lake.parquet.raw_choice import Choice
+from lake.parquet.part_files import read_rows
+from lake.parquet.raw_choice import RawChoice
 from lake.runs.session import Lake
 from lake.storage.folder_store import FolderStore
-from lake.workers.page_processing import lengthen
-from lake.workers.pool import Limits, Workers
-from tests.lake.stories import page, raw, refined, text_of
-from tests.lake.test_refining import FIRST, part
+from lake.workers.page_processing import append_page
+from lake.workers.pool import WorkerLimits, Workers
+from tests.lake.stories import page, processed, raw, text_of
+from tests.lake.test_page_processing import FIRST, part
 from tests.lake.test_run import crawl
 
 A = page("https://one.example/bridge", "bridge")
@@ -42,13 +42,15 @@ def lake(tmp_path):
     return tmp_path
 
 
-def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda refined: refined):
+def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda processed: processed):
     with (
         Lake(str(home / "lake"), home / "state").run("reclean", lambda outlet: rules, {}) as (run, _),
-        Workers(Limits(workers=0)) as workers,
+        Workers(WorkerLimits(workers=0)) as workers,
     ):
         try:
-            looked_at = reclean(run, workers, lambda outlet: rules, choice or Choice(), settled, flush_rows=1)
+            looked_at = reclean(
+                run, workers, lambda outlet: rules, choice or RawChoice(), settled, flush_rows=1
+            )
         except BaseException:
             run.abandon()
             raise
@@ -58,7 +60,7 @@ def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda refined: refined
 
 def rows(home, table):
     store = FolderStore(home / "lake")
-    return [values for key in sorted(store.keys(f"{table}/")) for values in read(store, key)]
+    return [values for key in sorted(store.keys(f"{table}/")) for values in read_rows(store, key)]
 
 
 def test_what_comes_out_as_before_leaves_no_row(lake):
@@ -84,20 +86,20 @@ def _run(lake):
 
 
 def test_only_what_is_chosen_is_looked_at(lake):
-    of_one = Choice(outlets=frozenset({"two.example"}))
+    of_one = RawChoice(outlets=frozenset({"two.example"}))
     assert outlets_in(FolderStore(lake / "lake"), of_one) == {"two.example"}
-    assert outlets_in(FolderStore(lake / "lake"), Choice()) == {"one.example", "two.example"}
+    assert outlets_in(FolderStore(lake / "lake"), RawChoice()) == {"one.example", "two.example"}
     assert cleaned_anew(lake, choice=of_one) == (1, {"unchanged": 1})
 
 
 def test_one_that_dies_is_finished_by_the_same_command(lake):
     seen = []
 
-    def dies(refined):
-        seen.append(refined)
+    def dies(processed):
+        seen.append(processed)
         if len(seen) == 4:
             raise KeyboardInterrupt
-        return refined
+        return processed
 
     with pytest.raises(KeyboardInterrupt):
         cleaned_anew(lake, settled=dies)
@@ -106,7 +108,7 @@ def test_one_that_dies_is_finished_by_the_same_command(lake):
 
 
 def test_an_article_in_parts_is_cleaned_with_its_later_pages(tmp_path):
-    whole = lengthen(refined(FIRST), part(2), Rules())
+    whole = append_page(processed(FIRST), part(2), Rules())
     with Lake(str(tmp_path / "lake"), tmp_path / "state").run("crawl", lambda outlet: Rules(), {}) as (
         run,
         _,

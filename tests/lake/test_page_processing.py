@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cleaning import RawPage, Rules, next_part
+from cleaning import RawPage, Rules, next_page_url
 from cleaning.text import document
 from lake.runs.session import Lake
-from lake.schema.columns import restore, row
+from lake.schema.columns import restore_record, row
 from lake.schema.records import TABLES
 from lake.storage.store import PartExists
-from lake.workers.page_processing import lengthen, refine, select
+from lake.workers.page_processing import append_page, apply_selection, process_page
 from outlets import Selection
 from tests.lake.stories import page, raw, text_of
 from tests.lake.test_run import Killed, die_after, no_rules, rows
@@ -35,28 +35,28 @@ FIRST = part(1, of="none")
 WHOLE = (FIRST, part(2), part(3))
 
 
-def refined(first, *later):
-    return refine(first, Rules(), later)
+def processed(first, *later):
+    return process_page(first, Rules(), later)
 
 
 def test_page_by_page_and_all_at_once_give_the_same_article():
-    step = refined(FIRST)
+    step = processed(FIRST)
     for one in WHOLE[1:]:
-        assert step.continues_at == one.url
+        assert step.next_page_url == one.url
         assert step.article.text_is_partial
-        step = lengthen(step, one, Rules())
-    assert step == refined(*WHOLE)
+        step = append_page(step, one, Rules())
+    assert step == processed(*WHOLE)
     assert step.article.text.splitlines() == text_of("bridge")[:6]
-    assert (step.article.parts, step.article.text_is_partial, step.continues_at) == (3, False, None)
+    assert (step.article.parts, step.article.text_is_partial, step.next_page_url) == (3, False, None)
     assert step.pages == WHOLE
 
 
 @pytest.mark.parametrize("lost", [part(2, status=404), part(2, status=503), part(2, lines=[]), None])
 def test_an_article_with_a_missing_part_is_partial(lost):
-    found = refined(FIRST, *filter(None, [lost]))
+    found = processed(FIRST, *filter(None, [lost]))
     assert found.article.text.splitlines() == text_of("bridge")[:2]
     assert found.article.text_is_partial
-    assert found.continues_at == next_part(FIRST)
+    assert found.next_page_url == next_page_url(FIRST)
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,15 @@ def test_an_article_with_a_missing_part_is_partial(lost):
     [part(2, lines=text_of("bridge")[:2]), part(2, url=URL), part(2, url="https://one.example/library")],
 )
 def test_what_is_no_part_is_the_end_of_the_article(other):
-    found = refined(FIRST, other)
+    found = processed(FIRST, other)
     assert found.article.parts == 1
     assert not found.article.text_is_partial
-    assert found.continues_at is None
+    assert found.next_page_url is None
 
 
 def test_a_page_without_parts_is_one():
-    found = refine(page(URL, "bridge"), Rules())
-    assert (found.parts, found.continues_at, found.article.parts) == ((), None, 1)
+    found = process_page(page(URL, "bridge"), Rules())
+    assert (found.later_pages, found.next_page_url, found.article.parts) == ((), None, 1)
     assert not found.article.text_is_partial
 
 
@@ -81,8 +81,8 @@ def test_a_later_page_that_was_asked_for_by_itself_is_a_reject_that_names_its_fi
     listed = replace(
         listed, body=listed.body.replace(b"</head>", f'<link rel="canonical" href="{URL}"></head>'.encode())
     )
-    found = refine(listed, Rules())
-    assert (found.reject.reason, found.reject.retry_at, found.first) == ("part", None, URL)
+    found = process_page(listed, Rules())
+    assert (found.reject.reason, found.reject.retry_at, found.first_page_url) == ("part", None, URL)
 
 
 # ---------------------------------------------------------------- recovery
@@ -90,7 +90,7 @@ def test_a_later_page_that_was_asked_for_by_itself_is_a_reject_that_names_its_fi
 
 def test_a_raw_row_that_is_older_than_the_columns_is_a_first_page():
     values = {name: value for name, value in row(FIRST).items() if name not in ("part", "part_of")}
-    assert restore(RawPage, values) == FIRST
+    assert restore_record(RawPage, values) == FIRST
 
 
 @pytest.mark.parametrize("writes", range(4))
@@ -99,14 +99,14 @@ def test_parts_are_joined_again_from_raw_wherever_the_run_dies(tmp_path, writes)
     where = str(tmp_path / "lake"), tmp_path / "state"
     with pytest.raises(Killed), Lake(*where).run("one", no_rules, {}) as (run, _):
         lost = die_after(run, writes)
-        run.add(refined(*WHOLE))
-        run.add(refined(other))
+        run.add(processed(*WHOLE))
+        run.add(processed(other))
         run.flush()
         run.finish("finished", {})
         raise Killed
     with Lake(*where).run("two", no_rules, {}) as (run, _):
-        run.add(refined(*WHOLE))
-        run.add(refined(other))
+        run.add(processed(*WHOLE))
+        run.add(processed(other))
         run.flush()
         run.finish("finished", {})
     for key, data in lost:
@@ -140,9 +140,9 @@ def test_parts_are_joined_again_from_raw_wherever_the_run_dies(tmp_path, writes)
     ],
 )
 def test_what_the_selection_does_not_want_becomes_a_reject_without_its_page(wanted, why):
-    found = refined(*WHOLE)
+    found = processed(*WHOLE)
     found = replace(found, article=replace(found.article, published_at=datetime(2026, 1, 1, tzinfo=UTC)))
-    chosen = select(found, wanted)
+    chosen = apply_selection(found, wanted)
     if why is None:
         assert chosen is found
     else:
@@ -153,14 +153,14 @@ def test_what_the_selection_does_not_want_becomes_a_reject_without_its_page(want
 
 
 def test_what_nothing_tells_is_wanted():
-    found = refined(*WHOLE)
+    found = processed(*WHOLE)
     unknown = replace(found, article=replace(found.article, language=None, published_at=None))
-    assert select(unknown, Selection(languages=("de",), max_age_days=1)) is unknown
+    assert apply_selection(unknown, Selection(languages=("de",), max_age_days=1)) is unknown
 
 
 def test_a_reject_stays_what_it_is():
-    gone = refine(raw(URL, "", status=404), Rules())
-    assert select(gone, Selection(min_words=9)) is gone
+    gone = process_page(raw(URL, "", status=404), Rules())
+    assert apply_selection(gone, Selection(min_words=9)) is gone
 
 
 def test_a_page_is_decoded_and_parsed_once(monkeypatch):
@@ -173,6 +173,6 @@ def test_a_page_is_decoded_and_parsed_once(monkeypatch):
         )
     text = "".join(f"<p>{line}</p>" for line in text_of("bridge"))
     html = f"<html><head><meta name=robots content=noai></head><body><h1>The bridge</h1>{text}</body></html>"
-    found = refined(raw(URL, html))
+    found = processed(raw(URL, html))
     assert found.article.tdm == ("meta robots: noai",)
     assert calls == ["decode", "parse"]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def encoded(pages):
     landing = row(Landing("run", 0, page("https://one.example/a", "bridge").fetched_at))
     rows = [row(one) | landing for one in pages]
-    return rows, pq.ParquetFile(io.BytesIO(part_files.encode("raw", rows, "run", 0)))
+    return rows, pq.ParquetFile(io.BytesIO(part_files.encode_rows("raw", rows, "run", 0)))
 
 
 def test_pages_come_in_row_groups_of_bounded_bytes(monkeypatch):

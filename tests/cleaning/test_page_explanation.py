@@ -3,7 +3,7 @@
 import pytest
 
 from cleaning import NoArticle, Rules, Trace, clean
-from cleaning.authoring.page_explanation import pieces, places
+from cleaning.authoring.page_explanation import field_places, page_pieces
 from cleaning.records import cut
 from tests.cleaning.pages import STORY, raw, story
 
@@ -25,7 +25,7 @@ def test_cuts_stand_where_they_stood():
     article, trace = traced(
         story(before=SHARE, after=PLEA, head=HEAD), Rules(ends=("The Gazette is printed",))
     )
-    found = pieces(trace.blocks, trace.lines, trace.removed)
+    found = page_pieces(trace.blocks, trace.lines, trace.removed)
     at = {piece.cut.kind: n for n, piece in enumerate(found) if piece.cut}
     assert [piece.text for piece in found if not piece.cut] == article.text.splitlines()
     first, last = (next(n for n, p in enumerate(found) if p.text == text) for text in (STORY[0], STORY[-1]))
@@ -36,13 +36,15 @@ def test_cuts_stand_where_they_stood():
 
 def test_every_cut_is_shown_once():
     _, trace = traced(story(before=SHARE, after=PLEA + SHARE, head=HEAD))
-    found = pieces(trace.blocks, trace.lines, trace.removed)
+    found = page_pieces(trace.blocks, trace.lines, trace.removed)
     assert sorted(id(p.cut) for p in found if p.cut) == sorted(id(c) for c in trace.removed if c.text)
 
 
 def test_a_line_cut_in_its_middle_is_followed_by_its_cut():
     line, notice, last = "The council meets in March.", "AI notice: a machine wrote this.", "Ferries sail on."
-    found = pieces([f"{line} {notice}", last], [line, last], [cut("ai-disclaimer", "x.y", "line", notice)])
+    found = page_pieces(
+        [f"{line} {notice}", last], [line, last], [cut("ai-disclaimer", "x.y", "line", notice)]
+    )
     assert [(piece.text, bool(piece.cut)) for piece in found] == [
         (line, False),
         (notice, True),
@@ -51,7 +53,7 @@ def test_a_line_cut_in_its_middle_is_followed_by_its_cut():
 
 
 def test_lines_that_no_block_shows_are_not_lost():
-    found = pieces(
+    found = page_pieces(
         ["The second line of the story."],
         ["From a script alone, the first.", "The second line of the story."],
         [],
@@ -64,7 +66,7 @@ def test_lines_that_no_block_shows_are_not_lost():
 
 def test_a_field_says_where_it_stands():
     article, trace = traced(story(head=HEAD))
-    where = places(article, trace)
+    where = field_places(article, trace)
     assert where["title"] == "json-ld headline, meta og:title, shown"
     assert where["authors"] == "json-ld author, meta author"
     assert where["published_at"] == "json-ld"

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cleaning import clean, continues, first_part, join, next_part
-from cleaning.pagination.page_urls import readings
+from cleaning import clean, first_page_url, is_page_of, join_page, next_page_url
+from cleaning.pagination.page_urls import page_readings
 from tests.cleaning.pages import STORY, html, paragraphs, raw
 
 HOME = "https://gazette.example"
@@ -47,7 +47,7 @@ def linked(link: str, url: str = STORY_URL, part: int = 1, head: str = ""):
     ],
 )  # fmt: skip
 def test_a_link_to_the_next_number_of_the_same_address_leads_on(url, link, following):
-    found = next_part(linked(link, url))
+    found = next_page_url(linked(link, url))
     assert found is not None
     assert following is None or found == STORY_URL + following
 
@@ -65,7 +65,7 @@ def test_a_link_to_the_next_number_of_the_same_address_leads_on(url, link, follo
 )
 @pytest.mark.parametrize("label", ["2", "Next page", "Weiter auf Seite 2", "Page suivante"])
 def test_a_number_behind_the_file_name_counts_where_the_link_speaks_of_a_page(story, second, label):
-    assert next_part(linked(f'<a href="{second}">{label}</a>', HOME + story)) == HOME + second
+    assert next_page_url(linked(f'<a href="{second}">{label}</a>', HOME + story)) == HOME + second
 
 
 @pytest.mark.parametrize(
@@ -99,43 +99,43 @@ def test_a_number_behind_the_file_name_counts_where_the_link_speaks_of_a_page(st
     ],
 )
 def test_other_links_lead_nowhere(link):
-    assert next_part(linked(link)) is None
+    assert next_page_url(linked(link)) is None
 
 
 @pytest.mark.parametrize(
     "url", [HOME + "/live/storm", HOME + "/news/storm-live-blog", HOME + "/liveticker/sturm"]
 )
 def test_a_live_blog_is_never_joined(url):
-    assert next_part(linked('<a rel="next" href="?page=2">2</a>', url)) is None
+    assert next_page_url(linked('<a rel="next" href="?page=2">2</a>', url)) is None
 
 
 def test_what_calls_itself_a_live_blog_is_never_joined():
     told = '<script type="application/ld+json">{"@type": "LiveBlogPosting", "headline": "x"}</script>'
-    assert next_part(linked('<a rel="next" href="?page=2">2</a>', head=told)) is None
+    assert next_page_url(linked('<a rel="next" href="?page=2">2</a>', head=told)) is None
 
 
 def test_every_page_leads_to_the_number_after_its_own_and_so_never_in_a_circle():
     pager = "".join(f'<a href="/harbour/bridge-closes?page={n}">{n}</a>' for n in range(1, 5))
     second, third = (linked(pager, f"{STORY_URL}?page={n}", part=n) for n in (2, 3))
     last = linked('<a rel="next" href="?page=1">1</a><a href="?page=3">3</a>', f"{STORY_URL}?page=4", part=4)
-    assert next_part(linked(pager)) == f"{STORY_URL}?page=2"
-    assert next_part(second) == f"{STORY_URL}?page=3"
-    assert next_part(third) == f"{STORY_URL}?page=4"
-    assert next_part(last) is None
+    assert next_page_url(linked(pager)) == f"{STORY_URL}?page=2"
+    assert next_page_url(second) == f"{STORY_URL}?page=3"
+    assert next_page_url(third) == f"{STORY_URL}?page=4"
+    assert next_page_url(last) is None
 
 
 @pytest.mark.parametrize(
     "body", ["", "\0" * 99, '<a href="?page=2"', "{" * 999, "<a rel=next href=?page=2>2"]
 )
 def test_broken_pages_raise_nothing(body):
-    next_part(raw(body, STORY_URL))
-    first_part(raw(body, STORY_URL + "?page=2"))
+    next_page_url(raw(body, STORY_URL))
+    first_page_url(raw(body, STORY_URL + "?page=2"))
 
 
 def test_an_address_without_a_number_costs_nothing_to_read():
-    assert readings(STORY_URL) == ()
-    assert readings("not an address") == ()
-    assert readings(HOME + "/?page=2") == ()  # of a front page
+    assert page_readings(STORY_URL) == ()
+    assert page_readings("not an address") == ()
+    assert page_readings(HOME + "/?page=2") == ()  # of a front page
 
 
 # ---------------------------------------------------------------- whether a page is a later one
@@ -154,7 +154,7 @@ def test_an_address_without_a_number_costs_nothing_to_read():
     ],
 )
 def test_a_later_page_names_its_first(url, head):
-    assert (first_part(linked(head, STORY_URL + url)) or "").rstrip("/") == STORY_URL
+    assert (first_page_url(linked(head, STORY_URL + url)) or "").rstrip("/") == STORY_URL
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_later_page_names_its_first(url, head):
     ],
 )
 def test_a_page_of_its_own_is_no_later_page(url, head):
-    assert first_part(linked(head, url)) is None
+    assert first_page_url(linked(head, url)) is None
 
 
 # ---------------------------------------------------------------- whether what answered is the next part
@@ -196,7 +196,7 @@ def article(url=STORY_URL, texts=STORY, title="Harbour bridge closes", head="", 
 )
 def test_an_answer_is_a_part_where_address_and_canonical_say_so(url, canonical, expected):
     head = f'<link rel="canonical" href="{canonical}">' if canonical else ""
-    assert continues(article(), article(STORY_URL + url, MORE, head=head), 2) is expected
+    assert is_page_of(article(), article(STORY_URL + url, MORE, head=head), 2) is expected
 
 
 def test_a_daily_column_with_a_number_in_its_address_is_another_article():
@@ -204,10 +204,10 @@ def test_a_daily_column_with_a_number_in_its_address_is_another_article():
         told = f'<meta property="article:published_time" content="2024-12-0{n}T06:00:00Z">'
         return article(HOME + url, STORY, "Good morning", head=told)
 
-    assert not continues(day(1, "/good-morning"), day(2, "/good-morning-2"), 2)
-    assert continues(day(1, "/good-morning"), day(1, "/good-morning-2"), 2)
+    assert not is_page_of(day(1, "/good-morning"), day(2, "/good-morning-2"), 2)
+    assert is_page_of(day(1, "/good-morning"), day(1, "/good-morning-2"), 2)
     other = replace(day(1, "/good-morning-2"), title="The bridge closes")
-    assert not continues(day(1, "/good-morning"), other, 2)
+    assert not is_page_of(day(1, "/good-morning"), other, 2)
 
 
 # ---------------------------------------------------------------- joined
@@ -217,7 +217,7 @@ def test_parts_are_joined_in_order_and_repetitions_are_removed():
     teaser = "Harbour bridge closes: all that is known so far about the repair of the nine piers."
     first = article(texts=(*STORY, "Continue reading on page 2"))
     second = article(STORY_URL + "?page=2", (STORY[0], *MORE, STORY[-1], teaser))
-    joined = join(replace(first, summary=teaser), second)
+    joined = join_page(replace(first, summary=teaser), second)
     assert joined
     assert joined.text.splitlines() == [*STORY, *MORE]
     assert (joined.title, joined.id, joined.parts) == (first.title, first.id, 2)
@@ -232,7 +232,7 @@ def test_a_short_line_may_stand_twice_in_a_story():
     second = article(STORY_URL + "?page=2", (MORE[0], "“No comment.”", MORE[1]))
     first = replace(article(), text="\n".join([STORY[0], "“No comment.”", STORY[1]]))
     second = replace(second, text="\n".join([MORE[0], "“No comment.”", MORE[1]]))
-    joined = join(first, second)
+    joined = join_page(first, second)
     assert joined
     assert joined.text.splitlines()[3:] == [MORE[0], "“No comment.”", MORE[1]]
 
@@ -242,14 +242,14 @@ def test_at_the_ends_of_a_part_short_repetitions_go_too():
     second = replace(
         article(STORY_URL + "?page=2", MORE), text="\n".join(["The bridge", *MORE, "The bridge"])
     )
-    joined = join(first, second)
+    joined = join_page(first, second)
     assert joined
     assert joined.text.splitlines()[3:] == [*MORE]
 
 
 def test_a_page_that_repeats_the_first_adds_nothing():
     """As a site answers that does not know the parameter."""
-    assert join(article(), article(STORY_URL + "?page=2")) is None
+    assert join_page(article(), article(STORY_URL + "?page=2")) is None
 
 
 def test_what_was_cut_as_the_standfirst_of_a_later_page_is_text():
@@ -259,7 +259,7 @@ def test_what_was_cut_as_the_standfirst_of_a_later_page_is_text():
     standfirst = f'<p class="standfirst">{MORE[0]}</p>'
     second = article(STORY_URL + "?page=2", (*MORE[1:], *end), before=standfirst)
     assert MORE[0] not in second.text
-    joined = join(article(), second)
+    joined = join_page(article(), second)
     assert joined
     assert joined.text.splitlines() == [*STORY, *MORE, *end]
 
@@ -269,14 +269,14 @@ def test_pictures_are_united():
         figure = f'<figure><img src="/{name}.jpg" width="800" height="600"><figcaption>The {name}</figcaption></figure>'
         return article(url, texts, before=figure)
 
-    joined = join(pictured(STORY_URL, "pier", STORY), pictured(STORY_URL + "?page=2", "ferry", MORE))
+    joined = join_page(pictured(STORY_URL, "pier", STORY), pictured(STORY_URL + "?page=2", "ferry", MORE))
     assert joined
     assert [image.url.rpartition("/")[2] for image in joined.images] == ["pier.jpg", "ferry.jpg"]
 
 
 def test_the_date_and_the_author_are_the_first_pages():
     told = '<meta property="article:published_time" content="2024-12-03T06:00:00Z"><meta name="author" content="Ada Reed">'
-    joined = join(article(head=told), article(STORY_URL + "?page=2", MORE))
+    joined = join_page(article(head=told), article(STORY_URL + "?page=2", MORE))
     assert joined
     assert joined.published_at == datetime(2024, 12, 3, 6, tzinfo=UTC)
     assert joined.authors == ("Ada Reed",)

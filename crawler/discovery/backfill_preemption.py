@@ -30,7 +30,7 @@ PATIENCE_S = (
 )
 
 
-class Yielding:
+class BackfillPreemption:
     """Extension. Stats: yielded/times, yielded/seconds."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -41,7 +41,7 @@ class Yielding:
         self._closing = asyncio.Event()
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Yielding:
+    def from_crawler(cls, crawler: Crawler) -> BackfillPreemption:
         extension = cls(crawler)
         crawler.signals.connect(extension.spider_opened, signals.spider_opened)
         crawler.signals.connect(extension.spider_closed, signals.spider_closed)
@@ -73,7 +73,7 @@ class Yielding:
 
     async def _take_the_turn(self) -> None:
         began = monotonic()
-        while not held(self._turn, fcntl.LOCK_SH):
+        while not try_lock(self._turn, fcntl.LOCK_SH):
             if monotonic() - began > PATIENCE_S:
                 log.warning("a backfill of this outlet does not give way; going on beside it")
                 break
@@ -85,7 +85,7 @@ class Yielding:
         """Alternately: without the turn, waiting for it; with it, looking whether somebody wants it."""
         while True:
             began, told = monotonic(), False
-            while _is_held(self._news) or not held(self._turn, fcntl.LOCK_EX):
+            while _is_held(self._news) or not try_lock(self._turn, fcntl.LOCK_EX):
                 if not told:
                     told = True
                     log.info("another crawl of this outlet is running: this backfill waits")
@@ -163,7 +163,7 @@ class _Gate:
         )
 
 
-def held(file: IO[str], kind: int) -> bool:
+def try_lock(file: IO[str], kind: int) -> bool:
     """Take a lock if it is free."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -174,7 +174,7 @@ def held(file: IO[str], kind: int) -> bool:
 
 def _is_held(file: IO[str]) -> bool:
     """Whether another process holds a lock that this one does not hold."""
-    if not held(file, fcntl.LOCK_EX):
+    if not try_lock(file, fcntl.LOCK_EX):
         return True
     fcntl.flock(file, fcntl.LOCK_UN)
     return False

@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lake.index.page_index import Known
-from lake.runs.revisit_policy import Policy
+from lake.index.page_index import PageState
+from lake.runs.revisit_policy import RevisitPolicy
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ARTICLE = Known(
+ARTICLE = PageState(
     "a",
     "one.example",
     "20260310T090000Z-test-1",
@@ -22,7 +22,7 @@ ARTICLE = Known(
     NOW - DAY,
 )
 REJECT = replace(ARTICLE, content_hash=None, reason="paywall", tries=1, retry_at=NOW + HOUR)
-POLICY = Policy()
+POLICY = RevisitPolicy()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_page_is_asked_for_when_something_may_have_come_of_it(known, modified_
 
 @pytest.mark.parametrize("known", [ARTICLE, REJECT, replace(REJECT, retry_at=None)])
 def test_a_fresh_run_asks_for_what_is_known(known):
-    assert Policy(fresh=True).visit(known, None, NOW) == "afresh"
+    assert RevisitPolicy(fresh=True).visit(known, None, NOW) == "afresh"
 
 
 def test_a_source_that_dates_everything_anew_every_hour_costs_few_fetches():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from scrapy.settings import Settings
 
-from crawler.reports.notify import tell
+from crawler.reports.notify import notify
 from tests.crawler.site import site
 from tests.lake.stories import page
 from tests.lake.test_workers import is_gone, until
@@ -84,7 +84,7 @@ def test_a_crawl_that_cannot_begin_is_told_too(tmp_path, told):
      ("unclosed 'quote", "No closing quotation")],
 )  # fmt: skip
 def test_a_hook_that_fails_is_logged_and_changes_nothing(caplog, command, said):
-    tell(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 10}), 1, {})
+    notify(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 10}), 1, {})
     assert f"HOOK failed: {caplog.messages[0].removeprefix('HOOK failed: ')}" == caplog.messages[0]
     assert said in caplog.text
 
@@ -92,7 +92,7 @@ def test_a_hook_that_fails_is_logged_and_changes_nothing(caplog, command, said):
 def test_a_hook_has_its_time_and_what_it_started_ends_with_it(caplog, tmp_path):
     began = time.monotonic()
     command = shlex.join(["sh", "-c", 'sleep 300 & echo $! > "$0"; sleep 300', str(tmp_path / "started")])
-    tell(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 1}), 1, {})
+    notify(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 1}), 1, {})
     assert time.monotonic() - began < 100
     assert "timed out" in caplog.text
     started = int((tmp_path / "started").read_text())
@@ -100,5 +100,5 @@ def test_a_hook_has_its_time_and_what_it_started_ends_with_it(caplog, tmp_path):
 
 
 def test_a_hook_that_reads_nothing_is_no_failure(caplog):
-    tell(Settings({"HOOK": "true", "HOOK_TIMEOUT_S": 5}), 1, {"much": "x" * 1_000_000})
+    notify(Settings({"HOOK": "true", "HOOK_TIMEOUT_S": 5}), 1, {"much": "x" * 1_000_000})
     assert caplog.text == ""

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from cleaning import Learned, clean, is_topical, line_key, may_be_boilerplate, without_learned, without_texts
+from cleaning import (
+    LearnedLines,
+    clean,
+    is_topical,
+    line_key,
+    may_be_boilerplate,
+    without_learned_lines,
+    without_removed_texts,
+)
 
 from .pages import STORY, raw, story
 
 HOUSE = "The Gazette is printed on paper from the island's own mill"
 
 
-def learned(*lines: str) -> Learned:
-    return Learned("v1", {line_key(line): 37 for line in lines})
+def learned(*lines: str) -> LearnedLines:
+    return LearnedLines("v1", {line_key(line): 37 for line in lines})
 
 
 def test_a_learned_line_goes_and_says_why():
     before = clean(raw(story(after=f"<p>{HOUSE}.</p>")))
-    after = without_learned(before, learned(HOUSE + "."))
+    after = without_learned_lines(before, learned(HOUSE + "."))
     assert HOUSE in before.text
     assert after.text.splitlines() == list(STORY)
     cut = after.removed[-1]
@@ -29,13 +37,13 @@ def test_a_learned_line_goes_and_says_why():
 
 def test_a_page_without_such_a_line_stays_as_it_is():
     before = clean(raw(story()))
-    assert without_learned(before, learned(HOUSE)).text == before.text
-    assert without_learned(before, Learned()) is before
+    assert without_learned_lines(before, learned(HOUSE)).text == before.text
+    assert without_learned_lines(before, LearnedLines()) is before
 
 
 def test_an_article_is_never_emptied():
     before = clean(raw(story()))
-    after = without_learned(before, learned(*STORY))
+    after = without_learned_lines(before, learned(*STORY))
     assert after.text == before.text
     assert [cut for cut in after.removed if cut.kind == "boilerplate"] == []
 
@@ -77,7 +85,7 @@ def test_background_in_a_script_without_spaces():
 
 def test_texts_of_cuts_can_be_left_out_but_for_what_has_to_be_counted_again():
     page = raw(story(before="<p>Read more: the ferry in winter</p>", after=f"<p>{HOUSE}.</p>"))
-    article = without_texts(without_learned(clean(page), learned(HOUSE)))
+    article = without_removed_texts(without_learned_lines(clean(page), learned(HOUSE)))
     assert [cut.text for cut in article.removed if cut.kind != "boilerplate"] == [""] * (
         len(article.removed) - 1
     )

@@ -12,7 +12,7 @@ from lake.parquet.reading import table
 from lake.runs.catch_up import catch_up
 from lake.runs.session import Lake
 from lake.schema.records import retry_at
-from tests.lake.stories import page, raw, refined
+from tests.lake.stories import page, processed, raw
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 A = page("https://one.example/bridge", "bridge")
@@ -42,7 +42,7 @@ def at(one, days=0.0, asked=None):
 def crawl(lake, *pages, **facts):
     name = f"test{next(_RUNS):03d}"  # run ids of one second sort by name
     with lake.run(name, lambda outlet: Rules(), {}) as (run, _):
-        results = [run.add(refined(one)) for one in pages]
+        results = [run.add(processed(one)) for one in pages]
         run.flush()
         run.finish("finished", facts)
     return results
@@ -51,7 +51,7 @@ def crawl(lake, *pages, **facts):
 def known(lake, url):
     index = catch_up(lake.store, lake.index_path)
     try:
-        return index.known(index.page_of(page_id(url)))
+        return index.page_state(index.answering_page(page_id(url)))
     finally:
         index.close()
 
@@ -183,7 +183,7 @@ def test_a_rebuilt_index_knows_the_same(lake):
 
 def test_what_a_dead_run_had_judged_is_not_known(lake):
     with pytest.raises(KeyboardInterrupt), lake.run("dies", lambda outlet: Rules(), {}) as (run, _):
-        run.add(refined(at(A, asked="https://one.example/short")))
+        run.add(processed(at(A, asked="https://one.example/short")))
         raise KeyboardInterrupt
     crawl(lake)
     assert known(lake, A.url) is None
@@ -193,8 +193,8 @@ def test_what_a_dead_run_had_judged_is_not_known(lake):
 def test_a_source_is_done_when_a_run_has_read_it_to_its_end(lake):
     crawl(lake, sources={"x": {"complete": True}, "y": {"complete": False}, "z": {}})
     index = catch_up(lake.store, lake.index_path)
-    assert datetime.now(UTC) - index.read_at("x") < timedelta(minutes=1)
-    assert index.read_at("y") is index.read_at("z") is None
+    assert datetime.now(UTC) - index.source_read_at("x") < timedelta(minutes=1)
+    assert index.source_read_at("y") is index.source_read_at("z") is None
     index.close()
 
 

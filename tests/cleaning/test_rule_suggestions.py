@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from cleaning import Rules, check_rules, clean
-from cleaning.authoring.rule_suggestions import stable, suggest
+from cleaning.authoring.rule_suggestions import stable, suggest_rules
 from tests.cleaning.pages import html, raw
 
 pytestmark = pytest.mark.xdist_group("suggesting")
@@ -45,7 +45,7 @@ def other_story(town):
 
 @pytest.fixture(scope="module")
 def onward():
-    return suggest([page(town, behind=other_story(town)) for town in TOWNS])
+    return suggest_rules([page(town, behind=other_story(town)) for town in TOWNS])
 
 
 def test_the_box_of_the_story_is_found(onward):
@@ -73,7 +73,7 @@ def test_the_proposal_is_a_section_that_an_outlet_file_takes(onward):
 
 def test_a_line_that_recurs_and_stands_in_no_box_is_a_pattern():
     plea = "<p>Write to the editor about this story's (many) words.</p>"
-    found = suggest([page(town, inside=plea) for town in TOWNS])
+    found = suggest_rules([page(town, inside=plea) for town in TOWNS])
     [proposal] = found.proposals
     assert proposal.key == "lines"
     assert tomllib.loads(found.toml())["clutter"]["lines"] == [proposal.value]
@@ -95,7 +95,7 @@ def test_paragraphs_of_the_storys_box_that_general_rules_cut_are_kept():
     )
     pages = [page(town, inside=lost.format(town)) for town in TOWNS]
     assert "works office" not in clean(pages[0]).text
-    found = suggest(pages)
+    found = suggest_rules(pages)
     assert [(p.key, p.value) for p in found.proposals] == [("keep", ".story-text > p")]
     assert "works office" in clean(pages[0], found.rules).text
 
@@ -107,17 +107,19 @@ def test_a_twin_of_the_storys_box_is_no_clutter():
             "pier", "quay"
         )
 
-    found = suggest([page(town, behind=f'<div class="more-text">{halves(town)}</div>') for town in TOWNS])
+    found = suggest_rules(
+        [page(town, behind=f'<div class="more-text">{halves(town)}</div>') for town in TOWNS]
+    )
     assert found.proposals == ()
 
 
 def test_of_clean_pages_nothing_is_proposed():
-    found = suggest([page(town) for town in TOWNS])
+    found = suggest_rules([page(town) for town in TOWNS])
     assert (found.pages, found.proposals) == (6, ())
 
 
 def test_pages_without_an_article_do_not_count():
-    assert suggest([page(TOWNS[0]), raw("<p>No story.</p>"), raw("")]).pages == 1
+    assert suggest_rules([page(TOWNS[0]), raw("<p>No story.</p>"), raw("")]).pages == 1
 
 
 @pytest.mark.parametrize(

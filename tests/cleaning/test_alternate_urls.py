@@ -1,6 +1,6 @@
 import pytest
 
-from cleaning import is_version
+from cleaning import is_alternate_url
 
 PAGE = "https://www.gazette.example/harbour/bridge-closes"
 
@@ -25,7 +25,7 @@ PAGE = "https://www.gazette.example/harbour/bridge-closes"
     ],
 )
 def test_amp_print_and_mobile_addresses_are_versions_of_the_page(url):
-    assert is_version(url, PAGE)
+    assert is_alternate_url(url, PAGE)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_amp_print_and_mobile_addresses_are_versions_of_the_page(url):
     ],
 )
 def test_other_addresses_are_none(url):
-    assert not is_version(url, PAGE)
+    assert not is_alternate_url(url, PAGE)
