@@ -109,7 +109,7 @@ class RunReport:
         return {name: count for name, count in counts.items() if count}
 
     def _of_each_outlet(self) -> dict[str, Any]:
-        members = getattr(self.crawler.spider, "members", None)
+        members = getattr(self.crawler.spider, "outlet_crawls", None)
         told: dict[str, Any] = members.facts() if members else self._of_one_outlet()
         keys = sorted(told.keys() | self._outlets.keys())
         return {key: {**told.get(key, {}), **self._outlets.get(key, {})} for key in keys}
@@ -293,7 +293,7 @@ class RunReport:
 
     def _faults(self, without: int) -> Any:
         sources = getattr(self.crawler.spider, "sources", {})
-        members = getattr(self.crawler.spider, "members", None)
+        members = getattr(self.crawler.spider, "outlet_crawls", None)
         if lost := self.stats.get_value("lost/not_landed", 0):
             yield f"{lost} candidates did not land"
         if without:

@@ -43,24 +43,24 @@ def member(id, published=0.0, seen=None, words=300, credits=(), visited=None):
         ([member("a", 0, seen=1), member("thief", -24 * 20, seen=20)], ("a", "earliest")),
         # nor one that the visit before should have seen, though both were new in the same round
         (
-            [member("a", 0, seen=1, source_state=-1), member("thief", -24, seen=1.5, source_state=-1)],
+            [member("a", 0, seen=1, visited=-1), member("thief", -24, seen=1.5, visited=-1)],
             ("a", "earliest"),
         ),
         (
-            [member("a", 0, seen=1, source_state=-1), member("thief", -24, seen=0.5, source_state=-1)],
+            [member("a", 0, seen=1, visited=-1), member("thief", -24, seen=0.5, visited=-1)],
             ("a", "earliest"),
         ),
         # a feed may name a page late, and of an outlet that was never visited nothing is known
         (
-            [member("late", 0, seen=2, source_state=0.5), member("b", 1, seen=2, source_state=0.5)],
+            [member("late", 0, seen=2, visited=0.5), member("b", 1, seen=2, visited=0.5)],
             ("late", "earliest"),
         ),
-        ([member("a", 0, seen=1, source_state=-1), member("first", -24, seen=1)], ("first", "earliest")),
+        ([member("a", 0, seen=1, visited=-1), member("first", -24, seen=1)], ("first", "earliest")),
         # outlets are visited in turns: what was published first may be seen a little later
         ([member("copy", 1, seen=1.2), member("a", 0, seen=4)], ("a", "earliest")),
         # or much later, where its outlet was not visited in between
-        ([member("copy", 1, seen=1.2), member("a", 0, seen=11, source_state=-1)], ("a", "earliest")),
-        ([member("a", 1, seen=1.2), member("thief", 0, seen=11, source_state=2)], ("a", "earliest")),
+        ([member("copy", 1, seen=1.2), member("a", 0, seen=11, visited=-1)], ("a", "earliest")),
+        ([member("a", 1, seen=1.2), member("thief", 0, seen=11, visited=2)], ("a", "earliest")),
         # a backfill saw none of them fresh
         ([member("late", 2, seen=9000), member("a", 0, seen=9900)], ("a", "earliest")),
         ([member("a", None), member("b", None)], ("a", "earliest")),

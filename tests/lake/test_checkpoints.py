@@ -154,7 +154,7 @@ def test_a_run_that_was_under_way_and_died_is_finished_on_a_cold_machine(uri, tm
         run.flush()
         raise KeyboardInterrupt
     with opened_lake(lake) as index:
-        index.advance("20000101T000000Z")
+        index.advance_watermark("20000101T000000Z")
     checkpoint(uri, tmp_path / "a")
     with Lake(uri, tmp_path / "a", cadence=NEVER).run("next", no_rules, {}) as (again, opening):
         assert [one.run_id for one in opening.recovered] == [run.run_id]

@@ -46,8 +46,8 @@ def test_rows_are_taken_over_a_few_at_a_time_and_lie_in_one_group(monkeypatch):
 WITHOUT_PANDAS = """
 import sys
 from lake.parquet import part_files
-parts.encode("rejects", [], "run", 0)
-parts.encode("rejects", [], "run", 1)
+part_files.encode_rows("rejects", [], "run", 0)
+part_files.encode_rows("rejects", [], "run", 1)
 print("pandas" in sys.modules)
 import pyarrow as pa
 print(len(pa.table({"a": [1]}).to_pandas()))

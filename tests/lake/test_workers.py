@@ -196,11 +196,11 @@ def test_workers_that_cannot_start_fail_what_waits(monkeypatch):
 PARENT = """
 import sys, time
 from cleaning import Rules
-from lake.workers.pool import Limits, Workers
+from lake.workers.pool import WorkerLimits, Workers
 from tests.lake.test_workers import SLOW, endless, story
-workers = Workers(Limits(workers=1))
-workers.refine(story(1), Rules()).result(60)
-workers.refine(endless(), SLOW)
+workers = Workers(WorkerLimits(workers=1))
+workers.process(story(1), Rules()).result(60)
+workers.process(endless(), SLOW)
 print("ready", flush=True)
 time.sleep(60)
 """
