@@ -92,12 +92,18 @@ def instructions():
 
 def test_the_image_has_every_package_and_runs_as_nobody_in_particular():
     found = instructions()
-    copied = {given.split()[-1] for name, given in found if name == "COPY" and "--from" not in given}
+    copied = {
+        file
+        for name, given in found
+        if name == "COPY" and "--from" not in given
+        for file in given.split()[:-1]
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {p.split(".")[0] for p in project["tool"]["setuptools"]["packages"]}
-    assert packages <= copied
+    wanted = {p.split(".")[0] for p in project["tool"]["setuptools"]["packages"]}
+    wanted |= {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert wanted <= copied  # without one of them pip would not install the project
     let_in = (DEPLOY / "docker" / "Dockerfile.dockerignore").read_text()
-    assert all(f"!{package}\n" in let_in for package in packages)
+    assert all(f"!{name}\n" in let_in for name in wanted)
     names = [name for name, _ in found]
     last_stage = found[len(names) - names[::-1].index("FROM") :]
     assert dict(last_stage)["USER"] == "10001:10001"
