@@ -1,5 +1,5 @@
-"""The fields of an article besides its text: title, authors, dates, language, rights, paywall and others.
+"""Reads the fields of an article besides its text: title, authors, dates, language, rights, paywall and others.
 
-May import: `cleaning.records`, `.url`, `.text`, `.vocabulary`. Data comes from JSON-LD, meta tags and the shown page;
-each module returns the values of its fields. Open first: json_ld.py and head.py, which the other modules read from.
+May import: `cleaning.records`, `.url`, `.text`, `.vocabulary`. Input: JSON-LD, meta tags and the shown page.
+Output: the values of the fields, from one module each. Open first: json_ld.py and head.py, which the others use.
 """

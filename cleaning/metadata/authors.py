@@ -1,4 +1,4 @@
-"""Who wrote it: JSON-LD first, then meta tags, then the byline that the page shows."""
+"""Finds the authors of an article: in JSON-LD first, then in meta tags, then in the byline that the page shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
 from cleaning.text.characters import fold, tidy, word_count
-from cleaning.text.shown_text import following, shown_text
+from cleaning.text.shown_text import elements_after, shown_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
 
-_META = (
+_META_NAMES = (
     "author",
     "article:author",
     "parsely-author",
@@ -27,107 +27,122 @@ _META = (
     "article:author_name",
     "cxenseparse:author",
 )
-_BY = re.compile(
+_BY_PREFIX = re.compile(
     r"^(?:by|von|par|por|di|da|door|av|autor|author|автор|szerző)\b[:\s]+|^(?:written|posted|text) by\s+",
     re.I,
 )
-_PAIR = re.compile(r"\s*(?:;|\||\s(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s)\s*", re.I)
-_COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
-_ADDRESS = re.compile(r"https?://|www\.|@|\.com\b", re.I)
-_HOST = re.compile(r"\w+\.[a-z]{2,3}$", re.I)
-_ROLE_WORDS = 3  # in lower case; as many after a comma tell what somebody does
-_INITIALS = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
-_MOST = 20
-_HEADLINES = 3  # a logo may be an <h1> too
-_NEAR = 12  # blocks after the headline
-_NAME = r"[^\W\d_][\w.’'-]*"
+_NAME_SEPARATOR = re.compile(r"\s*(?:;|\||\s(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s)\s*", re.I)
+_NAME_COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
+_URL_OR_EMAIL = re.compile(r"https?://|www\.|@|\.com\b", re.I)
+_HOST_NAME = re.compile(r"\w+\.[a-z]{2,3}$", re.I)
+_MIN_ROLE_WORDS = 3  # words in lower case; with this many, the text after a comma is somebody's role
+_TRAILING_INITIALS_OR_DATE = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
+_MAX_AUTHORS = 20
+_MAX_HEADLINES = 3  # <h1> elements that are tried: a logo may be one too
+_BLOCKS_AFTER_HEADLINE = 12  # blocks in which a byline is looked for
+_NAME_WORD = r"[^\W\d_][\w.’'-]*"
 _BYLINE = re.compile(
-    rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)\s*:?\s+{_NAME}(?:\s+{_NAME}){{1,5}}"
+    rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)\s*:?\s+{_NAME_WORD}(?:\s+{_NAME_WORD}){{1,5}}"
 )
 
 
 def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
-    """Names in order, each once; the outlet itself only where nobody else is named, not even in the byline that the
-    page shows; () where nobody is."""
-    site = {
+    """Return the names of the authors in order, each once; () where none is named.
+
+    The outlet itself is returned only where no person is named, not even in the byline that the page shows.
+    """
+    site_keys = {
         fold(text) for text in (head.first("og:site_name"), json_ld.text(article.get("publisher"))) if text
     }
-    houses: tuple[str, ...] = ()
-    for names in (_linked(article), _meta(head)):
-        found = _tidied(names)
-        if found and set(found) - site:
-            return tuple(found.values())[:_MOST]
-        houses = houses or tuple(found.values())
-    shown = _tidied(_written_under_the_headline(tree) if houses else _shown(tree))
-    return (tuple(shown.values()) or houses)[:_MOST]
+    outlet_names: tuple[str, ...] = ()
+    for names in (_names_in_json_ld(article), _names_in_head(head)):
+        names_by_key = _clean_names(names)
+        if names_by_key and set(names_by_key) - site_keys:
+            return tuple(names_by_key.values())[:_MAX_AUTHORS]
+        outlet_names = outlet_names or tuple(names_by_key.values())
+    byline_names = _clean_names(_names_below_headline(tree) if outlet_names else _names_in_byline(tree))
+    return (tuple(byline_names.values()) or outlet_names)[:_MAX_AUTHORS]
 
 
-def _tidied(names: list[str]) -> dict[str, str]:
-    """Folded name -> name; without "By", initials, addresses and what holds no letter."""
-    found: dict[str, str] = {}
+def _clean_names(names: list[str]) -> dict[str, str]:
+    """Return folded name -> name, without "By" and initials. URLs and texts without a letter are dropped."""
+    names_by_key: dict[str, str] = {}
     for name in names:
-        name = _INITIALS.sub("", _BY.sub("", tidy(name))).strip(" ,.;|·-")
-        if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _ADDRESS.search(name):
-            found.setdefault(fold(name), name)
-    people = {key: name for key, name in found.items() if not _HOST.match(name)}
-    return people or found
+        name = _TRAILING_INITIALS_OR_DATE.sub("", _BY_PREFIX.sub("", tidy(name))).strip(" ,.;|·-")
+        if re.search(r"[^\W\d_]", name) and len(name) <= 80 and not _URL_OR_EMAIL.search(name):
+            names_by_key.setdefault(fold(name), name)
+    people = {key: name for key, name in names_by_key.items() if not _HOST_NAME.match(name)}
+    return people or names_by_key
 
 
-def _linked(article: Node) -> list[str]:
+def _names_in_json_ld(article: Node) -> list[str]:
+    """Return the authors and creators that JSON-LD names."""
     return [
-        part
+        name
         for key in ("author", "creator")
         for text in json_ld.texts(article.get(key))
-        for part in _split(text)
+        for name in _split_names(text)
     ]
 
 
-def _meta(head: Head) -> list[str]:
-    values = next((v for name in _META if (v := head.all(name))), [])
-    return [part for text in values for part in _split(text)]
+def _names_in_head(head: Head) -> list[str]:
+    """Return the names in the first of _META_NAMES that the page fills."""
+    values = next((contents for name in _META_NAMES if (contents := head.all(name))), [])
+    return [name for text in values for name in _split_names(text)]
 
 
-def _shown(tree: HtmlElement) -> list[str]:
+def _names_in_byline(tree: HtmlElement) -> list[str]:
+    """Return the names in the first short element whose markup calls it an author or a byline."""
     for element in tree.iter("a", "span", "p", "div", "address"):
-        named = (
+        label = (
             f"{element.get('rel') or ''} {element.get('itemprop') or ''} {element.get('class') or ''}".lower()
         )
-        if "author" not in named and "by" not in named:  # nearly all
+        if "author" not in label and "by" not in label:  # fast path for nearly all elements
             continue
-        if not re.search(r"(?:^|[\s_-])(?:author|byline|by-line)(?:[\s_-]*name)?(?:$|[\s_-])", named):
+        if not re.search(r"(?:^|[\s_-])(?:author|byline|by-line)(?:[\s_-]*name)?(?:$|[\s_-])", label):
             continue
         text = shown_text(element)
         if 2 <= word_count(text) <= 8:
-            return _split(text)
-    return _written_under_the_headline(tree)
+            return _split_names(text)
+    return _names_below_headline(tree)
 
 
-def _written_under_the_headline(tree: HtmlElement) -> list[str]:
-    """ "By Ann Lee" in a block of its own, soon after the headline, whatever its class."""
-    headlines = list(islice(tree.iter("h1"), _HEADLINES))
-    near = (
+def _names_below_headline(tree: HtmlElement) -> list[str]:
+    """Return the names in a block such as "By Ann Lee" soon after the headline, whatever its class."""
+    headlines = list(islice(tree.iter("h1"), _MAX_HEADLINES))
+    nearby_blocks = (
         element
         for headline in headlines
-        for element in islice(following(headline, "p", "div", "span", "address"), _NEAR)
+        for element in islice(elements_after(headline, "p", "div", "span", "address"), _BLOCKS_AFTER_HEADLINE)
         if next(element.iterdescendants("p", "li"), None) is None
     )
-    return next((_split(text) for element in near if _BYLINE.fullmatch(text := shown_text(element))), [])
+    return next(
+        (_split_names(text) for element in nearby_blocks if _BYLINE.fullmatch(text := shown_text(element))),
+        [],
+    )
 
 
-def _split(text: str) -> list[str]:
-    """ "Ann Lee and Bo Ek, dpa" is three; "Lee, Ann" stays one."""
-    text = _INITIALS.sub("", text)
-    pairs = _PAIR.split(text)
-    if any(word_count(part) < 2 for part in pairs):
-        pairs = [text]
+def _split_names(text: str) -> list[str]:
+    """Split a text into names: "Ann Lee and Bo Ek, dpa" gives three, "Lee, Ann" stays one."""
+    text = _TRAILING_INITIALS_OR_DATE.sub("", text)
+    joined_names = _NAME_SEPARATOR.split(text)
+    if any(word_count(joined_name) < 2 for joined_name in joined_names):
+        joined_names = [text]
     return [
         name
-        for part in pairs
-        for name in (_COMMA.split(part) if word_count(_COMMA.split(part)[0]) > 1 else [part])
+        for joined_name in joined_names
+        for name in (
+            _NAME_COMMA.split(joined_name)
+            if word_count(_NAME_COMMA.split(joined_name)[0]) > 1
+            else [joined_name]
+        )
         if name and not _is_role(name)
     ]
 
 
 def _is_role(text: str) -> bool:
-    """ "professor at the faculty of social studies": no name, whose words begin with capitals but for a "de" or "van"."""
-    return sum(word[0].islower() for word in text.split()) >= _ROLE_WORDS
+    """Return whether the text is a role, such as "professor at the faculty of social studies", and no name.
+
+    The words of a name begin with capitals, but for a "de" or "van".
+    """
+    return sum(word[0].islower() for word in text.split()) >= _MIN_ROLE_WORDS

@@ -1,5 +1,8 @@
-"""Whom a page names as its source: an agency that signs, the outlet that published the text first, or what the head
-says. Words in vocabulary/credits.toml."""
+"""Finds the agency or outlet that a page credits as the source of its story.
+
+The credit may be an agency's signature, the outlet that published the text first, or a value in the page's head. The
+words are in vocabulary/credits.toml.
+"""
 
 from __future__ import annotations
 
@@ -23,116 +26,135 @@ if TYPE_CHECKING:
     from cleaning.text.extraction import Line
 
 FILE = "credits.toml"
-_MOST_WORDS = 8  # of a name
-_HOUSE_WORDS = 14  # of a line that names the owner of a text
+_MAX_NAME_WORDS = 8  # of a credited name
+_MAX_COPYRIGHT_WORDS = 14  # of a line that names the owner of the copyright
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_COPYRIGHT_OF = re.compile(r"\W*(?:©|\(c\)|copyright)\s*(?P<who>[^–—|.,;:]{2,80})", re.I)
-_END = re.compile(r"[.!?](?:\s|$)|,")
-_HEAD = (
+_COPYRIGHT_OWNER = re.compile(r"\W*(?:©|\(c\)|copyright)\s*(?P<who>[^–—|.,;:]{2,80})", re.I)
+_NAME_END = re.compile(r"[.!?](?:\s|$)|,")
+_HEAD_NAMES = (
     "syndication-source",
     "original-source",
     "article:source",
     "news_source",
 )
-_NOTICES = frozenset({"credit", "rights"})  # kinds of cuts that may name a source
+_NOTICE_KINDS = frozenset({"credit", "rights"})  # kinds of cuts that may name a source
 
 
 @cache
 def _vocabulary() -> tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """The agencies; a dateline, a signature, an origin."""
+    """Return the agencies, and the patterns of a dateline, a signature and an origin."""
     table = tomllib.loads(files("cleaning").joinpath("vocabulary", FILE).read_text("utf-8"))
     names = "|".join(re.escape(name) for name in sorted(table["agencies"], key=len, reverse=True))
-    loose = (
+    origins = (
         r"\s+".join(map(re.escape, words.split()))
         for words in sorted(table["origins"], key=len, reverse=True)
     )
     return (
         tuple(table["agencies"]),
-        # CITY, 3 May (Reuters) -   at the head of a first paragraph
+        # CITY, 3 May (Reuters) -   at the beginning of a first paragraph
         re.compile(rf"^.{{0,80}}?\((?P<agency>(?:{names})(?:/(?:{names}))*)\)\s*[-–—:]"),
-        # (dpa)   or   - AFP   at the end of the last one
+        # (dpa)   or   - AFP   at the end of the last paragraph
         re.compile(rf"(?:\((?P<a>{names})\)|[-–—/]\s?(?P<b>{names}))\.?$"),
         re.compile(
-            rf"(?<!\w)(?:{'|'.join(loose).replace(chr(39), '[’' + chr(39) + ']')})\s+(?P<who>[^;:\n]{{2,80}})",
+            rf"(?<!\w)(?:{'|'.join(origins).replace(chr(39), '[’' + chr(39) + ']')})\s+(?P<who>[^;:\n]{{2,80}})",
             re.I,
         ),
     )
 
 
 def credit_of(
-    lines: Sequence[Line], cuts: Iterable[Removed], notices: str | None, sites: frozenset[str]
+    lines: Sequence[Line], cuts: Iterable[Removed], rights_notices: str | None, site_keys: frozenset[str]
 ) -> str | None:
-    """The agency or outlet that the story is taken from, as the page shows it. notices: its rights, a line each; sites:
-    the page's own names, folded."""
-    found = _in_story(lines) if lines else None
-    if found:
-        return found
-    shown = [one.text for one in cuts if one.kind in _NOTICES]
-    named = [phrases.after_opening(one.text) for one in cuts if one.kind == "credit"]
-    named += [origin for text in shown if (origin := _origin(text))]
-    named += [_house(text) for text in (notices or "").splitlines()]
-    return next((who for name in named if (who := _credited(name, sites))), None)
+    """Return the agency or outlet that the shown page credits as the source of the story; None where it credits none.
+
+    rights_notices: the rights notices of the page, one a line. site_keys: the folded names of the page's own site.
+    """
+    story_credit = _credit_in_story(lines) if lines else None
+    if story_credit:
+        return story_credit
+    notice_texts = [removed_cut.text for removed_cut in cuts if removed_cut.kind in _NOTICE_KINDS]
+    names = [phrases.after_opening(removed_cut.text) for removed_cut in cuts if removed_cut.kind == "credit"]
+    names += [origin for text in notice_texts if (origin := _origin_in(text))]
+    names += [_copyright_owner(text) for text in (rights_notices or "").splitlines()]
+    return next((credit for name in names if (credit := _valid_credit(name, site_keys))), None)
 
 
 def credit_stated(
-    head: Head, article: Node, authors: Sequence[str], page_url: str, sites: frozenset[str]
+    head: Head, article: Node, authors: Sequence[str], page_url: str, site_keys: frozenset[str]
 ) -> str | None:
-    """The same, where the page does not show it: in its head, in JSON-LD, or an agency as its author."""
-    for value in [*head.all(*_HEAD), *_based_on(article)]:
-        name = _host(value, page_url) if value.lower().startswith(("http://", "https://")) else value
-        if who := _credited(name, sites):
-            return who
+    """Return the source that the head or JSON-LD names, or an agency among the authors; None where there is none.
+
+    site_keys: the folded names of the page's own site.
+    """
+    for value in [*head.all(*_HEAD_NAMES), *_sources_in_json_ld(article)]:
+        name = (
+            _other_outlet_host(value, page_url)
+            if value.lower().startswith(("http://", "https://"))
+            else value
+        )
+        if credit := _valid_credit(name, site_keys):
+            return credit
     agencies = {fold(name) for name in _vocabulary()[0]}
-    return next((name for name in authors if fold(name) in agencies - sites), None)
+    return next((name for name in authors if fold(name) in agencies - site_keys), None)
 
 
-def _based_on(article: Node) -> Iterator[str]:
+def _sources_in_json_ld(article: Node) -> Iterator[str]:
+    """Yield the names and URLs that JSON-LD gives as the source of the article."""
     for key in ("sourceOrganization", "isBasedOn", "isBasedOnUrl", "creditText"):
         value = article.get(key)
-        for one in value[:5] if isinstance(value, list) else [value]:
-            yield from json_ld.texts(one)
-            if isinstance(one, dict) and not one.get("name"):
-                yield from json_ld.texts(one.get("url") or one.get("@id"))
+        for source in value[:5] if isinstance(value, list) else [value]:
+            yield from json_ld.texts(source)
+            if isinstance(source, dict) and not source.get("name"):
+                yield from json_ld.texts(source.get("url") or source.get("@id"))
 
 
-def _host(url: str, page_url: str) -> str | None:
-    """The host of another outlet; None for the page's own."""
+def _other_outlet_host(url: str, page_url: str) -> str | None:
+    """Return the host of the URL; None where it is the page's own or the URL is malformed."""
     try:
-        host, own = host_of(url), host_of(page_url)
+        host, page_host = host_of(url), host_of(page_url)
     except ValueError:
         return None
-    return None if own.endswith(host) or host.endswith(own) else host
+    return None if page_host.endswith(host) or host.endswith(page_host) else host
 
 
-def _in_story(lines: Sequence[Line]) -> str | None:
-    _, dateline, signed, _ = _vocabulary()
+def _credit_in_story(lines: Sequence[Line]) -> str | None:
+    """Return the source named in the first two or last three lines: an origin, a dateline or a signature."""
+    _, dateline, signature, _ = _vocabulary()
     for line in [*lines[:2], *lines[-3:]]:
-        if found := _origin(line.text):
-            return found
+        if origin := _origin_in(line.text):
+            return origin
     for line in lines[:2]:
         if match := dateline.match(line.text):
             return match["agency"]
-    last = signed.search(lines[-1].text)
-    return (last["a"] or last["b"]) if last else None
+    last_signature = signature.search(lines[-1].text)
+    return (last_signature["a"] or last_signature["b"]) if last_signature else None
 
 
-def _origin(text: str) -> str | None:
-    """Up to the end of the sentence: "The Gazette", and not what follows it."""
-    found = _vocabulary()[3].search(text)
-    name = _END.split(found["who"])[0] if found else ""
+def _origin_in(text: str) -> str | None:
+    """Return the name after an origin phrase, up to a comma or the end of the sentence; None without one."""
+    match = _vocabulary()[3].search(text)
+    name = _NAME_END.split(match["who"])[0] if match else ""
     return name.strip(" \"'“”„»«()[]") or None
 
 
-def _house(text: str) -> str | None:
-    """ "© X – …" in a short line without a year."""
-    found = _COPYRIGHT_OF.match(text)
-    return found["who"] if found and word_count(text) <= _HOUSE_WORDS and not _YEAR.search(text) else None
-
-
-def _credited(name: str | None, sites: frozenset[str]) -> str | None:
-    who = tidy(name or "").strip(" ,.:;–—-\"'“”")
+def _copyright_owner(text: str) -> str | None:
+    """Return the X of a short line "© X – …" without a year; None for any other line."""
+    match = _COPYRIGHT_OWNER.match(text)
     return (
-        who
-        if who and who[0] not in "#/" and word_count(who) <= _MOST_WORDS and fold(who) not in sites
+        match["who"]
+        if match and word_count(text) <= _MAX_COPYRIGHT_WORDS and not _YEAR.search(text)
+        else None
+    )
+
+
+def _valid_credit(name: str | None, site_keys: frozenset[str]) -> str | None:
+    """Return the tidied name; None where it is empty, too long, begins with # or /, or names the page's own site."""
+    credit = tidy(name or "").strip(" ,.:;–—-\"'“”")
+    return (
+        credit
+        if credit
+        and credit[0] not in "#/"
+        and word_count(credit) <= _MAX_NAME_WORDS
+        and fold(credit) not in site_keys
         else None
     )

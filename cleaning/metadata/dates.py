@@ -1,4 +1,4 @@
-"""Moments as pages write them: to UTC, with the precision that was really given."""
+"""Parses the dates that pages state, in any common notation, into UTC with the precision that was stated."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ if TYPE_CHECKING:
 
     from cleaning.records import Precision
 
-_EARLIEST = datetime(
-    1990, 1, 1, tzinfo=UTC
-)  # before the web, and above all not 1970: a field nobody filled in
-_AHEAD = timedelta(days=1)  # clocks and zones differ; more is nonsense
-_LONGEST = 80  # characters; longer is no date
+# before the web; above all it excludes 1970, the value of a field that nobody filled in
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_MAX_AHEAD = timedelta(days=1)  # tolerance for clocks and time zones; a later date is an error
+_MAX_CHARACTERS = 80  # a longer text is no date
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2})?)(?:[.,]\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?$",
     re.I,
 )
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?$")
-_URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_-](\d{1,2})[/_-](\d{1,2})(?!\d)")
-_CLOCK = re.compile(
+_URL_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_-](\d{1,2})[/_-](\d{1,2})(?!\d)")
+_TIME_OF_DAY = re.compile(
     r"(?<![\d.:/-])(?P<h>[01]?\d|2[0-3])[:h](?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?(?!\d)\s*(?P<half>[ap])?(?:\.?m\b)?",
     re.I,
 )
@@ -35,7 +34,11 @@ _CLOCK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """at: UTC, midnight where only the day is known; None where raw is no believable date."""
+    """A date as the page states it.
+
+    at: the date in UTC, midnight where only the day is known; None where `raw` is no credible date. source: where the
+    page states it. raw: the date as written.
+    """
 
     at: datetime | None = None
     precision: Precision | None = None
@@ -43,89 +46,110 @@ class Moment:
     raw: str | None = None
 
 
-def first_credible(found: Iterable[tuple[str, str]], *, zone: str | None, fetched_at: datetime) -> Moment:
-    """The first believable of (source, raw); else the first raw with at None; else an empty Moment."""
-    unread = Moment()
-    for source, raw in found:
+def first_credible(
+    candidates: Iterable[tuple[str, str]], *, zone: str | None, fetched_at: datetime
+) -> Moment:
+    """Return the first credible date of the candidates, which are pairs (source, raw).
+
+    Where none is credible, return the first raw text with `at` None; without any text return an empty Moment.
+    A credible date is neither before 1990 nor more than a day after fetched_at.
+    """
+    unparsed = Moment()
+    for source, raw in candidates:
         raw = raw.strip()[:200]
         if not raw:
             continue
-        moment = parse_date(raw, zone)
-        if moment and _EARLIEST <= moment[0] <= fetched_at + _AHEAD:
-            return Moment(moment[0], moment[1], source, raw)
-        if unread.raw is None:
-            unread = Moment(None, None, source, raw)
-    return unread
+        parsed = parse_date(raw, zone)
+        if parsed and _EARLIEST <= parsed[0] <= fetched_at + _MAX_AHEAD:
+            return Moment(parsed[0], parsed[1], source, raw)
+        if unparsed.raw is None:
+            unparsed = Moment(None, None, source, raw)
+    return unparsed
 
 
 def day_of_url(url: str) -> str | None:
-    """YYYY-MM-DD where the address holds a date."""
-    found = _URL_DAY.search(url)
-    return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}" if found else None
+    """Return the date in the URL as YYYY-MM-DD; None where it holds none. The date may be invalid."""
+    match = _URL_DATE.search(url)
+    return f"{match[1]}-{int(match[2]):02}-{int(match[3]):02}" if match else None
 
 
 def parse_date(raw: str, zone: str | None = None) -> tuple[datetime, Precision] | None:
-    """(UTC, precision); zone: IANA name for what is written without one, UTC by default. None for no date."""
+    """Return (date in UTC, precision); None where the text is no date.
+
+    zone: IANA name of the time zone for texts that state none; None for UTC. Raises ZoneInfoNotFoundError where it is
+    needed and unknown.
+    """
     text = " ".join(raw.split())
     try:
-        return _iso(text, zone) or _epoch(text) or _mail(text, zone) or _words(text, zone)
+        return (
+            _parse_iso(text, zone)
+            or _parse_epoch(text)
+            or _parse_mail_date(text, zone)
+            or _parse_written(text, zone)
+        )
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _iso(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
-    found = _ISO.match(text)
-    if not found:
+def _parse_iso(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
+    """Parse an ISO 8601 date, with or without a time."""
+    match = _ISO.match(text)
+    if not match:
         return None
-    day, clock, offset = found.groups()
+    day, clock, offset = match.groups()
     if not clock:
         return datetime.fromisoformat(day).replace(tzinfo=UTC), "day"
     clock = clock if clock.index(":") == 2 else f"0{clock}"
     moment = datetime.fromisoformat(f"{day}T{clock}")
-    return _utc(moment, _offset(offset) or _zone(zone)), "second" if clock.count(":") == 2 else "minute"
+    return _to_utc(moment, _offset(offset) or _zone(zone)), "second" if clock.count(":") == 2 else "minute"
 
 
-def _epoch(text: str) -> tuple[datetime, Precision] | None:
+def _parse_epoch(text: str) -> tuple[datetime, Precision] | None:
+    """Parse a Unix timestamp in seconds or milliseconds."""
     if not _EPOCH.match(text):
         return None
     return datetime.fromtimestamp(int(text[:10]), UTC), "second"
 
 
-def _mail(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
-    if "," not in text[:5] or len(text) > _LONGEST:  # Tue, 03 Dec 2024 10:00:00 +0200
+def _parse_mail_date(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
+    """Parse an RFC 5322 date, as in e-mail and RSS."""
+    if "," not in text[:5] or len(text) > _MAX_CHARACTERS:  # Tue, 03 Dec 2024 10:00:00 +0200
         return None
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
         return None
-    return _utc(moment, moment.tzinfo or _zone(zone)), "second" if text.count(":") >= 2 else "minute"
+    return _to_utc(moment, moment.tzinfo or _zone(zone)), "second" if text.count(":") >= 2 else "minute"
 
 
-def _words(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
-    if len(text) > _LONGEST:
+def _parse_written(text: str, zone: str | None) -> tuple[datetime, Precision] | None:
+    """Parse a date in words or figures, with the time of day where the text holds one."""
+    if len(text) > _MAX_CHARACTERS:
         return None
     day = first_day_in(text)
     if day is None:
         return None
     moment = datetime(day.year, day.month, day.day)
-    clock = _CLOCK.search(text)
+    clock = _TIME_OF_DAY.search(text)
     if not clock:
         return moment.replace(tzinfo=UTC), "day"
     moment += timedelta(hours=int(clock["h"]) % 24, minutes=int(clock["m"]), seconds=int(clock["s"] or 0))
     if clock["half"] and clock["half"].lower() == "p" and moment.hour < 12:
         moment += timedelta(hours=12)
-    return _utc(moment, _zone(zone)), "second" if clock["s"] else "minute"
+    return _to_utc(moment, _zone(zone)), "second" if clock["s"] else "minute"
 
 
 def _offset(text: str | None) -> tzinfo | None:
+    """Return the UTC offset, such as "+02:00", "Z" or "GMT", as a time zone; None where there is none."""
     if not text:
         return None
     return UTC if text.isalpha() else datetime.fromisoformat(f"2000-01-01T00:00{text}").tzinfo
 
 
 def _zone(name: str | None) -> tzinfo:
+    """Return the time zone of an IANA name, or UTC. Raises ZoneInfoNotFoundError for an unknown name."""
     return ZoneInfo(name) if name else UTC
 
 
-def _utc(moment: datetime, zone: tzinfo) -> datetime:
+def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
     return moment.replace(tzinfo=zone, microsecond=0).astimezone(UTC)

@@ -1,7 +1,7 @@
-"""What kind of piece a page says it is: paid for, a running report, an opinion; words in vocabulary/genres.toml.
+"""Tells whether a page calls itself sponsored, a live blog or an opinion; the words are in vocabulary/genres.toml.
 
-Said by its schema.org type, its section or genre, a part of its address, a label right above the headline, or the
-headline's own first words.
+A page says so by its schema.org type, its section or genre, a path segment of its URL, a label right above the
+headline, or the first words of the headline.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cleaning.metadata import json_ld
-from cleaning.text.characters import phrase
+from cleaning.text.characters import normalize_phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
 
 FILE = "genres.toml"
-_HEAD = re.compile(r"^\W*([^:|]{2,40}?)\s*(?::|\|)\s")
+_TITLE_PREFIX = re.compile(r"^\W*([^:|]{2,40}?)\s*(?::|\|)\s")
 
 
 @dataclass(frozen=True, slots=True)
 class Genre:
+    """What a page says about its genre."""
+
     sponsored: bool
     live_blog: bool
     opinion: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _GenreWords:
+    """The words of one genre. The fields are keys of genres.toml."""
+
     types: frozenset[str]
     labels: frozenset[str]
     paths: frozenset[str]
@@ -42,12 +46,13 @@ class _Words:
 
 
 @cache
-def _words() -> dict[str, _Words]:
+def _genre_words() -> dict[str, _GenreWords]:
+    """Return genre -> its words."""
     tables = tomllib.loads(files("cleaning").joinpath("vocabulary", FILE).read_text("utf-8"))
     return {
-        genre: _Words(
+        genre: _GenreWords(
             **{
-                key: frozenset(words if key == "types" else map(phrase, words))
+                key: frozenset(words if key == "types" else map(normalize_phrase, words))
                 for key, words in table.items()
             }
         )
@@ -55,26 +60,30 @@ def _words() -> dict[str, _Words]:
     }
 
 
-def genre_of(url: str, title: str, section: str | None, article: Node, above: Iterable[str]) -> Genre:
-    """article: the JSON-LD node, {} for none; above: the labels right above the headline."""
-    types = frozenset(json_ld.type_of(article).replace("http://schema.org/", "").split())
-    stated = [section or "", *_texts(article, "articleSection", "genre")]
-    sponsor = bool(_texts(article, "sponsor", "funder"))
-    shown = [phrase(text) for text in [*stated, *above]]
-    parts = frozenset(urlsplit(url.lower()).path.split("/")[1:-1])
-    head = _HEAD.match(phrase(title))
+def genre_of(url: str, title: str, section: str | None, article: Node, labels_above: Iterable[str]) -> Genre:
+    """Return what the page says about its genre.
 
-    def is_one(words: _Words) -> bool:
+    article: the JSON-LD node of the article, {} for none. labels_above: the labels right above the headline.
+    """
+    types = frozenset(json_ld.type_of(article).replace("http://schema.org/", "").split())
+    stated_labels = [section or "", *_texts(article, "articleSection", "genre")]
+    has_sponsor = bool(_texts(article, "sponsor", "funder"))
+    labels = [normalize_phrase(text) for text in [*stated_labels, *labels_above]]
+    path_segments = frozenset(urlsplit(url.lower()).path.split("/")[1:-1])
+    title_prefix = _TITLE_PREFIX.match(normalize_phrase(title))
+
+    def is_named_by(words: _GenreWords) -> bool:
         return bool(
             words.types & types
-            or words.labels.intersection(shown)
-            or words.paths & parts
-            or (head and head[1] in words.opens)
+            or words.labels.intersection(labels)
+            or words.paths & path_segments
+            or (title_prefix and title_prefix[1] in words.opens)
         )
 
-    said = {genre: is_one(words) for genre, words in _words().items()}
-    return Genre(said["sponsored"] or sponsor, said["live_blog"], said["opinion"])
+    is_genre = {genre: is_named_by(words) for genre, words in _genre_words().items()}
+    return Genre(is_genre["sponsored"] or has_sponsor, is_genre["live_blog"], is_genre["opinion"])
 
 
 def _texts(node: Node, *keys: str) -> list[str]:
+    """Return all texts that the node holds under the keys."""
     return [text for key in keys for text in json_ld.texts(node.get(key))]

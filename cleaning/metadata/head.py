@@ -1,4 +1,4 @@
-"""The meta tags of a page's head as a table."""
+"""Reads the meta tags of a page into a table."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The page's head as a table: lower-case name or property -> contents in order."""
+    """The meta tags of a page. meta: name or property in lower case -> contents in order."""
 
     meta: dict[str, list[str]]
 
     def first(self, *names: str) -> str | None:
+        """Return the first content of the first name that the page fills; None where it fills none."""
         return next((values[0] for name in names if (values := self.meta.get(name))), None)
 
     def all(self, *names: str) -> list[str]:
+        """Return all contents of the names, in the order of the names."""
         return [value for name in names for value in self.meta.get(name, [])]
 
 
 def head_of(tree: HtmlElement) -> Head:
+    """Return the meta tags of the page, wherever they stand in it. Tags without content are left out."""
     meta: dict[str, list[str]] = defaultdict(list)
     for element in tree.iter("meta"):
         content = tidy(html.unescape(element.get("content") or ""))

@@ -1,4 +1,4 @@
-"""The pictures of a story, with caption and credit."""
+"""Collects the images of an article with their captions and credits."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ _CREDIT = re.compile(
     r"\s*[(\[|]?\s*(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$",
     re.I,
 )
-_MOST = 30
+_MAX_IMAGES = 30
 
 
 def images_of(tree: HtmlElement, head: Head, article: Node, url: str) -> tuple[Image, ...]:
-    """The figures of the page, then what JSON-LD and og:image name; each address once."""
-    found: dict[str, Image] = {}
+    """Return the images in figures, then those that JSON-LD and the head name; each URL once, 30 at most."""
+    images_by_url: dict[str, Image] = {}
     for figure in tree.iter("figure"):
         picture = next(figure.iter("img"), None)
-        link = absolute(url, _source(picture)) if picture is not None else None
+        link = absolute(url, _image_link(picture)) if picture is not None else None
         if link:
             caption = next((text for c in figure.iter("figcaption") if (text := shown_text(c))), None)
-            found.setdefault(link, _image(link, caption))
-    for link in [*_linked(article.get("image")), *head.all("og:image", "twitter:image")]:
-        if address := absolute(url, link):
-            found.setdefault(address, Image(address))
-    return tuple(found.values())[:_MOST]
+            images_by_url.setdefault(link, _image_with_credit(link, caption))
+    for link in [*_links_in_json_ld(article.get("image")), *head.all("og:image", "twitter:image")]:
+        if image_url := absolute(url, link):
+            images_by_url.setdefault(image_url, Image(image_url))
+    return tuple(images_by_url.values())[:_MAX_IMAGES]
 
 
 def captions_of(tree: HtmlElement) -> list[str]:
-    """Texts that stand under pictures or replace them."""
-    found = [shown_text(caption) for caption in tree.iter("figcaption")]
-    return [text for text in [*found, *(tidy(img.get("alt") or "") for img in tree.iter("img"))] if text]
+    """Return the captions and the alternative texts of all images."""
+    captions = [shown_text(caption) for caption in tree.iter("figcaption")]
+    return [text for text in [*captions, *(tidy(img.get("alt") or "") for img in tree.iter("img"))] if text]
 
 
-def _source(picture: HtmlElement) -> str | None:
+def _image_link(picture: HtmlElement) -> str | None:
+    """Return the link of an <img>, lazy loading included; None where it has none."""
     for key in ("data-src", "data-original", "src"):
         value: str | None = picture.get(key)
         if value and not value.startswith("data:"):
@@ -54,18 +55,20 @@ def _source(picture: HtmlElement) -> str | None:
     return candidates.split(",")[0].split()[0] if candidates.strip() else None
 
 
-def _image(url: str, caption: str | None) -> Image:
+def _image_with_credit(url: str, caption: str | None) -> Image:
+    """Return the image with the credit at the end of its caption as a field of its own."""
     match = _CREDIT.search(caption or "")
     if not caption or not match:
         return Image(url, caption)
     return Image(url, caption[: match.start()].strip() or None, match["who"].strip())
 
 
-def _linked(value: object) -> list[str]:
+def _links_in_json_ld(value: object) -> list[str]:
+    """Return the links in a JSON-LD value that may be a link, an image object or a list of them."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list):
-        return [link for item in value[:_MOST] for link in _linked(item)]
+        return [link for item in value[:_MAX_IMAGES] for link in _links_in_json_ld(item)]
     if isinstance(value, dict):
         return json_ld.texts(value.get("url") or value.get("contentUrl") or value.get("@id"))
     return []

@@ -1,4 +1,4 @@
-"""Paywalls: what the page declares, and what is seen where the text ends."""
+"""Detects paywalls: what the page declares in JSON-LD or its head, and what it shows where the text ends."""
 
 from __future__ import annotations
 
@@ -19,68 +19,85 @@ if TYPE_CHECKING:
     from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
 
-_TIERS = {"locked": True, "free": False}  # article:content_tier; "metered" is free for the first visits
-_DECLARED = re.compile(r"(?:^|/)(true|false)$", re.I)
-_CLOSED_WORDS = 25  # shown by the parts that are declared closed; fewer, and they are not there
-_STUB_WORDS = 250  # a wall's words beside more are an advertisement for a subscription
-_MISSING = 0.6  # of the words that the page says it has
-_LONGEST_SELECTOR = 200  # characters
+# article:content_tier -> closed; "metered" is not listed, because the first visits are free
+_CLOSED_BY_TIER = {"locked": True, "free": False}
+_TRUE_OR_FALSE = re.compile(r"(?:^|/)(true|false)$", re.I)
+_MIN_CLOSED_WORDS = 25  # words in the elements that are declared closed; with fewer, the server left them out
+_MAX_STUB_WORDS = 250  # beside a longer text, a wall's words are an advertisement for a subscription
+_INCOMPLETE_SHARE = 0.6  # share of the stated word count; a text with less is incomplete
+_MAX_SELECTOR = 200  # characters
 
 
 def declared(nodes: list[Node], head: Head) -> bool | None:
-    """isAccessibleForFree turned round, of the article or of a part of it (hasPart); then the content tier of the
-    page's head; None where nothing is declared."""
+    """Return whether the page declares the article closed (not free); None where it declares nothing.
+
+    JSON-LD comes first: isAccessibleForFree of the article and of its sections (hasPart). Then the content tier in the
+    page's head.
+    """
     for node in json_ld.articles(nodes) or nodes:
-        stated = [_is_closed(one) for one in (node, *_closable(node))]
-        if known := [closed for closed in stated if closed is not None]:
-            return any(known)
-    return _TIERS.get((head.first("article:content_tier") or "").lower())
+        declarations = [_is_closed(candidate) for candidate in (node, *_has_part_nodes(node))]
+        if known_declarations := [closed for closed in declarations if closed is not None]:
+            return any(known_declarations)
+    return _CLOSED_BY_TIER.get((head.first("article:content_tier") or "").lower())
 
 
-def _closable(node: Node) -> list[Node]:
-    parts = node.get("hasPart")
-    found = parts if isinstance(parts, list) else [parts]
-    return [part for part in found[:50] if isinstance(part, dict)]
+def _has_part_nodes(node: Node) -> list[Node]:
+    """Return the objects under hasPart, 50 at most."""
+    has_part = node.get("hasPart")
+    candidates = has_part if isinstance(has_part, list) else [has_part]
+    return [candidate for candidate in candidates[:50] if isinstance(candidate, dict)]
 
 
 def _is_closed(node: Node) -> bool | None:
-    found = _DECLARED.search(str(node.get("isAccessibleForFree", "")).strip())
-    return found[1].lower() == "false" if found else None
+    """Return whether isAccessibleForFree is false; None where the node does not state it."""
+    match = _TRUE_OR_FALSE.search(str(node.get("isAccessibleForFree", "")).strip())
+    return match[1].lower() == "false" if match else None
 
 
 def is_closed_away(tree: HtmlElement, article: Node) -> bool:
-    """The parts that JSON-LD declares closed (hasPart with a cssSelector) are not in the page, or are empty. To be
-    asked of the whole page."""
-    selectors = [
-        str(part.get("cssSelector") or "") for part in _closable(article) if _is_closed(part) is True
+    """Return whether the sections that JSON-LD declares closed are missing from the page or hold almost no words.
+
+    JSON-LD declares them by hasPart with a cssSelector. The tree has to be the whole page, before any cut.
+    """
+    selector_texts = [
+        str(node.get("cssSelector") or "") for node in _has_part_nodes(article) if _is_closed(node) is True
     ]
-    found = [selector for text in selectors if (selector := _selector(text))]
-    return bool(found) and sum(_words_in(selector(tree)) for selector in found) < _CLOSED_WORDS
+    selectors = [selector for text in selector_texts if (selector := _compile_selector(text))]
+    return (
+        bool(selectors)
+        and sum(_shown_word_count(selector(tree)) for selector in selectors) < _MIN_CLOSED_WORDS
+    )
 
 
-def _words_in(found: Any) -> int:
-    return sum(word_count(shown_text(element)) for element in cast("list[HtmlElement]", found))
+def _shown_word_count(elements: Any) -> int:
+    """Return the number of words that the elements show."""
+    return sum(word_count(shown_text(element)) for element in cast("list[HtmlElement]", elements))
 
 
 @lru_cache(maxsize=256)
-def _selector(text: str) -> CSSSelector | None:
+def _compile_selector(text: str) -> CSSSelector | None:
+    """Return the compiled CSS selector; None where it is empty, too long or invalid."""
     try:
-        return CSSSelector(text, translator="html") if 0 < len(text) <= _LONGEST_SELECTOR else None
+        return CSSSelector(text, translator="html") if 0 < len(text) <= _MAX_SELECTOR else None
     except (SelectorError, ValueError):
         return None
 
 
 def is_seen(words: int, article: Node, *, closed: bool | None, closed_away: bool, behind: str) -> bool:
-    """The text, of so many words, ends at a wall. closed, closed_away: as above; behind: what the page shows right
-    behind the text."""
-    told = _told_words(article)
-    short = told is not None and words < _MISSING * told
-    few = words < _STUB_WORDS
-    if closed and ((closed_away and few) or short):
+    """Return whether the text ends at a paywall.
+
+    words: the words of the text. closed: the result of `declared`. closed_away: the result of `is_closed_away`.
+    behind: what the page shows right after the text.
+    """
+    stated_words = _stated_word_count(article)
+    is_incomplete = stated_words is not None and words < _INCOMPLETE_SHARE * stated_words
+    is_short = words < _MAX_STUB_WORDS
+    if closed and ((closed_away and is_short) or is_incomplete):
         return True
-    return (short or few) and wall_words.says("paywall", behind)
+    return (is_incomplete or is_short) and wall_words.has_wall_words("paywall", behind)
 
 
-def _told_words(article: Node) -> int | None:
+def _stated_word_count(article: Node) -> int | None:
+    """Return the wordCount of JSON-LD; None where it is missing or no number."""
     text = str(article.get("wordCount", "")).strip()
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None

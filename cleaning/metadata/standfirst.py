@@ -1,7 +1,7 @@
-"""The standfirst: the deck between headline and story, found where it stands in the page.
+"""Finds the standfirst (deck) of an article: the summary that the page shows between headline and story.
 
-A description in the page's head is often only the first paragraph cut short; it is a standfirst only where the
-page shows it as a block of its own, apart from the paragraphs of the story.
+A description in the page's head is often only the first paragraph, cut short. It is a standfirst only where the page
+shows it as a block of its own, apart from the paragraphs of the story.
 """
 
 from __future__ import annotations
@@ -18,79 +18,94 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-_FEWEST_WORDS = 4
-_MOST_WORDS = 90
-_FEW_PARAGRAPHS = 3  # below as many the story has begun: what is called "lead" there is a teaser
-_PARAGRAPH_WORDS = 20
-_BLOCKS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
-_APART = frozenset(["a", "li", "aside", "nav", "footer", "figure", "figcaption", "form", "button", "table"])
-_NESTED = frozenset(["p", "div", "h1", "h2", "h3", "h4", "ul", "ol", "section", "article", "figure", "table"])
-_NEAR = 8  # blocks after a first paragraph, of which two are long
-_SAME = 60  # folded characters: two texts that share as many from the start are one text, cut short
+_MIN_WORDS = 4
+_MAX_WORDS = 90
+_STORY_PARAGRAPHS = 3  # after this many the story has begun: a block named "lead" there is a teaser
+_MIN_PARAGRAPH_WORDS = 20
+_BLOCK_TAGS = ("p", "div", "h2", "h3", "h4", "span", "strong", "section", "ul", "header")
+_SIDE_BOXES = frozenset(
+    ["a", "li", "aside", "nav", "footer", "figure", "figcaption", "form", "button", "table"]
+)
+_NESTED_BLOCK_TAGS = frozenset(
+    ["p", "div", "h1", "h2", "h3", "h4", "ul", "ol", "section", "article", "figure", "table"]
+)
+_BLOCKS_AFTER = 8  # siblings among which a first paragraph has two long ones
+_SHARED_START = 60  # folded characters; texts that share such a beginning are one text, cut short
 
 
 def standfirst(
-    tree: HtmlElement, descriptions: Iterable[str], furniture: Iterable[HtmlElement] = ()
+    tree: HtmlElement, descriptions: Iterable[str], cut_elements: Iterable[HtmlElement] = ()
 ) -> str | None:
-    """The first block that is called a standfirst, or shows one of the descriptions apart from the story; none in
-    what an outlet's file calls furniture."""
-    keys = [
-        key
-        for text in descriptions
-        if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _FEWEST_WORDS
+    """Return the text of the standfirst: a description shown apart from the story, else a block named a standfirst.
+
+    None where there is neither. descriptions: the descriptions of the article in JSON-LD and the head.
+    cut_elements: the elements that the outlet's rules cut; blocks inside them do not count.
+    """
+    description_keys = [
+        key for text in descriptions if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _MIN_WORDS
     ]
-    named: str | None = None
-    paragraphs = 0
-    for element in _candidates(tree, frozenset(furniture)):
+    named_candidate: str | None = None
+    paragraph_count = 0
+    for element in _candidates(tree, frozenset(cut_elements)):
         text = shown_text(element)
-        if paragraphs == _FEW_PARAGRAPHS:
+        if paragraph_count == _STORY_PARAGRAPHS:
             break
-        if not _FEWEST_WORDS <= word_count(text) <= _MOST_WORDS:
+        if not _MIN_WORDS <= word_count(text) <= _MAX_WORDS:
             continue
-        described = _is_any(fold(text), keys)
-        called = markup_names.names_standfirst(_label(element))
-        if described and not _first_paragraph(element, called=called):
+        is_description = _is_any_description(fold(text), description_keys)
+        is_named_standfirst = markup_names.names_standfirst(_label(element))
+        if is_description and not _is_first_paragraph(element, is_named_standfirst=is_named_standfirst):
             return text
-        if called and not named and not described:
-            named = text
-        paragraphs += element.tag == "p" and not called and word_count(text) >= _PARAGRAPH_WORDS
-    return named
+        if is_named_standfirst and not named_candidate and not is_description:
+            named_candidate = text
+        paragraph_count += (
+            element.tag == "p" and not is_named_standfirst and word_count(text) >= _MIN_PARAGRAPH_WORDS
+        )
+    return named_candidate
 
 
-def _candidates(tree: HtmlElement, furniture: frozenset[HtmlElement]) -> Iterator[HtmlElement]:
-    """Leaf blocks after the headline; all of them where no headline is marked up."""
+def _candidates(tree: HtmlElement, cut_elements: frozenset[HtmlElement]) -> Iterator[HtmlElement]:
+    """Yield the innermost blocks after the <h1>, outside side boxes and cut elements; all where there is no <h1>."""
     headline = next(tree.iter("h1"), None)
-    started = headline is None
-    for element in tree.iter("h1", *_BLOCKS):
+    is_after_headline = headline is None
+    for element in tree.iter("h1", *_BLOCK_TAGS):
         if element is headline:
-            started = True
+            is_after_headline = True
         elif (
-            started
+            is_after_headline
             and element.tag != "h1"
-            and not (len(element) and any(child.tag in _NESTED for child in element.iterdescendants()))
-            and not any(outer.tag in _APART or outer in furniture for outer in element.iterancestors())
+            and not (
+                len(element) and any(child.tag in _NESTED_BLOCK_TAGS for child in element.iterdescendants())
+            )
+            and not any(
+                outer.tag in _SIDE_BOXES or outer in cut_elements for outer in element.iterancestors()
+            )
         ):
             yield element
 
 
-def _first_paragraph(element: HtmlElement, *, called: bool) -> bool:
-    """The block is one of the story's paragraphs: paragraphs follow it, of the same name where it is called a deck."""
+def _is_first_paragraph(element: HtmlElement, *, is_named_standfirst: bool) -> bool:
+    """Return whether the block is the first paragraph of the story: at least two long paragraphs follow it.
+
+    They have to be of the same class where the block is a <div> or is named a standfirst.
+    """
     while element.tag in ("span", "strong") and _fills(element, element.getparent()):
         element = element.getparent()
     if element.tag not in ("p", "div"):
         return False
-    strict = called or element.tag == "div"
-    alike = (
-        s
-        for s in element.itersiblings()
-        if s.tag == element.tag and (not strict or s.get("class") == element.get("class"))
+    must_share_class = is_named_standfirst or element.tag == "div"
+    siblings = (
+        sibling
+        for sibling in element.itersiblings()
+        if sibling.tag == element.tag
+        and (not must_share_class or sibling.get("class") == element.get("class"))
     )
-    long = sum(word_count(shown_text(sibling)) >= 15 for sibling in islice(alike, _NEAR))
-    return long >= 2
+    long_count = sum(word_count(shown_text(sibling)) >= 15 for sibling in islice(siblings, _BLOCKS_AFTER))
+    return long_count >= 2
 
 
 def _fills(element: HtmlElement, outer: HtmlElement | None) -> bool:
-    """The inline element is all that the paragraph around it shows: a first paragraph in bold type."""
+    """Return whether an inline element is all that its paragraph shows, such as a first paragraph in bold type."""
     return (
         outer is not None
         and outer.tag in ("p", "div", "span", "strong")
@@ -98,16 +113,20 @@ def _fills(element: HtmlElement, outer: HtmlElement | None) -> bool:
     )
 
 
-def _is_any(key: str, wanted: list[str]) -> bool:
+def _is_any_description(key: str, description_keys: list[str]) -> bool:
+    """Return whether a folded text equals one of the folded descriptions, or one is the other cut short."""
     return any(
-        key == w or (len(w) >= _SAME and key.startswith(w)) or (len(key) >= _SAME and w.startswith(key))
-        for w in wanted
+        key == description_key
+        or (len(description_key) >= _SHARED_START and key.startswith(description_key))
+        or (len(key) >= _SHARED_START and description_key.startswith(key))
+        for description_key in description_keys
     )
 
 
 def _label(element: HtmlElement) -> str:
+    """Return the class, id and other names of the element, and the class of a box that holds little else."""
     outer = element.getparent()
-    own = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''} {element.get('data-testid') or ''}"
+    names = f"{element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''} {element.get('data-testid') or ''}"
     if outer is not None and len(outer) <= 2:  # <div class="deck"><p>…</p></div>
-        own += f" {outer.get('class') or ''}"
-    return own
+        names += f" {outer.get('class') or ''}"
+    return names

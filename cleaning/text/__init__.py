@@ -1,5 +1,5 @@
-"""Text and markup below the level of an article: characters, decoding, the parsed page, extraction.
+"""Turns bytes into a parsed page and the page into lines of text: decoding, parsing, extraction, text helpers.
 
-May import: `cleaning.records`. Data comes from a RawPage's bytes; it leaves as an lxml tree and as Line records.
+May import: `cleaning.records`. Input: the bytes of a RawPage. Output: an lxml tree and Line records.
 Open first: document.py (bytes to tree), then extraction.py (tree to lines, by trafilatura).
 """

@@ -1,4 +1,7 @@
-"""Characters and words: one tidy spelling of a text, and the folded forms in which texts are compared."""
+"""Normalises text, folds it for comparison and counts its words.
+
+Invisible characters are removed and white space is collapsed. Other steps compare folded texts, not spellings.
+"""
 
 from __future__ import annotations
 
@@ -6,88 +9,93 @@ import re
 import unicodedata
 from functools import lru_cache
 
-# control characters (line ends and tabs are white space), lone surrogates, noncharacters, soft hyphen, marks of
-# direction, zero width: a reader never sees them, and a lone surrogate takes a whole Parquet batch with it
-_UNSEEN = re.compile(
+# Control characters (line ends and tabs count as white space), lone surrogates, noncharacters, soft hyphens,
+# direction marks and zero-width characters. Readers never see them, and one lone surrogate makes the whole Parquet
+# batch fail.
+_INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
-# a (non-)joiner is spelling in Persian and Hindi and part of emoji; beside ASCII it is only hidden
+# A zero-width (non-)joiner is part of the spelling in Persian and Hindi and part of emoji. Next to ASCII, or at
+# either end of the text, it is only invisible.
 _JOINER = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
-_NO_WORD = re.compile(r"[\W_]+")
+_NON_WORD = re.compile(r"[\W_]+")
 # scripts written without reliable spaces: one character counts as one word
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+(?:['’][^\W{_SPACELESS}]+)*")
-_SPACELESS_ONE = re.compile(f"[{_SPACELESS}]")
+_SPACELESS_CHARACTER = re.compile(f"[{_SPACELESS}]")
 _ASCII_WORD = re.compile(r"\w+(?:'\w+)*", re.ASCII)
-_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())
-_LOWER = bytes(range(128)).lower() + bytes(range(128, 256))
+_ASCII_NON_ALPHANUMERIC = bytes(code for code in range(128) if not chr(code).isalnum())
+_TO_LOWER = bytes(range(128)).lower() + bytes(range(128, 256))
 _FULL_STOPS = frozenset(".!?…。！？।؟")
-_CLOSING = "]\"'”’»)」"  # brackets and quotation marks behind a full stop
+_CLOSING_MARKS = "]\"'”’»)」"  # brackets and quotation marks behind a full stop
 _QUOTES = tuple(zip("’‘ʼ´`“”„‟«»", '\'\'\'\'\'""""""', strict=True))
 
 
-def visible(text: str) -> str:
-    """The text without what no reader sees; white space as it was."""
-    if text.isprintable():  # most texts, in a tenth of the time: what is unseen is not printable
+def without_invisible(text: str) -> str:
+    """Return the text without invisible characters. White space stays as it is."""
+    if text.isprintable():  # fast path for most texts (ten times faster): no invisible character is printable
         return text
-    text = _UNSEEN.sub("", text)
+    text = _INVISIBLE.sub("", text)
     return _JOINER.sub("", text) if "\u200c" in text or "\u200d" in text else text
 
 
 def tidy(text: str) -> str:
-    """One line in NFC, white space collapsed, without what no reader sees."""
+    """Return the text as one line in Unicode NFC, with white space collapsed and invisible characters removed."""
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", text if text.isprintable() else " ".join(visible(text).split()))
+    return unicodedata.normalize(
+        "NFC", text if text.isprintable() else " ".join(without_invisible(text).split())
+    )
 
 
-@lru_cache(maxsize=4096)  # a line meets a dozen judges
+@lru_cache(maxsize=4096)  # about a dozen rules fold the same line
 def fold(text: str) -> str:
-    """Letters and digits only, in lower case: equal for two spellings of one headline."""
-    if text.isascii():  # in a fifth of the time
-        return text.encode().translate(_LOWER, _NO_LETTERS).decode()
-    return _NO_WORD.sub("", text).casefold()
+    """Return only the letters and digits, in lower case. Two spellings of one headline give the same result."""
+    if text.isascii():  # fast path, five times faster
+        return text.encode().translate(_TO_LOWER, _ASCII_NON_ALPHANUMERIC).decode()
+    return _NON_WORD.sub("", text).casefold()
 
 
 def one_quote(text: str) -> str:
-    """One kind of quotation mark; as long as the text."""
+    """Return the text with every quotation mark as ' or ". The length does not change, so offsets stay valid."""
     if text.isascii():
         return text.replace("`", "'")
-    for mark, plain in _QUOTES:  # a dozen searches of a long text are ten times faster than one translate()
+    # on a long text, a dozen replace() calls are ten times faster than one translate()
+    for mark, plain in _QUOTES:
         text = text.replace(mark, plain)
     return text
 
 
 @lru_cache(maxsize=4096)
-def phrase(text: str) -> str:
-    """In lower case, one kind of quotation mark and dash, single spaces: the form vocabulary is written in."""
+def normalize_phrase(text: str) -> str:
+    """Return the text as the vocabulary files spell phrases: lower case, plain quotes and dashes, single spaces."""
     return " ".join(one_quote(text).replace("–", "-").replace("\u2011", "-").casefold().split())
 
 
-def bare(text: str) -> str:
-    """The words of a phrase, single spaces between them."""
-    return _NO_WORD.sub(" ", text.casefold()).strip()
+def words_only(text: str) -> str:
+    """Return the words of the text in lower case, separated by single spaces, without punctuation."""
+    return _NON_WORD.sub(" ", text.casefold()).strip()
 
 
 @lru_cache(maxsize=4096)
 def word_count(text: str) -> int:
-    """Words; in scripts without spaces, characters."""
+    """Return the number of words. In scripts without spaces each character counts as a word."""
     return len((_ASCII_WORD if text.isascii() else _WORD).findall(text))
 
 
 def rough_words(text: str) -> int:
-    """Words; in scripts without spaces two characters make one, as they roughly do there."""
-    spaceless = 0 if text.isascii() else len(_SPACELESS_ONE.findall(text))
-    return word_count(text) - spaceless // 2
+    """Return the approximate number of words. In scripts without spaces two characters count as one word."""
+    spaceless_count = 0 if text.isascii() else len(_SPACELESS_CHARACTER.findall(text))
+    return word_count(text) - spaceless_count // 2
 
 
 def is_spaceless(character: str) -> bool:
-    """Of a script written without reliable spaces."""
-    return bool(_SPACELESS_ONE.match(character))
+    """Return whether the character belongs to a script that is written without reliable spaces."""
+    return bool(_SPACELESS_CHARACTER.match(character))
 
 
 def is_sentence(text: str) -> bool:
-    """Ends as a sentence does."""
-    return text.rstrip(_CLOSING)[-1:] in _FULL_STOPS
+    """Return whether the text ends with a full stop or another mark that ends a sentence."""
+    return text.rstrip(_CLOSING_MARKS)[-1:] in _FULL_STOPS

@@ -1,8 +1,9 @@
-"""From bytes to one parsed tree.
+"""Decodes the bytes of a page and parses them into one lxml tree.
 
-1. the charset: BOM, then UTF-8 if the bytes are that, then what the header and the page declare, then a guess
-2. one parse with lxml, comments and processing instructions left out
-3. deep nesting flattened: trafilatura answers None, without a word, from about 300 levels on
+1. Find the charset: a BOM, then UTF-8 if the bytes are valid UTF-8, then the charset that the HTTP header or the page
+   declares, then a guess.
+2. Parse once with lxml. Comments and processing instructions are dropped.
+3. Flatten deep nesting. From about 300 levels on, trafilatura returns None without an error.
 """
 
 from __future__ import annotations
@@ -17,29 +18,30 @@ from lxml import etree
 from lxml.html import HtmlElement
 
 from cleaning.records import NoArticle
-from cleaning.text.characters import visible
+from cleaning.text.characters import without_invisible
 
 if TYPE_CHECKING:
     from cleaning.records import RawPage
 
-_MAX_BYTES = 5 << 20  # far above any article; a page of 50 MB would hold a worker for a minute
+_MAX_BYTES = 5 << 20  # far more than any article; a page of 50 MB would block a worker for a minute
 _MAX_DEPTH = 120
-_MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square
+_MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square of this number
 _IS_DEEP = etree.XPath("boolean(/*" + "/*" * _MAX_DEPTH + "/*)")
-_COUNT = etree.XPath("count(//*)")
-_ALL_ALIKE = etree.ElementDefaultClassLookup(element=HtmlElement)
-_HEAD_BYTES = 4096
+_COUNT_ELEMENTS = etree.XPath("count(//*)")
+_HTML_ELEMENT_LOOKUP = etree.ElementDefaultClassLookup(element=HtmlElement)
+_CHARSET_SCAN_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
-_MARKUP_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
+_MARKUP_CONTENT_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
-_STAIRS = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")  # opening tags with nothing between them
-_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
+# 150 or more opening tags with no text between them
+_OPENING_TAG_RUN = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")
+_XML_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
-_NO_TEXT = ("style", "svg", "template")
-_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]{1,6}|\d{1,7});?")
-# by the WHATWG's encoding standard these labels mean the Windows code pages
-_WEB_NAMES = {
+_DROPPED_TAGS = ("style", "svg", "template")
+_CHARACTER_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]{1,6}|\d{1,7});?")
+# The WHATWG encoding standard maps these labels to Windows code pages and to GB 18030.
+_WHATWG_CODECS = {
     "iso8859-1": "cp1252",
     "ascii": "cp1252",
     "iso8859-9": "cp1254",
@@ -49,30 +51,33 @@ _WEB_NAMES = {
 
 
 class Document:
-    """A page, decoded and parsed when it is first asked for, and once for all who read it. `clean` cuts from the tree: it
-    comes last."""
+    """A page that is decoded and parsed on first access, and only once.
+
+    `clean` removes elements from the tree, so every other reader has to come before it.
+    """
 
     def __init__(self, page: RawPage) -> None:
         self.page = page
 
     @cached_property
     def markup(self) -> str:
-        kind = self.page.header("content-type") or ""
-        return decode(self.page.body[:_MAX_BYTES], _named(kind.encode("utf-8", "replace")))
+        """The decoded body, cut at 5 MiB."""
+        content_type = self.page.header("content-type") or ""
+        return decode(self.page.body[:_MAX_BYTES], _charset_in(content_type.encode("utf-8", "replace")))
 
     @cached_property
     def tree(self) -> HtmlElement:
-        """The root, flattened. Raises NoArticle(empty)."""
+        """The root element of the flattened tree. Raises NoArticle("empty") where the page holds no element."""
         tree = parse(self.markup)
-        # lxml makes an element's object anew at each visit, unless somebody holds it
-        self._alive = list(tree.iter())
+        # lxml creates a new Python object at each visit of an element, unless a reference keeps one alive
+        self._element_references = list(tree.iter())
         return tree
 
     def check(self) -> None:
-        """Raises NoArticle(not_html | empty)."""
-        kind = self.page.header("content-type") or ""
-        if not _MARKUP_TYPE.search(kind.partition(";")[0].strip()):
-            raise NoArticle("not_html", f"content type {kind[:80]!r}")
+        """Raises NoArticle("not_html") where type or bytes are not markup, NoArticle("empty") without any bytes."""
+        content_type = self.page.header("content-type") or ""
+        if not _MARKUP_CONTENT_TYPE.search(content_type.partition(";")[0].strip()):
+            raise NoArticle("not_html", f"content type {content_type[:80]!r}")
         if not self.page.body[:_MAX_BYTES].strip(b"\0 \t\r\n"):
             raise NoArticle("empty", "no bytes")
         if not _TAG.search(self.markup) or self.markup.count("\ufffd") > len(self.markup) // 10:
@@ -80,60 +85,63 @@ class Document:
 
 
 def decode(body: bytes, declared: str | None = None) -> str:
-    """The text of the bytes; declared: the charset of the Content-Type header."""
+    """Return the decoded text. `declared` is the charset that the Content-Type header names. Never raises."""
     for bom, name in _BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(name, "replace")
-    stated = [name for name in (declared, _named(body[:_HEAD_BYTES])) if name]
-    if b"\x1b$" in body and any(name.startswith("iso2022") for name in stated):
+    declared_charsets = [name for name in (declared, _charset_in(body[:_CHARSET_SCAN_BYTES])) if name]
+    if b"\x1b$" in body and any(name.startswith("iso2022") for name in declared_charsets):
         return body.decode("iso2022_jp", "replace")
     if body[:200].count(0) > 40:
         return body.decode(
             "utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace"
         )
-    # UTF-8 by accident is next to impossible; a wrong label is everyday
+    # Other charsets hardly ever form valid UTF-8 by accident, while wrong charset labels are common.
     with suppress(UnicodeDecodeError):
         return body.decode()
     text = body.decode("utf-8", "replace")
-    damage = text.count("\ufffd")
-    well_formed = len(text) - len(text.encode("ascii", "ignore")) - damage
-    # few letters of another charset, which the page names, look like a little damage
-    if damage <= len(text) // 2000 + 1 and (well_formed >= damage or set(stated) <= {"utf-8"}):
+    replacement_count = text.count("\ufffd")
+    non_ascii_count = len(text) - len(text.encode("ascii", "ignore")) - replacement_count
+    # Few letters in another charset look like slight damage: the declared charset counts too.
+    if replacement_count <= len(text) // 2000 + 1 and (
+        non_ascii_count >= replacement_count or set(declared_charsets) <= {"utf-8"}
+    ):
         return text
-    from trafilatura.utils import detect_encoding  # as in extraction.py
+    from trafilatura.utils import detect_encoding  # imported late: see extraction.py
 
-    for name in [*stated, *detect_encoding(body[:50_000])]:
+    for name in [*declared_charsets, *detect_encoding(body[:50_000])]:
         try:
             return body.decode(name)
         except (LookupError, UnicodeError):
             continue
-    # a little damage in what calls itself UTF-8 is damage; much of it is another charset
-    damaged = "utf-8" in stated and damage < len(text) // 100
-    return text if damaged else body.decode("cp1252", "replace")
+    # Declared UTF-8 with few invalid bytes is damaged UTF-8. With many it is another charset.
+    is_damaged_utf8 = "utf-8" in declared_charsets and replacement_count < len(text) // 100
+    return text if is_damaged_utf8 else body.decode("cp1252", "replace")
 
 
 def parse(markup: str) -> HtmlElement:
-    """The root of the tree; raises NoArticle("empty") where there is no element."""
-    text = _without_unseen_references(markup)
+    """Return the root element of the flattened tree. Raises NoArticle("empty") where the markup holds no element."""
+    text = _without_invisible_references(markup)
     try:
-        tree = _parsed(text)
-        if not any(str(text).strip() for text in tree.itertext()) and _STAIRS.search(text):
-            # libxml2 drops what lies deeper than 2048 elements
-            tree = _parsed(_STAIRS.sub(" ", text))
+        tree = _parse_once(text)
+        if not any(str(text).strip() for text in tree.itertext()) and _OPENING_TAG_RUN.search(text):
+            # libxml2 drops everything below 2048 levels of nesting
+            tree = _parse_once(_OPENING_TAG_RUN.sub(" ", text))
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
-    etree.strip_elements(tree, *_NO_TEXT, with_tail=False)  # half of the elements of some pages
+    etree.strip_elements(tree, *_DROPPED_TAGS, with_tail=False)  # on some pages half of all elements
     _flatten(tree)
     return tree
 
 
-def _parsed(text: str) -> HtmlElement:
-    """Raises ParserError, XMLSyntaxError."""
+def _parse_once(text: str) -> HtmlElement:
+    """Return the root element as libxml2 parses it. Raises ParserError or XMLSyntaxError where there is none."""
     parser = etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False, huge_tree=True
     )
-    # lxml.html's own lookup asks Python for the class of each element, at each visit; forms and inputs are none to us
-    parser.set_element_class_lookup(_ALL_ALIKE)
+    # lxml.html's own lookup calls Python for the class of each element, at each visit. Its classes for forms and
+    # inputs are not needed here.
+    parser.set_element_class_lookup(_HTML_ELEMENT_LOOKUP)
     tree = cast("HtmlElement | None", etree.fromstring(_utf8(text), parser))
     if tree is None:
         raise etree.ParserError("the document is empty")
@@ -141,56 +149,59 @@ def _parsed(text: str) -> HtmlElement:
 
 
 def _utf8(text: str) -> bytes:
-    """Without the characters that XML forbids: with one of them trafilatura answers None for the whole page."""
-    data = text.encode("utf-8", "replace").translate(None, _FORBIDDEN)
+    """Encode without the characters that XML forbids: with one of them, trafilatura returns None for the page."""
+    data = text.encode("utf-8", "replace").translate(None, _XML_FORBIDDEN)
     for noncharacter in _NONCHARACTERS:
         data = data.replace(noncharacter, b"")
     return data
 
 
-def _without_unseen_references(markup: str) -> str:
-    """&#8203; and the like, which would come back as characters that no reader sees."""
-    for reference in set(_REFERENCE.findall(markup)) if "&#" in markup else ():
-        if not _is_seen(reference):
+def _without_invisible_references(markup: str) -> str:
+    """Remove character references such as &#8203;, which the parser would turn into invisible characters."""
+    for reference in set(_CHARACTER_REFERENCE.findall(markup)) if "&#" in markup else ():
+        if not _is_visible_reference(reference):
             markup = markup.replace(reference, "")
     return markup
 
 
 @lru_cache(maxsize=4096)
-def _is_seen(reference: str) -> bool:
+def _is_visible_reference(reference: str) -> bool:
+    """Return whether a numeric reference such as &#8203; stands for a character that readers see."""
     digits = reference.strip("&#;")
     number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
-    return number > 0x10FFFF or bool(visible(chr(number)))
+    return number > 0x10FFFF or bool(without_invisible(chr(number)))
 
 
-def _named(text: bytes) -> str | None:
-    found = _CHARSET.search(text)
-    if not found:
+def _charset_in(text: bytes) -> str | None:
+    """Return the Python codec of the first `charset=` in the text; None where there is none that Python knows."""
+    match = _CHARSET.search(text)
+    if not match:
         return None
     try:
-        name = codecs.lookup(found[1].decode("ascii", "replace")).name
+        name = codecs.lookup(match[1].decode("ascii", "replace")).name
     except LookupError:
         return None
-    return _WEB_NAMES.get(name, name)
+    return _WHATWG_CODECS.get(name, name)
 
 
 def _flatten(tree: HtmlElement) -> None:
-    """Elements below _MAX_DEPTH become siblings; text and order stay. What lies beyond _MAX_ELEMENTS is dropped."""
-    if not _IS_DEEP(tree) and cast("float", _COUNT(tree)) <= _MAX_ELEMENTS:
+    """Unwrap elements nested deeper than _MAX_DEPTH, keeping text and order, and drop those beyond _MAX_ELEMENTS."""
+    if not _IS_DEEP(tree) and cast("float", _COUNT_ELEMENTS(tree)) <= _MAX_ELEMENTS:
         return
     depth: dict[HtmlElement, int] = {}
-    deep: list[HtmlElement] = []
-    late: list[HtmlElement] = []
+    too_deep: list[HtmlElement] = []
+    beyond_limit: list[HtmlElement] = []
     for count, element in enumerate(tree.iter(etree.Element)):
         parent = element.getparent()
         depth[element] = depth[parent] + 1 if parent is not None else 0
         if count > _MAX_ELEMENTS:
-            late.append(element)
+            beyond_limit.append(element)
         elif depth[element] > _MAX_DEPTH and len(element):
-            deep.append(element)
-    for element in reversed(late):  # leaves first: lxml would walk the rest of a big subtree again and again
+            too_deep.append(element)
+    # from the leaves up: else lxml would walk the rest of a big subtree again and again
+    for element in reversed(beyond_limit):
         parent = element.getparent()
         if parent is not None:
             parent.remove(element)
-    for element in deep:
+    for element in too_deep:
         element.drop_tag()

@@ -1,4 +1,4 @@
-"""trafilatura on the pruned tree; its result as lines that know what they are."""
+"""Runs trafilatura on the tree after the tree cuts and returns its text as lines, each with its kind."""
 
 from __future__ import annotations
 
@@ -13,102 +13,106 @@ from cleaning.text.characters import tidy
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-Kind = Literal["p", "head", "item", "quote", "row"]
+LineKind = Literal["p", "head", "item", "quote", "row"]
 
-_BLOCKS: dict[str, Kind] = {
+_BLOCK_KINDS: dict[str, LineKind] = {
     "p": "p", "div": "p", "body": "p", "head": "head", "item": "item", "list": "p", "quote": "quote", "row": "row",
     "table": "p", "lb": "p", "code": "p", "h1": "head", "h2": "head", "h3": "head", "h4": "head", "h5": "head",
     "h6": "head", "li": "item", "ul": "p", "ol": "p", "blockquote": "quote", "tr": "row", "section": "p",
     "article": "p", "br": "p", "main": "p",
 }  # fmt: skip
-_OUTER: tuple[Kind, ...] = ("item", "quote", "head")  # a <p> inside these stays what they are
+_ENCLOSING_KINDS: tuple[LineKind, ...] = ("item", "quote", "head")  # a <p> inside one of these takes its kind
 
-# every page without text would be a warning in the crawl's log; NoArticle says the same
+# trafilatura would log a warning for every page without text. NoArticle already reports those pages.
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-_LITTLE = 500  # characters
-_ENOUGH = 0.6  # of the text of the page's paragraphs
-_MOST = 500_000  # characters of text; a long novel, and no article
+_SHORT_TEXT = 500  # characters; less extracted text than this is checked with the full extraction
+_ENOUGH_SHARE = 0.6  # share of the characters in the page's paragraphs
+_MAX_CHARACTERS = 500_000  # of extracted text; as much as a long novel, more than any article
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """One line of extracted text."""
+
     text: str
-    kind: Kind = "p"
+    kind: LineKind = "p"
 
 
 def load_extractor() -> None:
-    """Load now what the first page would load: for a process that does nothing but clean."""
+    """Import trafilatura now, so that the first page of a worker process does not wait for it."""
     import trafilatura  # noqa: F401
 
 
 def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
-    """The lines of the story, in order; [] where trafilatura finds none. The tree is left as it is.
+    """Return the lines of the story in order; [] where trafilatura finds none. The tree is not changed.
 
-    Its fast way first; the full one, with the fallback extractors at a third of its time, where the fast one found
-    little, of the page's paragraphs or at all, or glued everything together.
+    The fast extraction runs first. The full one, with trafilatura's fallback extractors, takes three times as long. It
+    runs where the fast one returned little text, a small share of the page's paragraphs, or one glued block.
     """
-    lines = _extracted(tree, url, fast=True)
-    found = sum(len(line.text) for line in lines)
-    prose = sum(len("".join(p.itertext()).strip()) for p in tree.iter("p"))
-    glued = max((len(line.text) for line in lines), default=0) > max(_LITTLE, found / 2)
+    lines = _run_trafilatura(tree, url, fast=True)
+    extracted_length = sum(len(line.text) for line in lines)
+    paragraph_length = sum(len("".join(p.itertext()).strip()) for p in tree.iter("p"))
+    is_glued = max((len(line.text) for line in lines), default=0) > max(_SHORT_TEXT, extracted_length / 2)
     return (
-        lines if found >= max(_LITTLE, _ENOUGH * prose) and not glued else _extracted(tree, url, fast=False)
+        lines
+        if extracted_length >= max(_SHORT_TEXT, _ENOUGH_SHARE * paragraph_length) and not is_glued
+        else _run_trafilatura(tree, url, fast=False)
     )
 
 
-def _extracted(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
-    import trafilatura  # not where nothing is cleaned: a crawl leaves that to its workers
+def _run_trafilatura(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
+    import trafilatura  # imported late: the crawl process never cleans, its workers do
 
-    found = trafilatura.bare_extraction(
+    document = trafilatura.bare_extraction(
         tree,
         url=url,
         include_comments=False,
         with_metadata=False,
         fast=fast,
-        output_format="txt",  # of "python" it would make the text, too, which nobody reads
+        output_format="txt",  # with "python" trafilatura would also build the text, which nobody reads
     )
-    body = getattr(found, "body", None)
-    return [] if body is None else _bounded(lines_of(body))
+    body = getattr(document, "body", None)
+    return [] if body is None else _limit_length(lines_of(body))
 
 
 def lines_of(body: etree._Element) -> list[Line]:
-    """Blocks become lines; inline elements do not, and the white space around them stays."""
+    """Return one line for each block of the body. Inline elements stay within their line, white space included."""
     lines: list[Line] = []
-    parts: list[str] = []
-    kinds: list[Kind] = ["p"]
+    pieces: list[str] = []
+    kinds: list[LineKind] = ["p"]
 
-    def close() -> None:
-        if text := tidy("".join(parts)):
+    def close_line() -> None:
+        if text := tidy("".join(pieces)):
             lines.append(Line(text, kinds[-1]))
-        parts.clear()
+        pieces.clear()
 
     for event, element in etree.iterwalk(body, events=("start", "end")):
-        block = _BLOCKS.get(element.tag)
+        block = _BLOCK_KINDS.get(element.tag)
         if event == "start":
             if block:
-                close()
-                kinds.append(kinds[-1] if block == "p" and kinds[-1] in _OUTER else block)
-            parts.append(element.text or "")
+                close_line()
+                kinds.append(kinds[-1] if block == "p" and kinds[-1] in _ENCLOSING_KINDS else block)
+            pieces.append(element.text or "")
         else:
             if block:
-                close()
+                close_line()
                 kinds.pop()
             elif element.tag in ("cell", "td", "th"):
-                parts.append(" ")
+                pieces.append(" ")
             if element is not body:
-                parts.append(element.tail or "")
-    close()
+                pieces.append(element.tail or "")
+    close_line()
     return lines
 
 
-def _bounded(lines: list[Line]) -> list[Line]:
-    """The lines up to _MOST characters."""
+def _limit_length(lines: list[Line]) -> list[Line]:
+    """Return the lines up to _MAX_CHARACTERS in all; the last one is cut there."""
     total = 0
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         total += len(line.text)
-        if total > _MOST:
-            rest = Line(line.text[: len(line.text) - (total - _MOST)], line.kind)
-            return [*lines[:place], *([rest] if rest.text else [])]
+        if total > _MAX_CHARACTERS:
+            rest = Line(line.text[: len(line.text) - (total - _MAX_CHARACTERS)], line.kind)
+            return [*lines[:index], *([rest] if rest.text else [])]
     return lines

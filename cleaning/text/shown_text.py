@@ -1,4 +1,4 @@
-"""What a reader sees of an element: its text, its blocks, what follows it, what stands above the headline."""
+"""Reads the text that an element shows to readers, the text blocks of a page, and the blocks above its headline."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-_MOST_ABOVE = 60  # blocks before the headline that are looked at
-_HOLDERS = ("p", "div", "li", "section", "h1")
-SILENT = frozenset({"script", "style", "noscript", "template", "head", "svg"})
-_PICTURES = frozenset({"figure", "figcaption", "button"})
-INLINE = frozenset(
+_MAX_BLOCKS_ABOVE = 60  # blocks before the headline
+_BLOCK_TAGS = ("p", "div", "li", "section", "h1")
+HIDDEN_TAGS = frozenset({"script", "style", "noscript", "template", "head", "svg"})
+_PICTURE_TAGS = frozenset({"figure", "figcaption", "button"})
+INLINE_TAGS = frozenset(
     [
         "a",
         "abbr",
@@ -47,87 +47,93 @@ INLINE = frozenset(
 
 
 def shown_text(element: HtmlElement) -> str:
-    """The text that a reader sees, one line; blocks are separated by a space."""
+    """Return the text that a reader sees, as one line. Blocks are separated by a space."""
     if not len(element):
-        return "" if element.tag in SILENT else tidy(element.text or "")
-    if INLINE.issuperset(
-        [inner.tag for inner in element.iterdescendants()]
-    ):  # most blocks, in a fifth of the time
+        return "" if element.tag in HIDDEN_TAGS else tidy(element.text or "")
+    # fast path for most blocks, five times faster
+    if INLINE_TAGS.issuperset([inner.tag for inner in element.iterdescendants()]):
         return tidy("".join(element.itertext()))
-    return tidy("".join(_pieces(element)))
+    return tidy("".join(_shown_pieces(element)))
 
 
 def unlinked_text(element: HtmlElement) -> str:
-    """As shown_text, without what stands in links."""
-    return tidy("".join(_pieces(element, links=False)))
+    """Return the shown text without the text of links."""
+    return tidy("".join(_shown_pieces(element, include_links=False)))
 
 
-def _pieces(element: HtmlElement, *, links: bool = True) -> list[str]:
-    found: list[str] = []
-    opaque = SILENT if links else SILENT | {"a"}
-    hidden = 0  # open elements whose text is not shown
+def _shown_pieces(element: HtmlElement, *, include_links: bool = True) -> list[str]:
+    """Return the text nodes that are shown, in order, with a space where a block begins or ends."""
+    pieces: list[str] = []
+    hidden_tags = HIDDEN_TAGS if include_links else HIDDEN_TAGS | {"a"}
+    hidden_depth = 0  # open elements whose text is not shown
     for event, node in etree.iterwalk(element, events=("start", "end")):
         tag = node.tag
         if event == "start":
-            hidden += tag in opaque
-            if not hidden and (text := node.text):
-                found.append(text)
+            hidden_depth += tag in hidden_tags
+            if not hidden_depth and (text := node.text):
+                pieces.append(text)
             continue
-        hidden -= tag in opaque
-        if node is not element and not hidden:
-            if tag not in INLINE:
-                found.append(" ")
+        hidden_depth -= tag in hidden_tags
+        if node is not element and not hidden_depth:
+            if tag not in INLINE_TAGS:
+                pieces.append(" ")
             if tail := node.tail:
-                found.append(tail)
-    return found
+                pieces.append(tail)
+    return pieces
 
 
-def following(element: HtmlElement, *tags: str) -> Iterator[HtmlElement]:
-    """What begins after the element's end, in the order of the page."""
-    here: HtmlElement | None = element
-    while here is not None:
-        for sibling in here.itersiblings():
+def elements_after(element: HtmlElement, *tags: str) -> Iterator[HtmlElement]:
+    """Yield the elements with one of the tags that begin after the element's end, in document order."""
+    current: HtmlElement | None = element
+    while current is not None:
+        for sibling in current.itersiblings():
             yield from sibling.iter(*tags)
-        here = here.getparent()
+        current = current.getparent()
 
 
 def block_texts(tree: HtmlElement) -> tuple[list[str], list[str]]:
-    """All that is shown, in order, parted where a block begins or ends and at line ends; and what stands outside
-    pictures and buttons, by whole blocks."""
+    """Return two lists of the shown texts in document order.
+
+    The first holds all text, split where a block begins or ends and at <br>. The second holds the text outside
+    pictures and buttons, split at blocks only.
+    """
     blocks: list[str] = []
-    outside: list[str] = []
+    blocks_outside_pictures: list[str] = []
     pieces: list[str] = []
-    block: list[str] = []
-    inside = 0  # open pictures and buttons
+    block_pieces: list[str] = []
+    picture_depth = 0  # open figures, captions and buttons
     body = tree.find("body")
     for event, element in etree.iterwalk(tree if body is None else body, events=("start", "end")):
-        if (tag := element.tag) not in INLINE:
+        if (tag := element.tag) not in INLINE_TAGS:
             if pieces:
                 if text := tidy("".join(pieces)):
                     blocks.append(text)
-                    if not inside:
-                        block.append(text)
+                    if not picture_depth:
+                        block_pieces.append(text)
                 pieces.clear()
-            if block and tag != "br":
-                outside.append(" ".join(block))
-                block.clear()
-            if tag in _PICTURES:
-                inside += 1 if event == "start" else -1
+            if block_pieces and tag != "br":
+                blocks_outside_pictures.append(" ".join(block_pieces))
+                block_pieces.clear()
+            if tag in _PICTURE_TAGS:
+                picture_depth += 1 if event == "start" else -1
         piece = element.text if event == "start" else element.tail
-        if piece and (pieces or not piece.isspace()):  # between most tags stands nothing else
+        if piece and (pieces or not piece.isspace()):  # most tags have only white space between them
             pieces.append(piece)
-    return blocks, outside
+    return blocks, blocks_outside_pictures
 
 
 def above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[tuple[HtmlElement, str]]:
-    """The small blocks before the first <h1> that says the title, with what they show; none where no <h1> does."""
+    """Return the small blocks before the first <h1> that shows the title, each with its text; [] where no <h1> does.
+
+    titles: the folded spellings of the title.
+    """
     above: list[tuple[HtmlElement, str]] = []
     for block in tree.iter("p", "div", "span", "li", "h1"):
         if block.tag == "h1" and fold(shown_text(block)) in titles:
             return above
-        small = len(above) < _MOST_ABOVE and not (
-            len(block) and any(inner.tag in _HOLDERS for inner in block.iterdescendants())
+        is_small = len(above) < _MAX_BLOCKS_ABOVE and not (
+            len(block) and any(inner.tag in _BLOCK_TAGS for inner in block.iterdescendants())
         )
-        if small and (text := shown_text(block)):
+        if is_small and (text := shown_text(block)):
             above.append((block, text))
     return []

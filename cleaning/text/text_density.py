@@ -1,4 +1,4 @@
-"""Text density: how much text an element holds, and how much of it in links and in paragraphs."""
+"""Measures text density: how much text each element holds, and how much of it stands in links and in paragraphs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning.text.shown_text import SILENT
+from cleaning.text.shown_text import HIDDEN_TAGS
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class TextDensity:
-    """Characters in an element: all, inside links that lead elsewhere, inside paragraphs but not links."""
+    """Text of an element. text: all characters; linked: characters in links to other pages; prose: characters in
+    paragraphs outside links; links: the number of links to other pages."""
 
     text: int = 0
     linked: int = 0
@@ -24,35 +25,35 @@ class TextDensity:
 
 
 def measure_density(tree: HtmlElement) -> dict[HtmlElement, TextDensity]:
-    """Sizes of the root and of every element that shows text or holds a link, in one pass from the leaves up."""
-    sizes: dict[HtmlElement, TextDensity] = {}
+    """Return the density of the root and of each element that shows text or holds a link. One pass, leaves first."""
+    densities: dict[HtmlElement, TextDensity] = {}
     for element in reversed(list(tree.iter(etree.Element))):
         tag, text, tail = element.tag, element.text, element.tail
-        size = sizes.pop(element, None)
+        density = densities.pop(element, None)
         if text and (text := text.strip()):
-            size = size or TextDensity()
-            size.text += len(text)
+            density = density or TextDensity()
+            density.text += len(text)
         if tag == "a" and not (element.get("href") or "#").startswith(("#", "javascript:")):
-            size = size or TextDensity()
-            size.linked, size.links = size.text, 1
-        elif size and tag == "p":
-            size.prose = size.text - size.linked
-        if tag in SILENT:
-            size = None
-        elif size:
-            sizes[element] = size
-        behind = len(tail.strip()) if tail else 0
-        if element is tree or not (size or behind):
+            density = density or TextDensity()
+            density.linked, density.links = density.text, 1
+        elif density and tag == "p":
+            density.prose = density.text - density.linked
+        if tag in HIDDEN_TAGS:
+            density = None
+        elif density:
+            densities[element] = density
+        tail_length = len(tail.strip()) if tail else 0
+        if element is tree or not (density or tail_length):
             continue
-        if (outer := element.getparent()) is None:
+        if (parent := element.getparent()) is None:
             continue
-        if (whole := sizes.get(outer)) is None:
-            whole = sizes[outer] = TextDensity()
-        whole.text += behind
-        if size:
-            whole.text += size.text
-            whole.linked += size.linked
-            whole.prose += size.prose
-            whole.links += size.links
-    sizes.setdefault(tree, TextDensity())
-    return sizes
+        if (parent_density := densities.get(parent)) is None:
+            parent_density = densities[parent] = TextDensity()
+        parent_density.text += tail_length
+        if density:
+            parent_density.text += density.text
+            parent_density.linked += density.linked
+            parent_density.prose += density.prose
+            parent_density.links += density.links
+    densities.setdefault(tree, TextDensity())
+    return densities

@@ -1,10 +1,10 @@
-"""What pagers say, in many languages: "2", "page 2 of 3", "continue reading", "Weiter auf Seite 2"."""
+"""Recognises the labels of pagers in many languages: "2", "page 2 of 3", "continue reading", "Weiter auf Seite 2"."""
 
 from __future__ import annotations
 
 import re
 
-from cleaning.text.characters import bare, word_count
+from cleaning.text.characters import word_count, words_only
 
 # fmt: off
 _PAGE = (
@@ -20,32 +20,35 @@ _ONWARD = (
 )
 _BACK = r"(?:prev|back|zurück|vorherige|précédent|page précédente|anterior|preced|vorige|poprzedni|föregående|forrige|edellinen|előző|předchozí|предыдущ|попередн)"
 # fmt: on
-_JOINED = r"(?: (?:\D{1,4} )?\d{1,2})?"  # "2 of 3", "2/3"
-_NUMBER = re.compile(rf"(?:{_PAGE} )?(\d{{1,2}}){_JOINED}")
-_HEADED = re.compile(rf"(?:{_PAGE} )?(\d{{1,2}})\b.*")  # "Seite 2: The verdict", in a table of contents
-_LABEL = re.compile(rf"{_PAGE} \d{{1,2}}{_JOINED}|{_ONWARD}.{{0,40}}\b{_PAGE}\b.{{0,12}}")
-_LABEL_WORDS = 10
+_TOTAL = r"(?: (?:\D{1,4} )?\d{1,2})?"  # "2 of 3", "2/3"
+_NUMBER = re.compile(rf"(?:{_PAGE} )?(\d{{1,2}}){_TOTAL}")
+# "Seite 2: The verdict", in a table of contents
+_NUMBER_AND_HEADING = re.compile(rf"(?:{_PAGE} )?(\d{{1,2}})\b.*")
+_PAGE_LABEL = re.compile(rf"{_PAGE} \d{{1,2}}{_TOTAL}|{_ONWARD}.{{0,40}}\b{_PAGE}\b.{{0,12}}")
+_MAX_LABEL_WORDS = 10
 
 
 def page_number(label: str, *, headed: bool = False) -> int | None:
-    """The page that a link's words name; headed: other words may follow. None where they name none."""
-    found = (_HEADED if headed else _NUMBER).fullmatch(bare(label))
-    return int(found[1]) if found else None
+    """Return the page number in the label of a link; None where it names none. headed: other words may follow."""
+    match = (_NUMBER_AND_HEADING if headed else _NUMBER).fullmatch(words_only(label))
+    return int(match[1]) if match else None
 
 
 def says_onward(label: str) -> bool:
-    return bool(re.match(_ONWARD, bare(label)))
+    """Return whether the label begins with a word such as "next" or "continue"."""
+    return bool(re.match(_ONWARD, words_only(label)))
 
 
 def says_next_page(label: str) -> bool:
-    """Onward, and to a page: "next" alone may mean the next article."""
-    return says_onward(label) and bool(re.search(rf"\b{_PAGE}\b|页|頁|ページ", bare(label)))
+    """Return whether the label says onward and names a page. "Next" alone may mean the next article."""
+    return says_onward(label) and bool(re.search(rf"\b{_PAGE}\b|页|頁|ページ", words_only(label)))
 
 
 def says_back(label: str) -> bool:
-    return bool(re.match(_BACK, bare(label)))
+    """Return whether the label begins with a word such as "previous" or "back"."""
+    return bool(re.match(_BACK, words_only(label)))
 
 
 def is_page_label(line: str) -> bool:
-    """A line of a story that only tells which page this is, or where the next one is."""
-    return word_count(line) <= _LABEL_WORDS and bool(_LABEL.fullmatch(bare(line)))
+    """Return whether a line of a story only says which page this is, or where the next page is."""
+    return word_count(line) <= _MAX_LABEL_WORDS and bool(_PAGE_LABEL.fullmatch(words_only(line)))

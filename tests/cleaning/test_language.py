@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from langdetect.detector import Detector
 
-from cleaning.metadata.language import Judge, language_of, profiles
+from cleaning.metadata.language import FastDetector, language_of, load_profiles
 
 TEXTS = {
     "en": "The bridge over the river was closed on Monday, said the mayor, because a pier has cracks; the FIRE brigade and the EU pay.",
@@ -32,7 +32,7 @@ def test_a_few_words_are_not_guessed():
 
 def test_the_answer_is_langdetects_own():
     random = Random(7)
-    grams = sorted(profiles().word_lang_prob_map)
+    grams = sorted(load_profiles().word_lang_prob_map)
     mixed = ["".join(random.choices([*grams, " ", "A", "B"], k=99)) for _ in range(40)]
     strange = ["".join(map(chr, random.choices(range(32, 0xD7A4), k=200))) for _ in range(10)]
     for text in [
@@ -45,7 +45,7 @@ def test_the_answer_is_langdetects_own():
         "  a   b  ",
         "write to a@b.example",
     ]:
-        ours, theirs = _asked(Judge, text), _asked(Detector, text)
+        ours, theirs = _asked(FastDetector, text), _asked(Detector, text)
         assert ours.text == theirs.text
         assert ours._extract_ngrams() == theirs._extract_ngrams(), text
         if ours._extract_ngrams():
@@ -55,7 +55,7 @@ def test_the_answer_is_langdetects_own():
 
 
 def _asked(make: type[Detector], text: str) -> Detector:
-    detector = make(profiles())
+    detector = make(load_profiles())
     detector.seed, detector.n_trial = 1, 1
     detector.append(text)
     detector.cleaning_text()
