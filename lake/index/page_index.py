@@ -28,17 +28,17 @@ from lake.storage.tombstones import TakenDown, outlet_name, page_name, taken_dow
 log = logging.getLogger(__name__)
 
 FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
-_JOURNAL_PAGES = 8000  # 64 MiB; a crawl moves it with each flush
-_PAGE = """
+_WAL_PAGES = 8000  # 64 MiB; a crawl moves it with each flush
+_PAGE_COLUMNS = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
     fetched_at INTEGER NOT NULL, first_at INTEGER NOT NULL, published_at INTEGER, checks INTEGER NOT NULL,
     tries INTEGER NOT NULL, retry_at INTEGER"""  # times: microseconds since 1970, UTC
-_TABLES = f"""
+_CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS pages ({_PAGE}) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS pending ({_PAGE}, asked TEXT NOT NULL, signature BLOB);
+    CREATE TABLE IF NOT EXISTS pages ({_PAGE_COLUMNS}) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS pending ({_PAGE_COLUMNS}, asked TEXT NOT NULL, signature BLOB);
     CREATE INDEX IF NOT EXISTS pending_by_run ON pending (run_id);
     CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS versions (
@@ -72,10 +72,10 @@ class PageState:
     retry_at: datetime | None = None  # of a reject: not before; None: never
 
 
-_NAMES = tuple(PageState.__dataclass_fields__)
-_MOMENTS = {"fetched_at", "first_at", "published_at", "retry_at"}
-_COLUMNS = ", ".join(_NAMES)
-_HOLES = ", ".join("?" * len(_NAMES))
+_FIELDS = tuple(PageState.__dataclass_fields__)
+_TIME_FIELDS = {"fetched_at", "first_at", "published_at", "retry_at"}
+_COLUMNS = ", ".join(_FIELDS)
+_PLACEHOLDERS = ", ".join("?" * len(_FIELDS))
 
 
 class Index:
@@ -88,9 +88,9 @@ class Index:
         self._db.execute("PRAGMA page_size = 8192")  # of a new file: fewer half-empty pages
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
-        self._db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         self._db.execute("PRAGMA cache_size = -16384")  # KiB: the band table is read at random
-        self._db.executescript(_TABLES)
+        self._db.executescript(_CREATE_TABLES)
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
             if found is None:
@@ -98,7 +98,7 @@ class Index:
             elif found[0] != FORMAT:
                 raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
             self.signatures = Signatures(self._db)
-        self._down = taken_down_by(self.takedowns())
+        self._taken_down = taken_down_by(self.takedowns())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -108,7 +108,7 @@ class Index:
             yield
         except BaseException as error:
             if _is_damage(error):
-                _mark_of_damage(self.path).touch()  # the next start rebuilds it; this one may be half done
+                _damage_marker(self.path).touch()  # the next start rebuilds it; this one may be half done
             with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._db.execute("ROLLBACK")
             raise
@@ -130,7 +130,7 @@ class Index:
         for table in ("pending", "pages"):
             row = self._db.execute(f"SELECT {_COLUMNS} FROM {table} WHERE id = ?", (page,)).fetchone()
             if row:
-                return _restored(row)
+                return _from_row(row)
         return None
 
     def answering_page(self, requested: str) -> str:
@@ -153,7 +153,7 @@ class Index:
     def landed_row(self, page: str) -> PageState | None:
         """The page's latest row that is in the lake."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page,)).fetchone()
-        return _restored(row) if row else None
+        return _from_row(row) if row else None
 
     def is_pending(self, page: str) -> bool:
         return self._db.execute("SELECT 1 FROM pending WHERE id = ?", (page,)).fetchone() is not None
@@ -194,16 +194,16 @@ class Index:
     @property
     def taken_down(self) -> TakenDown:
         """What is never learned."""
-        return self._down
+        return self._taken_down
 
     def take_down(self, names: Collection[str]) -> None:
         """The lake's tombstones, all of them: what they name is forgotten, and never learned."""
         with self.transaction():
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
-            self._down = taken_down_by(names)
-            pages = [(page,) for page in self._down.pages]
-            for outlet in self._down.outlets:
+            self._taken_down = taken_down_by(names)
+            pages = [(page,) for page in self._taken_down.pages]
+            for outlet in self._taken_down.outlets:
                 pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
             for table, column in (("pages", "id"), ("versions", "id"), ("asked", "page"), ("asked", "id")):
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
@@ -213,8 +213,8 @@ class Index:
     def is_taken_down(self, outlet: str, *pages: str) -> bool:
         """By any process of this machine that has looked."""
         names = [outlet_name(outlet), *(page_name(page) for page in pages)]
-        holes = ", ".join("?" * len(names))
-        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({holes})", names)
+        placeholders = ", ".join("?" * len(names))
+        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({placeholders})", names)
         return found.fetchone() is not None
 
     # ------------------------------------------------------------ a page on its way
@@ -222,8 +222,8 @@ class Index:
     def judge(self, article: Article, document: Document, signature: Signature) -> Verdict:
         """The fresh verdict on an article, against all that landed or is pending."""
         verdict = self.signatures.judge(document, signature)
-        if page := self._version_of(article):
-            return self._alias_of(page, document, verdict)
+        if page := self._page_of_alternate_url(article):
+            return self._alias_verdict(page, document, verdict)
         if verdict.relation is None:
             return verdict
         if verdict.story_id == article.id:  # its own copies landed first: it is the story they point to
@@ -232,19 +232,19 @@ class Index:
             return replace(verdict, relation="alias")
         return verdict
 
-    def _version_of(self, article: Article) -> PageState | None:
+    def _page_of_alternate_url(self, article: Article) -> PageState | None:
         """The known page of which the article is an AMP, print or mobile version, however much of it that shows."""
-        named = canonical_id(article)
+        canonical = canonical_id(article)
         page = (
-            self.page_state(named)
-            if named and is_alternate_url(article.url, article.canonical_url or "")
+            self.page_state(canonical)
+            if canonical and is_alternate_url(article.url, article.canonical_url or "")
             else None
         )
         if page is None or page.outlet != article.outlet or page.story_id in (None, article.id):
             return None
         return page
 
-    def _alias_of(self, page: PageState, document: Document, verdict: Verdict) -> Verdict:
+    def _alias_verdict(self, page: PageState, document: Document, verdict: Verdict) -> Verdict:
         assert page.story_id, "it holds an article"
         link = next((link for link in verdict.links if link.id == page.id), None)
         return Verdict(
@@ -262,13 +262,15 @@ class Index:
         other = self.page_state(verdict.copy_of or "")
         if other is None or other.outlet != article.outlet:
             return False
-        mine, theirs = canonical_id(article), other.canonical_id
-        named = mine == other.id or (theirs is not None and theirs in (article.id, mine))
-        return named or verdict.relation == "identical"
+        own_canonical, other_canonical = canonical_id(article), other.canonical_id
+        is_named = own_canonical == other.id or (
+            other_canonical is not None and other_canonical in (article.id, own_canonical)
+        )
+        return is_named or verdict.relation == "identical"
 
     def add_pending(
         self,
-        known: PageState,
+        state: PageState,
         requested: str,
         document: Document | None = None,
         signature: Signature | None = None,
@@ -276,42 +278,42 @@ class Index:
         """Enter a row that is about to land; seen by every process, dropped if its part never comes. A new
         article's signature counts at once; a revision's replaces the old one when it has landed. asked: the id of
         the address that was asked for."""
-        held = None
+        revised_signature = None
         if document and signature:
             if self.signatures.story_of(document.id) is None:
-                self.signatures.add(document, signature, known.story_id or known.id)
+                self.signatures.add(document, signature, state.story_id or state.id)
             else:
-                held = signature.to_bytes()
-        if before := self.page_state(known.id):
-            self._set_aside(before, pending=self.is_pending(known.id))
+                revised_signature = signature.to_bytes()
+        if earlier := self.page_state(state.id):
+            self._keep_older_version(earlier, pending=self.is_pending(state.id))
         self._db.execute(
-            f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_HOLES}, ?, ?)",
-            (*_values(known), requested, held),
+            f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_PLACEHOLDERS}, ?, ?)",
+            (*_to_row(state), requested, revised_signature),
         )
 
     def landed(self, run_id: str, seq: int) -> None:
         """The parts of a flush are in the lake: what was pending is known."""
-        place = (run_id, seq)
+        flush = (run_id, seq)
         with self.transaction():
             for page, outlet, story, published, first, data in self._db.execute(
                 "SELECT id, outlet, story_id, published_at, first_at, signature FROM pending "
                 "WHERE run_id = ? AND seq = ? AND signature IS NOT NULL",
-                place,
+                flush,
             ).fetchall():
-                document = Document(page, outlet, _moment(published), _moment(first))
+                document = Document(page, outlet, _from_microseconds(published), _from_microseconds(first))
                 self.signatures.add(document, Signature.from_bytes(data), story)
             self._db.execute(
                 f"INSERT OR REPLACE INTO pages ({_COLUMNS}) SELECT {_COLUMNS} FROM pending "
                 "WHERE run_id = ? AND seq = ?",
-                place,
+                flush,
             )
             for requested, page in self._db.execute(
-                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", place
+                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", flush
             ).fetchall():
-                self._led(requested, page)
-            self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", place)
+                self._record_redirect(requested, page)
+            self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", flush)
             self._db.execute(
-                "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", place
+                "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", flush
             )
 
     def drop_pending(self, run_id: str) -> None:
@@ -320,8 +322,8 @@ class Index:
         self._db.execute("DELETE FROM pending WHERE run_id = ?", (run_id,))
         self._db.execute("DELETE FROM versions WHERE run_id = ?", (run_id,))
         for (page,) in rows:
-            known = self.page_state(page)
-            if not (known and known.content_hash):
+            state = self.page_state(page)
+            if not (state and state.content_hash):
                 self.signatures.remove(page)
 
     # ------------------------------------------------------------ versions that are not the latest
@@ -335,71 +337,71 @@ class Index:
         """A row that has landed, or is about to (then of which run and part), and is older than the page's latest:
         an archive is replayed in any order, and what it held before is no news."""
         verb = "IGNORE" if pending else "REPLACE"
-        place = pending or (None, None)
-        self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *place))
+        flush = pending or (None, None)
+        self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *flush))
 
-    def _set_aside(self, known: PageState, *, pending: bool) -> None:
+    def _keep_older_version(self, state: PageState, *, pending: bool) -> None:
         """A later row takes its place."""
-        for mark in (known.content_hash, known.reason and f"reject:{known.reason}"):
+        for mark in (state.content_hash, state.reason and f"reject:{state.reason}"):
             if mark:
-                self.add_version(known.id, mark, (known.run_id, known.seq) if pending else None)
+                self.add_version(state.id, mark, (state.run_id, state.seq) if pending else None)
 
     # ------------------------------------------------------------ catching up
 
     def learn_row(self, row: dict[str, Any]) -> None:
         """Enter a row that was read from the lake, unless a later one of the page is here, or it was taken down."""
-        if self._down and self._down.covers(row):
+        if self._taken_down and self._taken_down.covers(row):
             return
-        old = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
-        known = _restored(old) if old else None
-        if known and _place_of(row) == (known.run_id, known.seq, known.fetched_at):
+        stored = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
+        state = _from_row(stored) if stored else None
+        if state and _row_place(row) == (state.run_id, state.seq, state.fetched_at):
             return  # landed from here, or known by a checkpoint, before its run had ended
-        if known and is_older(row, known):
+        if state and is_older(row, state):
             self.add_version(row["id"], version_mark(row))
             return
-        if known:
-            self._set_aside(known, pending=False)
-        new = state_after_row(row, known, row["run_id"], row["seq"])
-        self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_HOLES})", _values(new))
+        if state:
+            self._keep_older_version(state, pending=False)
+        new = state_after_row(row, state, row["run_id"], row["seq"])
+        self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_PLACEHOLDERS})", _to_row(new))
         if "signature" in row:
             document = Document(row["id"], row["outlet"], row["published_at"], new.first_at)
             self.signatures.add(document, Signature.from_bytes(row["signature"]), row["story_id"])
         if requested := row["requested_url"]:
-            self._led(requested_id(requested, row["id"]), row["id"])
+            self._record_redirect(requested_id(requested, row["id"]), row["id"])
 
     def learn_record(self, record: dict[str, Any]) -> None:
         """What a run's record says besides its parts: the pages that it found unchanged, the sources that it read
         to their end, and what it remembers of the others."""
         run_id = record["run_id"]
         for requested, page, moment in record.get("checked", ()):
-            self._led(requested, page)
+            self._record_redirect(requested, page)
             if moment:
-                self._check(run_id, page, datetime.fromisoformat(moment))
+                self._record_check(run_id, page, datetime.fromisoformat(moment))
         for url, source in record.get("sources", {}).items():
             if source.get("complete"):
                 self._db.execute(
                     "INSERT INTO sources VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " read_at = max(read_at, excluded.read_at)",
-                    (url, _number(run_started_at(run_id))),
+                    (url, _to_microseconds(run_started_at(run_id))),
                 )
             if "visited" in source:
                 self._db.execute(
                     "INSERT INTO visited VALUES (?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " run_at = excluded.run_at, facts = excluded.facts WHERE excluded.run_at >= run_at",
-                    (url, _number(run_started_at(run_id)), json.dumps(source["visited"])),
+                    (url, _to_microseconds(run_started_at(run_id)), json.dumps(source["visited"])),
                 )
         self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
 
-    def _check(self, run_id: str, page: str, moment: datetime) -> None:
+    def _record_check(self, run_id: str, page: str, moment: datetime) -> None:
         """A fetch that found the article of the page's latest row, or of the row before a reject."""
         # the run's own row is no older version: two addresses led to the page
         self._db.execute(
             "UPDATE pages SET fetched_at = ?, checks = checks + (run_id <> ?), reason = NULL, tries = 0,"
             " retry_at = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
-            (_number(moment), run_id, page, _number(moment)),
+            (_to_microseconds(moment), run_id, page, _to_microseconds(moment)),
         )
 
-    def _led(self, requested: str, page: str) -> None:
+    def _record_redirect(self, requested: str, page: str) -> None:
         """Asked for one address, another answered; or, from now on, itself."""
         if requested == page:
             self._db.execute("DELETE FROM asked WHERE id = ?", (requested,))
@@ -407,15 +409,15 @@ class Index:
             self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (requested, page))
 
 
-def is_older(row: dict[str, Any], known: PageState) -> bool:
+def is_older(row: dict[str, Any], state: PageState) -> bool:
     """Whether the page of a row was fetched before its latest one; with equal times, whether the row came before it.
     A page whose later fetches found no article has no latest one to be older than."""
-    if "reason" not in row and known.content_hash is None:
+    if "reason" not in row and state.content_hash is None:
         return False
-    return (row["fetched_at"], row["run_id"], row["seq"]) < (known.fetched_at, known.run_id, known.seq)
+    return (row["fetched_at"], row["run_id"], row["seq"]) < (state.fetched_at, state.run_id, state.seq)
 
 
-def _place_of(row: dict[str, Any]) -> tuple[str, int, datetime]:
+def _row_place(row: dict[str, Any]) -> tuple[str, int, datetime]:
     return row["run_id"], row["seq"], row["fetched_at"]
 
 
@@ -432,22 +434,24 @@ class ForeignIndex(Exception):
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _number(moment: datetime) -> int:
+def _to_microseconds(moment: datetime) -> int:
     """Exact, unlike a float of seconds."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(number: int | None) -> datetime | None:
+def _from_microseconds(number: int | None) -> datetime | None:
     return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
-def _values(known: PageState) -> tuple[Any, ...]:
-    values = (getattr(known, name) for name in PageState.__dataclass_fields__)
-    return tuple(_number(v) if isinstance(v, datetime) else v for v in values)
+def _to_row(state: PageState) -> tuple[Any, ...]:
+    values = (getattr(state, name) for name in PageState.__dataclass_fields__)
+    return tuple(_to_microseconds(v) if isinstance(v, datetime) else v for v in values)
 
 
-def _restored(row: Sequence[Any]) -> PageState:
-    values: list[Any] = [_moment(v) if n in _MOMENTS else v for n, v in zip(_NAMES, row, strict=True)]
+def _from_row(row: Sequence[Any]) -> PageState:
+    values: list[Any] = [
+        _from_microseconds(v) if n in _TIME_FIELDS else v for n, v in zip(_FIELDS, row, strict=True)
+    ]
     return PageState(*values)
 
 
@@ -464,30 +468,30 @@ def run_started_at(run_id: str) -> datetime:
     return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def document_of(article: Article, known: PageState | None) -> Document:
+def document_of(article: Article, state: PageState | None) -> Document:
     """What the verdict goes by; where no time of publication is told, by when the page was first seen."""
-    seen_at = known.first_at if known and known.content_hash else article.fetched_at
+    seen_at = state.first_at if state and state.content_hash else article.fetched_at
     return Document(article.id, article.outlet, article.published_at, seen_at)
 
 
 def canonical_id(article: Article) -> str | None:
     """The id of the address that rel=canonical names, where it is another one."""
-    return _named(article.canonical_url, article.id)
+    return _other_page_id(article.canonical_url, article.id)
 
 
-def _named(canonical_url: str | None, page: str) -> str | None:
+def _other_page_id(canonical_url: str | None, page: str) -> str | None:
     try:
-        named = page_id(canonical_url) if canonical_url else None
+        named_id = page_id(canonical_url) if canonical_url else None
     except ValueError:
         return None
-    return named if named != page else None
+    return named_id if named_id != page else None
 
 
 def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq: int) -> PageState:
     """What is known of a page after a row of articles, copies, revisions or rejects, the same for a row on its way
     and for one read back. A page that holds no article now keeps what is known of the one it held."""
     if "reason" in row:
-        known = old or PageState(
+        state = old or PageState(
             row["id"],
             row["outlet"],
             run_id,
@@ -501,13 +505,13 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
             None,
         )
         return replace(
-            known,
+            state,
             run_id=run_id,
             seq=seq,
             reason=row["reason"],
             fetched_at=row["fetched_at"],
             checks=0,
-            tries=known.tries + 1,
+            tries=state.tries + 1,
             retry_at=row["retry_at"],
         )
     new = PageState(
@@ -517,7 +521,7 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
         seq,
         row["content_hash"],
         row["story_id"],
-        _named(row["canonical_url"], row["id"]),
+        _other_page_id(row["canonical_url"], row["id"]),
         None,
         row["fetched_at"],
         old.first_at if old and old.content_hash else row["fetched_at"],
@@ -538,10 +542,10 @@ def index_path(folder: Path, uri: str) -> Path:
 def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened. fill: may
     put a file where there is none."""
-    mark = _mark_of_damage(path)
-    if mark.exists():
+    damage_marker = _damage_marker(path)
+    if damage_marker.exists():
         move_aside(path, "it was found damaged")
-        mark.unlink()
+        damage_marker.unlink()
     if not path.exists():
         fill()
     try:
@@ -561,7 +565,7 @@ def _is_damage(error: BaseException) -> bool:
     return code in damaged or isinstance(error, SchemeMismatch)
 
 
-def _mark_of_damage(path: Path) -> Path:
+def _damage_marker(path: Path) -> Path:
     return path.with_name(f"{path.name}.damaged")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from lake.parquet.reading import dataset
 from lake.schema.records import STORY_TABLES, Table
 
-_OF_THE_PAGE = [
+_PAGE_COLUMNS = [
     "id", "story_id", "relation", "copy_of", "similarity", "containment", "links", "run_id", "seq", "landed_at",
 ]  # fmt: skip
-_OF_THE_OTHER = ["id", "url", "outlet", "title", "text", "published_at", "run_id", "seq"]
+_MATCHED_PAGE_COLUMNS = ["id", "url", "outlet", "title", "text", "published_at", "run_id", "seq"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class LandedPage:
 
 def find_page(uri: str, page: str) -> LandedPage | None:
     """None where the lake holds no article of the page's id. Raises OSError where the lake cannot be read."""
-    newest = _newest(uri, page, _OF_THE_PAGE)
-    if newest is None:
+    latest = _latest_row(uri, page, _PAGE_COLUMNS)
+    if latest is None:
         return None
-    table, row = newest
-    other = _newest(uri, row["copy_of"], _OF_THE_OTHER) if row["copy_of"] else None
+    table, row = latest
+    other = _latest_row(uri, row["copy_of"], _MATCHED_PAGE_COLUMNS) if row["copy_of"] else None
     return LandedPage(
         table=table,
         landed_at=row["landed_at"],
@@ -72,13 +72,13 @@ def find_page(uri: str, page: str) -> LandedPage | None:
     )
 
 
-def _newest(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
+def _latest_row(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
     """The row that a run wrote last; a run's name begins with its time."""
     import pyarrow.dataset as ds
 
-    found = [
+    candidates = [
         (table, row)
         for table in STORY_TABLES
         for row in dataset(uri, table).to_table(columns=columns, filter=ds.field("id") == page).to_pylist()
     ]
-    return max(found, key=lambda one: (one[1]["run_id"], one[1]["seq"]), default=None)
+    return max(candidates, key=lambda candidate: (candidate[1]["run_id"], candidate[1]["seq"]), default=None)

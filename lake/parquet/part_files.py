@@ -45,7 +45,7 @@ def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
 
 def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
     """One Parquet file; the same rows give the same bytes."""
-    marks = {
+    metadata = {
         "pressline.schema_version": SCHEMA_VERSION,
         "pressline.table": table,
         "pressline.run_id": run_id,
@@ -53,33 +53,35 @@ def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: 
         "pressline.cleaner_version": CLEANER_VERSION,
         "pressline.signature_scheme": SCHEME,
     }
-    columns = schema(table).with_metadata(marks)
-    return _file(columns, (_arrow(group, columns) for group in _groups(rows)))
+    columns = schema(table).with_metadata(metadata)
+    return _encode(columns, (_to_arrow(group, columns) for group in _row_groups(rows)))
 
 
-def _arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
+def _to_arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
     """Arrow lets no other thread run while it takes values over: a few rows at a time, or the event loop would wait."""
     import pyarrow as pa
 
-    _without_pandas()
-    slices = [pa.Table.from_pylist(few, schema=columns) for few in _bounded(rows, _SLICE_BYTES, _SLICE_ROWS)]
+    _initialise_pyarrow_without_pandas()
+    slices = [
+        pa.Table.from_pylist(batch, schema=columns) for batch in _batches(rows, _SLICE_BYTES, _SLICE_ROWS)
+    ]
     return pa.concat_tables(slices)
 
 
 @cache
-def _without_pandas() -> None:
+def _initialise_pyarrow_without_pandas() -> None:
     """At its first column pyarrow loads pandas where that is installed: a quarter of a second of CPU and 50 MB, for
     nothing that is done here. Who wants pandas of it later still gets it."""
     import pyarrow as pa
 
-    sys.meta_path.insert(0, _NoPandas)
+    sys.meta_path.insert(0, _BlockPandasImport)
     try:
         pa.array([0])
     finally:
-        sys.meta_path.remove(_NoPandas)
+        sys.meta_path.remove(_BlockPandasImport)
 
 
-class _NoPandas(MetaPathFinder):
+class _BlockPandasImport(MetaPathFinder):
     @classmethod
     def find_spec(cls, fullname: str, path: object, target: object = None) -> None:
         if fullname == "pandas":
@@ -88,10 +90,10 @@ class _NoPandas(MetaPathFinder):
 
 def encode_table(rows: pa.Table) -> bytes:
     """One Parquet file, its marks those of the table."""
-    return _file(rows.schema, [rows])
+    return _encode(rows.schema, [rows])
 
 
-def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
+def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
     """A row group for each table. The layout was chosen by measurement: docs/performance.md."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -105,26 +107,26 @@ def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
     return sink.getvalue()
 
 
-def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """All rows, or so many at a time as have a row group's bytes of pages."""
-    return _bounded(rows, GROUP_BYTES, sys.maxsize)
+    return _batches(rows, GROUP_BYTES, sys.maxsize)
 
 
-def _bounded(rows: Iterable[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Iterable[dict[str, Any]], max_bytes: int, max_rows: int) -> Iterator[list[dict[str, Any]]]:
     """In order, so many at a time as reach one of the bounds; one empty list for none."""
-    group, size, none = list[dict[str, Any]](), 0, True
+    batch, batch_bytes, is_empty = list[dict[str, Any]](), 0, True
     for values in rows:
-        group.append(values)
-        size += len(values.get("body") or b"")
-        none = False
-        if size >= most_bytes or len(group) == most:
-            yield group
-            group, size = [], 0
-    if group or none:
-        yield group
+        batch.append(values)
+        batch_bytes += len(values.get("body") or b"")
+        is_empty = False
+        if batch_bytes >= max_bytes or len(batch) == max_rows:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch or is_empty:
+        yield batch
 
 
-def _drained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _pop_rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     rows.reverse()
     while rows:
         yield rows.pop()
@@ -140,14 +142,14 @@ def encode_flush(
 ) -> list[tuple[Part, bytes]]:
     """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one. The rows of raw
     are taken out of their list as they are written: a flush is not to hold all of its pages to the end."""
-    found = []
+    parts = []
     for table in TABLES:
         rows = tables.get(table)
         if rows or (empty and rows is not None):
             count, key = len(rows), part_key(table, run_id, seq, landed_at)
-            data = encode_rows(table, _drained(rows) if table == "raw" else rows, run_id, seq)
-            found.append((Part(table, key, seq, count, len(data), sha256_hex(data)), data))
-    return found
+            data = encode_rows(table, _pop_rows(rows) if table == "raw" else rows, run_id, seq)
+            parts.append((Part(table, key, seq, count, len(data), sha256_hex(data)), data))
+    return parts
 
 
 def write_flush(
@@ -170,14 +172,14 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
     """The rows of one part, as dicts; None in a column that is younger than the part."""
     import pyarrow.parquet as pq
 
-    part = pq.ParquetFile(
+    file = pq.ParquetFile(
         io.BytesIO(store.get(key))
     )  # read_table would load pyarrow.dataset, and pandas with it
-    there = set(part.schema_arrow.names)
-    found = None if columns is None else [c for c in columns if c in there]
-    rows: list[dict[str, Any]] = part.read(columns=found).to_pylist()
-    lacking = dict.fromkeys(c for c in columns or () if c not in there)
-    return [{**values, **lacking} for values in rows] if lacking else rows
+    present = set(file.schema_arrow.names)
+    wanted = None if columns is None else [c for c in columns if c in present]
+    rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
+    missing = dict.fromkeys(c for c in columns or () if c not in present)
+    return [{**values, **missing} for values in rows] if missing else rows
 
 
 def describe_part(store: Store, table: Table, key: str) -> Part:

@@ -23,13 +23,15 @@ def dataset(uri: str, table: Table) -> ds.Dataset:
     import pyarrow.dataset as ds
     import pyarrow.fs as fs
 
-    system, root = _place(uri)
+    filesystem, root = _filesystem_and_root(uri)
     columns = schema(table).append(pa.field("day", pa.string()))
     folder = f"{root}/{table}"
-    if system.get_file_info(folder).type == fs.FileType.NotFound:
+    if filesystem.get_file_info(folder).type == fs.FileType.NotFound:
         return ds.dataset(pa.Table.from_pylist([], schema=columns))
-    parting = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
-    return ds.dataset(folder, schema=columns, filesystem=system, format="parquet", partitioning=parting)
+    partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    return ds.dataset(
+        folder, schema=columns, filesystem=filesystem, format="parquet", partitioning=partitioning
+    )
 
 
 def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
@@ -37,7 +39,7 @@ def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
     return dataset(uri, name).to_table(columns=columns)
 
 
-def _place(uri: str) -> tuple[fs.FileSystem, str]:
+def _filesystem_and_root(uri: str) -> tuple[fs.FileSystem, str]:
     import pyarrow.fs as fs
 
     if not uri.startswith("s3://"):
@@ -47,12 +49,12 @@ def _place(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def rows_of(
-    uri: str, key: str, columns: list[str] | None = None, at_once: int = 64
+    uri: str, key: str, columns: list[str] | None = None, batch_rows: int = 64
 ) -> Iterator[dict[str, Any]]:
     """The rows of one part, a few at a time in memory, reading no other columns."""
     import pyarrow.parquet as pq
 
-    system, root = _place(uri)
-    with pq.ParquetFile(system.open_input_file(f"{root}/{key}")) as part:
-        for batch in part.iter_batches(batch_size=at_once, columns=columns):
+    filesystem, root = _filesystem_and_root(uri)
+    with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
+        for batch in part.iter_batches(batch_size=batch_rows, columns=columns):
             yield from batch.to_pylist()

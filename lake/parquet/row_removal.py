@@ -35,38 +35,38 @@ class RewrittenPart:
     bytes: int
 
 
-def remove_rows(store: Store, down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
+def remove_rows(store: Store, taken_down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
     """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
-    return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
+    return [part for key in keys if (part := _rewrite_part(store, key, taken_down))] if taken_down else []
 
 
-def _overwrite(store: Store, key: str, down: TakenDown) -> RewrittenPart | None:
+def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPart | None:
     for _ in range(_TRIES):
         try:
-            seen = store.look(key)
+            current = store.look(key)
         except KeyError:  # expired in between
             return None
-        made = without_rows(key, seen.data, down)
-        if made is None:
+        rewritten = without_rows(key, current.data, taken_down)
+        if rewritten is None:
             return None
-        part, data = made
+        part, data = rewritten
         note = f"{REWRITE_NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
         store.put_new(note, json.dumps(asdict(part), indent=1).encode())
         with suppress(ObjectChanged):  # another takedown was at the same part
-            store.swap(key, data, seen.tag)
+            store.swap(key, data, current.tag)
             return part
     raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
 
 
-def without_rows(key: str, data: bytes, down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
+def without_rows(key: str, data: bytes, taken_down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
     """The part without the rows; None where it holds none of them."""
     before = pq.read_table(io.BytesIO(data))
-    wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
-    kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
-    if all(kept):
+    columns = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
+    keep_mask = [not taken_down.covers(row) for row in before.select(columns).to_pylist()]
+    if all(keep_mask):
         return None
-    after = encode_table(before.filter(pa.array(kept, pa.bool_())))
-    removed = kept.count(False)
+    after = encode_table(before.filter(pa.array(keep_mask, pa.bool_())))
+    removed = keep_mask.count(False)
     return RewrittenPart(
-        key, len(kept) - removed, removed, sha256_hex(data), sha256_hex(after), len(after)
+        key, len(keep_mask) - removed, removed, sha256_hex(data), sha256_hex(after), len(after)
     ), after

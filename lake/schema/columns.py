@@ -33,7 +33,7 @@ class StoredSignature:
     signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
 
 
-_RECORDS: dict[Table, tuple[type, ...]] = {
+_RECORDS_OF_TABLE: dict[Table, tuple[type, ...]] = {
     "raw": (RawPage, Landing),
     "rejects": (Reject, Landing),
     **dict.fromkeys(STORY_TABLES, (Article, Verdict, RequestedUrl, StoredSignature, Landing)),
@@ -42,32 +42,32 @@ _RECORDS: dict[Table, tuple[type, ...]] = {
 
 def schema(table: Table) -> pa.Schema:
     """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
-    return columns_of(*_RECORDS[table])
+    return columns_of(*_RECORDS_OF_TABLE[table])
 
 
 def columns_of(*records: type) -> pa.Schema:
     """The columns of rows made of these records."""
     import pyarrow as pa
 
-    return pa.schema([field for record in records for field in _columns(record)])
+    return pa.schema([field for record in records for field in _arrow_fields(record)])
 
 
-def _columns(record: type) -> list[pa.Field]:
+def _arrow_fields(record: type) -> list[pa.Field]:
     hints = get_type_hints(record)
-    return [_column(f.name, hints[f.name]) for f in fields(record)]
+    return [_arrow_field(f.name, hints[f.name]) for f in fields(record)]
 
 
-def _column(name: str, hint: Any) -> pa.Field:
+def _arrow_field(name: str, hint: Any) -> pa.Field:
     import pyarrow as pa
 
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (a for a in get_args(hint) if a is not types.NoneType)
-        return pa.field(name, _type(inner), nullable=True)
-    return pa.field(name, _type(hint), nullable=False)
+        return pa.field(name, _arrow_type(inner), nullable=True)
+    return pa.field(name, _arrow_type(hint), nullable=False)
 
 
 @cache
-def _plain_types() -> dict[Any, pa.DataType]:
+def _scalar_types() -> dict[Any, pa.DataType]:
     import pyarrow as pa
 
     return {
@@ -80,39 +80,41 @@ def _plain_types() -> dict[Any, pa.DataType]:
     }
 
 
-def _type(hint: Any) -> pa.DataType:
+def _arrow_type(hint: Any) -> pa.DataType:
     import pyarrow as pa
 
     if get_origin(hint) is Literal:
         return pa.string()
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
-        return pa.list_(pa.field("element", _type(item), nullable=False))
+        return pa.list_(pa.field("element", _arrow_type(item), nullable=False))
     if is_dataclass(hint):
-        return pa.struct(_columns(hint))  # type: ignore[arg-type]  # hint is the class itself
-    return _plain_types()[hint]
+        return pa.struct(_arrow_fields(hint))  # type: ignore[arg-type]  # hint is the class itself
+    return _scalar_types()[hint]
 
 
-_AS_THEY_ARE = (int, float, bytes, datetime)
+_STORED_UNCHANGED = (int, float, bytes, datetime)
 
 
 def row(*records: Any) -> dict[str, Any]:
     """One row: the fields of the records side by side, nested records as dicts."""
-    return {name: _plain(getattr(record, name)) for record in records for name in _names(type(record))}  # type: ignore[arg-type]  # classes hash
+    return {
+        name: _to_plain(getattr(record, name)) for record in records for name in _field_names(type(record))
+    }  # type: ignore[arg-type]  # classes hash
 
 
 @cache
-def _names(record: type[Any]) -> tuple[str, ...]:
+def _field_names(record: type[Any]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(record))
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, str):
         # a lone surrogate raises in Arrow and would take the whole part with it
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, _AS_THEY_ARE):
+        return [_to_plain(v) for v in value]
+    if value is None or isinstance(value, _STORED_UNCHANGED):
         return value
     return row(value) if is_dataclass(value) else value
 
@@ -122,11 +124,11 @@ def restore_record(record: type[Any], values: dict[str, Any]) -> Any:
     younger than the row has its default."""
     hints = get_type_hints(record)
     return record(
-        **{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
+        **{f.name: _restore_value(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
     )
 
 
-def _restored(hint: Any, value: Any) -> Any:
+def _restore_value(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple and isinstance(value, Iterable):
         item = get_args(hint)[0]
         return tuple(

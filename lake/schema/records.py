@@ -15,23 +15,23 @@ Table = Literal["raw", "articles", "copies", "revisions", "rejects"]
 TABLES: tuple[Table, ...] = ("raw", "articles", "copies", "revisions", "rejects")
 STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 
-_DAYS = tuple(timedelta(days=days) for days in (1, 3, 7))
-_HOURS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
+_PAGE_WAITS = tuple(timedelta(days=days) for days in (1, 3, 7))
+_SERVER_WAITS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
 # the waits after the first, second, … reject in a row; after the last, and for all other reasons: never again, but for
 # the server's trouble, which says nothing of the page: every week, as long as a source names it
 RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
-    "paywall": _DAYS,
-    "bot_wall": _DAYS,
-    "consent_wall": _DAYS,
-    "too_short": _DAYS,
-    "empty": _DAYS,
-    "http_error": _DAYS,
-    "robots": _DAYS,
-    "tdm_reserved": _DAYS,
-    "quarantined": _DAYS,  # it may have been the machine
-    "unreachable": _HOURS,
+    "paywall": _PAGE_WAITS,
+    "bot_wall": _PAGE_WAITS,
+    "consent_wall": _PAGE_WAITS,
+    "too_short": _PAGE_WAITS,
+    "empty": _PAGE_WAITS,
+    "http_error": _PAGE_WAITS,
+    "robots": _PAGE_WAITS,
+    "tdm_reserved": _PAGE_WAITS,
+    "quarantined": _PAGE_WAITS,  # it may have been the machine
+    "unreachable": _SERVER_WAITS,
 }
-_BUSY = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
+_SERVER_TROUBLE_STATUSES = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
 GONE = (404, 410)
 
 
@@ -102,9 +102,9 @@ def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries
     """When a reject is worth another try; None: never. tries: rejects in a row, this one included."""
     waits = RETRY_AFTER.get(reason, ())
     if reason == "http_error" and status is not None:
-        if status >= 500 or status in _BUSY:
-            waits = _HOURS
+        if status >= 500 or status in _SERVER_TROUBLE_STATUSES:
+            waits = _SERVER_WAITS
         elif status == 410:  # gone for good (RFC 9110)
             waits = ()
-    turn = min(tries, len(_HOURS)) if waits is _HOURS else tries
-    return seen_at + waits[turn - 1] if turn <= len(waits) else None
+    nth_wait = min(tries, len(_SERVER_WAITS)) if waits is _SERVER_WAITS else tries
+    return seen_at + waits[nth_wait - 1] if nth_wait <= len(waits) else None

@@ -52,18 +52,18 @@ def latest_boilerplate(store: Store) -> LearnedBoilerplate:
     if key is None:
         return LearnedBoilerplate()
     try:
-        return _read(store.get(key))
+        return _parse(store.get(key))
     except (KeyError, TypeError, ValueError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
 
 
-def _read(data: bytes) -> LearnedBoilerplate:
-    found = json.loads(data)
-    if found["format"] != FORMAT:
-        raise ValueError(f"format {found['format']!r}, expected {FORMAT}")
+def _parse(data: bytes) -> LearnedBoilerplate:
+    document = json.loads(data)
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']!r}, expected {FORMAT}")
     outlets = {
         name: tuple(RecurringLine(**line) for line in outlet["lines"])
-        for name, outlet in found["outlets"].items()
+        for name, outlet in document["outlets"].items()
     }
-    return LearnedBoilerplate(str(found["version"]), outlets)
+    return LearnedBoilerplate(str(document["version"]), outlets)

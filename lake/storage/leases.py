@@ -30,8 +30,8 @@ from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject, sh
 log = logging.getLogger(__name__)
 
 LEASE_S = 120.0  # after so long without a renewal a lease may be taken by another machine
-_RENEWALS = 4  # in that time, so that a store away for a while costs nothing
-_TRIES = 20  # where others write the same lease at the same moment
+_RENEWALS_PER_TTL = 4  # in that time, so that a store away for a while costs nothing
+_WRITE_TRIES = 20  # where others write the same lease at the same moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class LeaseLost(LakeError):
 class _Lease:
     holder: Holder
     tag: str | None  # of the object as we know it
-    users: IO[str]  # locked by every process of the folder that has the lease
-    files: ExitStack
+    shared_lock: IO[str]  # locked by every process of the folder that has the lease
+    open_files: ExitStack
     is_lost: bool = False  # for good
 
 
@@ -79,119 +79,121 @@ class Leases:
     def __init__(self, store: Store, state: Path, run_id: str, ttl_s: float = LEASE_S) -> None:
         self.store, self.run_id, self.ttl_s = store, run_id, ttl_s
         self.folder = folder_id(state)
-        self._locks = state / "locks"
-        self._lake = sha256_hex(store.uri.encode())[:12]
-        self._held: dict[str, _Lease] = {}
-        self._guard = (
+        self._locks_folder = state / "locks"
+        self._lake_id = sha256_hex(store.uri.encode())[:12]
+        self._leases: dict[str, _Lease] = {}
+        self._mutex = (
             threading.RLock()
         )  # renewals come from a thread of their own, checks from that of a flush
-        self._ended = threading.Event()
-        self._renewing: threading.Thread | None = None
+        self._stop_renewing = threading.Event()
+        self._renewal_thread: threading.Thread | None = None
 
     def __enter__(self) -> Leases:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        if self._renewing:
-            self._renewing.join()
+        self._stop_renewing.set()
+        if self._renewal_thread:
+            self._renewal_thread.join()
         is_away = False
         for name in self.names:
-            is_away = not self._given_back(name, is_away)
-        self._held.clear()
+            is_away = not self._give_back(name, is_away)
+        self._leases.clear()
 
     @property
     def names(self) -> list[str]:
-        return sorted(self._held)
+        return sorted(self._leases)
 
     def take(self, name: str, *, alone: str | None = None) -> None:
         """Take an outlet's lease; does nothing where the run has it. alone: the kind of crawl of which the machine may
         have one. Raises Held, naming the holder, and LakeError."""
-        if name in self._held:
+        if name in self._leases:
             return
-        with ExitStack() as files:
+        with ExitStack() as open_files:
             if alone:
-                self._lock_alone(files, name, alone)
-            users = files.enter_context(self._file(f"lease-{name}").open("a+"))
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last one of this folder gives the lease back
-            holder, tag = self._taken(name)
-            with self._guard:
-                self._held[name] = _Lease(holder, tag, users, files.pop_all())
-        if self._renewing is None:
-            self._renewing = threading.Thread(target=self._renew_all, name="leases", daemon=True)
-            self._renewing.start()
+                self._lock_alone(open_files, name, alone)
+            shared_lock = open_files.enter_context(self._lock_path(f"lease-{name}").open("a+"))
+            fcntl.flock(
+                shared_lock, fcntl.LOCK_SH
+            )  # waits while the last one of this folder gives the lease back
+            holder, tag = self._acquire(name)
+            with self._mutex:
+                self._leases[name] = _Lease(holder, tag, shared_lock, open_files.pop_all())
+        if self._renewal_thread is None:
+            self._renewal_thread = threading.Thread(target=self._renew_all, name="leases", daemon=True)
+            self._renewal_thread.start()
 
     def lost(self, names: Iterable[str]) -> set[str]:
         """Which of these another machine has taken by now; the others are renewed by this. Names that the run never
         took are passed over. Raises StoreAway where nobody can tell."""
-        with self._guard:
-            return {name for name in names if name in self._held and not self._renew(name)}
+        with self._mutex:
+            return {name for name in names if name in self._leases and not self._renew(name)}
 
     # ------------------------------------------------------------ in the lake
 
-    def _taken(self, name: str) -> tuple[Holder, str]:
-        mine = Holder(socket.gethostname(), os.getpid(), self.folder, self.run_id, _now(), self.ttl_s)
-        for _ in range(_TRIES):
-            seen = self._look(name)
-            if seen:
-                last = _holder(seen)
-                if last.folder != self.folder:
-                    if not last.released and (left_s := last.ttl_s - seen.age_s) >= 0:
+    def _acquire(self, name: str) -> tuple[Holder, str]:
+        holder = Holder(socket.gethostname(), os.getpid(), self.folder, self.run_id, _now(), self.ttl_s)
+        for _ in range(_WRITE_TRIES):
+            stored = self._read(name)
+            if stored:
+                current = _parse_holder(stored)
+                if current.folder != self.folder:
+                    if not current.released and (remaining_s := current.ttl_s - stored.age_s) >= 0:
                         raise LeaseHeld(
-                            name, f"{last}; its lease ends in {left_s:.0f} s unless it is renewed"
+                            name, f"{current}; its lease ends in {remaining_s:.0f} s unless it is renewed"
                         )
-                    mine = replace(mine, term=last.term + 1)
+                    holder = replace(holder, term=current.term + 1)
                 else:
-                    mine = replace(mine, term=last.term)
+                    holder = replace(holder, term=current.term)
             with suppress(ObjectChanged):
-                return mine, self._write(name, mine, seen.tag if seen else None)
+                return holder, self._write(name, holder, stored.tag if stored else None)
         raise LeaseHeld(name, "one of many that want it at this moment")
 
     def _renew(self, name: str) -> bool:
         """False where another machine has it, or had it in between. A process of this folder that renewed it meanwhile
         did so for us."""
-        lease = self._held[name]
+        lease = self._leases[name]
         if lease.is_lost:
             return False
-        for _ in range(_TRIES):
+        for _ in range(_WRITE_TRIES):
             with suppress(ObjectChanged):
                 lease.tag = self._write(name, lease.holder, lease.tag)
                 return True
-            seen = self._look(name)
-            if seen:
-                last = _holder(seen)
-                lease.is_lost = (last.folder, last.term) != (self.folder, lease.holder.term)
+            stored = self._read(name)
+            if stored:
+                current = _parse_holder(stored)
+                lease.is_lost = (current.folder, current.term) != (self.folder, lease.holder.term)
                 if lease.is_lost:
-                    log.warning("the lease of %s was taken: %s", name, last)
+                    log.warning("the lease of %s was taken: %s", name, current)
                     return False
-            lease.tag = seen.tag if seen else None  # None: somebody cleared the folder of leases
+            lease.tag = stored.tag if stored else None  # None: somebody cleared the folder of leases
         return True  # only ours write so often
 
     def _write(self, name: str, holder: Holder, tag: str | None) -> str:
-        written = asdict(replace(holder, write=uuid.uuid4().hex))
-        return self.store.swap(_key(name), json.dumps(written, indent=1).encode(), tag)
+        fields = asdict(replace(holder, write=uuid.uuid4().hex))
+        return self.store.swap(_lease_key(name), json.dumps(fields, indent=1).encode(), tag)
 
-    def _look(self, name: str) -> TaggedObject | None:
+    def _read(self, name: str) -> TaggedObject | None:
         try:
-            return self.store.look(_key(name))
+            return self.store.look(_lease_key(name))
         except KeyError:
             return None
 
     def _renew_all(self) -> None:
-        while not self._ended.wait(self.ttl_s / _RENEWALS):
+        while not self._stop_renewing.wait(self.ttl_s / _RENEWALS_PER_TTL):
             with suppress(LakeError):  # away, for all of them; `lost` will tell, before anything lands
                 for name in self.names:
-                    with self._guard:
-                        if not self._ended.is_set():
+                    with self._mutex:
+                        if not self._stop_renewing.is_set():
                             self._renew(name)
 
-    def _given_back(self, name: str, is_away: bool) -> bool:
+    def _give_back(self, name: str, is_away: bool) -> bool:
         """The last process of the folder says so in the lake. False where it cannot: then the lease runs out by itself,
         and with the store away there is no use in asking for the next one."""
-        lease = self._held[name]
-        with lease.files:
+        lease = self._leases[name]
+        with lease.open_files:
             try:
-                fcntl.flock(lease.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lease.shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not is_away and self._renew(name):  # its tag may be that of another process of this folder
                     self._write(name, replace(lease.holder, released=True), lease.tag)
             except (BlockingIOError, ObjectChanged):
@@ -203,8 +205,8 @@ class Leases:
 
     # ------------------------------------------------------------ on this machine
 
-    def _lock_alone(self, files: ExitStack, name: str, kind: str) -> None:
-        file = files.enter_context(self._file(f"crawl-{kind}").open("a+"))
+    def _lock_alone(self, open_files: ExitStack, name: str, kind: str) -> None:
+        file = open_files.enter_context(self._lock_path(f"crawl-{kind}").open("a+"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -214,9 +216,9 @@ class Leases:
         file.write(f"process {os.getpid()} on {socket.gethostname()}, run {self.run_id}, since {_now()}")
         file.flush()
 
-    def _file(self, name: str) -> Path:
-        self._locks.mkdir(parents=True, exist_ok=True)
-        return self._locks / f"{self._lake}-{quote(name, safe='')}.lock"
+    def _lock_path(self, name: str) -> Path:
+        self._locks_folder.mkdir(parents=True, exist_ok=True)
+        return self._locks_folder / f"{self._lake_id}-{quote(name, safe='')}.lock"
 
 
 def folder_id(state: Path) -> str:
@@ -232,13 +234,13 @@ def folder_id(state: Path) -> str:
     return f"{path.read_text().strip()}@{socket.gethostname()}"
 
 
-def _key(name: str) -> str:
+def _lease_key(name: str) -> str:
     return f"leases/{quote(name, safe='')}.json"
 
 
-def _holder(seen: TaggedObject) -> Holder:
+def _parse_holder(stored: TaggedObject) -> Holder:
     try:
-        values: dict[str, Any] = json.loads(seen.data)
+        values: dict[str, Any] = json.loads(stored.data)
         return Holder(**values)
     except (ValueError, TypeError):  # damaged: nobody's once it is old
         return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))

@@ -11,16 +11,16 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def prefetch(work: Callable[[_T], _R], given: Iterable[_T], most: int = 4) -> Iterator[_R]:
+def prefetch(work: Callable[[_T], _R], items: Iterable[_T], limit: int = 4) -> Iterator[_R]:
     """What work makes of each, in order, in threads; most: under way or waiting to be looked at. The first error ends
     it."""
     under_way: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(most, "ahead") as pool:
+    with ThreadPoolExecutor(limit, "ahead") as pool:
         try:
-            for one in given:
-                if len(under_way) == most:
+            for item in items:
+                if len(under_way) == limit:
                     yield under_way.popleft().result()
-                under_way.append(pool.submit(work, one))
+                under_way.append(pool.submit(work, item))
             while under_way:
                 yield under_way.popleft().result()
         finally:

@@ -25,13 +25,13 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder, self.run_id = folder, folder.name
         self._disk = FolderStore(folder)
-        self.keys = self._found()  # oldest first
+        self.keys = self._list_keys()  # oldest first
         self.bytes = sum((folder / key).stat().st_size for key in self.keys)
 
-    def _found(self) -> list[str]:
+    def _list_keys(self) -> list[str]:
         kinds = (*TABLES, "runs")
         keys = [k for kind in kinds if (self.folder / kind).is_dir() for k in self._disk.keys(f"{kind}/")]
-        return sorted(keys, key=lambda k: (_seq(k), kinds.index(k.partition("/")[0])))
+        return sorted(keys, key=lambda k: (_flush_seq(k), kinds.index(k.partition("/")[0])))
 
     def add(self, key: str, data: bytes) -> None:
         """Durable on return. Raises LakeError."""
@@ -68,21 +68,21 @@ class Outbox:
     def send(self, objects: Sequence[tuple[str, bytes]], may_land: Callable[[], None] = lambda: None) -> None:
         """Land what waits and then these, in order. may_land raises LakeError where nothing may land now. Raises what
         kept any of them from landing, after what is left has been spooled; SpoolFailed where that failed too."""
-        left = list(objects)
+        remaining = list(objects)
         try:
             may_land()
             self.drain()
-            while left:
-                self.store.put_new(*left[0])
-                del left[0]
+            while remaining:
+                self.store.put_new(*remaining[0])
+                del remaining[0]
         except LakeError as error:
             if self.spool is None:
                 raise
             try:
-                for key, data in left:
+                for key, data in remaining:
                     self.spool.add(key, data)
-            except LakeError as full:
-                raise SpoolFailed(f"{error}; and the spool failed: {full}") from error
+            except LakeError as spool_error:
+                raise SpoolFailed(f"{error}; and the spool failed: {spool_error}") from error
             raise
 
     def drain(self) -> None:
@@ -102,7 +102,7 @@ def spool_folder(state: Path, uri: str) -> Path:
     return state / "spool" / sha256_hex(uri.encode())[:12]
 
 
-def _seq(key: str) -> float:
+def _flush_seq(key: str) -> float:
     if key.startswith("runs/"):
         return float("inf")
     return int(key.rpartition("-")[2].removesuffix(".parquet"))

@@ -41,11 +41,11 @@ def outlet_name(outlet: str) -> str:
 
 def taken_down_by(names: Iterable[str]) -> TakenDown:
     """Of the names of tombstones, as `page-<id>`."""
-    kinds: dict[str, set[str]] = {"page": set(), "outlet": set()}
+    values_by_kind: dict[str, set[str]] = {"page": set(), "outlet": set()}
     for name in names:
         kind, _, value = name.partition("-")
-        kinds.setdefault(kind, set()).add(unquote(value))
-    return TakenDown(frozenset(kinds["page"]), frozenset(kinds["outlet"]))
+        values_by_kind.setdefault(kind, set()).add(unquote(value))
+    return TakenDown(frozenset(values_by_kind["page"]), frozenset(values_by_kind["outlet"]))
 
 
 def tombstone_names(store: Store) -> frozenset[str]:
