@@ -1,4 +1,7 @@
-"""What the lake says of one page: its latest row, and the story that it was found to be a copy of. Reads only."""
+"""Looks up one page in the lake: its latest row, its verified relations, and the page that it is a copy of.
+
+It only reads. It scans the tables by page id and needs no index, so it also works for somebody else's lake.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ _MATCHED_PAGE_COLUMNS = ["id", "url", "outlet", "title", "text", "published_at",
 
 @dataclass(frozen=True, slots=True)
 class MatchLink:
-    """One verified relation of a page to an older one."""
+    """One verified relation of a page to an older page."""
 
-    id: str
+    id: str  # of the older page
     relation: str
-    similarity: float  # Jaccard, 0 to 1
-    containment: float  # of the smaller text, 0 to 1
+    similarity: float  # Jaccard similarity, 0 to 1
+    containment: float  # share of the smaller text that both have, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedPage:
-    """The page that it was matched with, as its latest row has it."""
+    """The page that the looked-up page was matched with, from the latest row of that page."""
 
     id: str
     url: str
@@ -39,7 +42,7 @@ class MatchedPage:
 
 @dataclass(frozen=True, slots=True)
 class LandedPage:
-    """The latest row of a page. relation and other are None for an original."""
+    """The latest row of the looked-up page. relation and other are None if the page is an original."""
 
     table: Table
     landed_at: datetime
@@ -47,12 +50,14 @@ class LandedPage:
     relation: str | None
     similarity: float | None
     containment: float | None
-    links: tuple[MatchLink, ...]  # all of them, best first
-    other: MatchedPage | None  # None also where its row is not in the lake any more
+    links: tuple[MatchLink, ...]  # all verified relations, best first
+    other: MatchedPage | None  # None also if its row is no longer in the lake
 
 
 def find_page(uri: str, page: str) -> LandedPage | None:
-    """None where the lake holds no article of the page's id. Raises OSError where the lake cannot be read."""
+    """Return the latest row of a page in the lake at this URI, by page id; None if the lake has no article of the page.
+
+    Raises OSError where the lake cannot be read."""
     latest = _latest_row(uri, page, _PAGE_COLUMNS)
     if latest is None:
         return None
@@ -73,7 +78,7 @@ def find_page(uri: str, page: str) -> LandedPage | None:
 
 
 def _latest_row(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
-    """The row that a run wrote last; a run's name begins with its time."""
+    """Return the row of the latest run, with its table. The order of run ids is that of their start times."""
     import pyarrow.dataset as ds
 
     candidates = [

@@ -1,4 +1,7 @@
-"""Parts: immutable Parquet files, one for each table of a flush."""
+"""Writes the rows of a flush to Parquet part files, one for each table, and reads part files back.
+
+A part file never changes after it was written, except that a takedown removes rows from it (row_removal.py).
+"""
 
 from __future__ import annotations
 
@@ -18,33 +21,35 @@ from lake.schema.records import TABLES, Table
 from lake.storage.store import Store, sha256_hex
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+    import pyarrow as pa  # slow to import, so each function that needs it imports it
 
-GROUP_BYTES = (
-    8 << 20
-)  # of pages in a row group: a flush holds them twice, and who wants one page unpacks them all
-_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64  # a few milliseconds
+# page bytes in one row group: writing holds a group in memory twice, and reading one page decompresses its whole group
+GROUP_BYTES = 8 << 20
+_SLICE_BYTES, _SLICE_ROWS = (
+    1 << 20,
+    64,
+)  # bounds of one conversion to Arrow, which then takes a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One line of a run record."""
+    """One part file, as the run record lists it."""
 
     table: Table
     key: str
-    seq: int
+    seq: int  # number of the flush in its run, from 0
     rows: int
-    bytes: int
-    sha256: str
+    bytes: int  # size of the file
+    sha256: str  # of the file
 
 
 def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
-    """day= is the UTC day of landing, never of publication."""
+    """Return the key of a part file. Its `day=` is the UTC day of landing, never of publication."""
     return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
 
 
 def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
-    """One Parquet file; the same rows give the same bytes."""
+    """Return one Parquet file with these rows. The same arguments always give the same bytes."""
     metadata = {
         "pressline.schema_version": SCHEMA_VERSION,
         "pressline.table": table,
@@ -58,7 +63,9 @@ def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: 
 
 
 def _to_arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
-    """Arrow lets no other thread run while it takes values over: a few rows at a time, or the event loop would wait."""
+    """Convert rows to one Arrow table, a few rows at a time.
+
+    Arrow holds the interpreter lock during a conversion, so a conversion of all rows would block the event loop."""
     import pyarrow as pa
 
     _initialise_pyarrow_without_pandas()
@@ -70,8 +77,10 @@ def _to_arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
 
 @cache
 def _initialise_pyarrow_without_pandas() -> None:
-    """At its first column pyarrow loads pandas where that is installed: a quarter of a second of CPU and 50 MB, for
-    nothing that is done here. Who wants pandas of it later still gets it."""
+    """Create a first array while the import of pandas is blocked.
+
+    With its first array pyarrow imports pandas if it is installed, which costs 0.25 s of CPU time and 50 MB and is not
+    needed here. A later call that does need pandas still imports it."""
     import pyarrow as pa
 
     sys.meta_path.insert(0, _BlockPandasImport)
@@ -82,6 +91,8 @@ def _initialise_pyarrow_without_pandas() -> None:
 
 
 class _BlockPandasImport(MetaPathFinder):
+    """An import hook that makes `import pandas` fail."""
+
     @classmethod
     def find_spec(cls, fullname: str, path: object, target: object = None) -> None:
         if fullname == "pandas":
@@ -89,12 +100,12 @@ class _BlockPandasImport(MetaPathFinder):
 
 
 def encode_table(rows: pa.Table) -> bytes:
-    """One Parquet file, its marks those of the table."""
+    """Return one Parquet file with the rows and the schema metadata of an Arrow table."""
     return _encode(rows.schema, [rows])
 
 
 def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
-    """A row group for each table. The layout was chosen by measurement: docs/performance.md."""
+    """Return one Parquet file with a row group for each table. Its layout was chosen by measurement: docs/performance.md."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -103,17 +114,17 @@ def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
     with pq.ParquetWriter(sink, columns, **layout) as writer:
         for group in groups:
             writer.write_table(group)
-    pa.default_memory_pool().release_unused()  # else it keeps for the next flush what this one took
+    pa.default_memory_pool().release_unused()  # else the pool keeps the memory until the next flush
     return sink.getvalue()
 
 
 def _row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """All rows, or so many at a time as have a row group's bytes of pages."""
+    """Yield the rows of each row group: as many as hold GROUP_BYTES of pages, or all of them in a table without pages."""
     return _batches(rows, GROUP_BYTES, sys.maxsize)
 
 
 def _batches(rows: Iterable[dict[str, Any]], max_bytes: int, max_rows: int) -> Iterator[list[dict[str, Any]]]:
-    """In order, so many at a time as reach one of the bounds; one empty list for none."""
+    """Yield the rows in order in lists that end once they reach one of the bounds; one empty list if there are no rows."""
     batch, batch_bytes, is_empty = list[dict[str, Any]](), 0, True
     for values in rows:
         batch.append(values)
@@ -127,6 +138,7 @@ def _batches(rows: Iterable[dict[str, Any]], max_bytes: int, max_rows: int) -> I
 
 
 def _pop_rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows in order and remove each from the list, so that its memory can be freed."""
     rows.reverse()
     while rows:
         yield rows.pop()
@@ -140,8 +152,10 @@ def encode_flush(
     *,
     empty: bool = False,
 ) -> list[tuple[Part, bytes]]:
-    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one. The rows of raw
-    are taken out of their list as they are written: a flush is not to hold all of its pages to the end."""
+    """Return the part files of one flush with their content, in the order of TABLES.
+
+    A table without rows gets no part file, unless `empty` is set and the table is among `tables`. The list of raw rows
+    is emptied while it is written, so that a flush does not hold all its pages in memory until the end."""
     parts = []
     for table in TABLES:
         rows = tables.get(table)
@@ -161,7 +175,7 @@ def write_flush(
     *,
     empty: bool = False,
 ) -> list[Part]:
-    """Land one flush; arguments as of `made`."""
+    """Encode one flush as `encode_flush` and write its part files; return them. Raises LakeError (PartExists too)."""
     parts = encode_flush(tables, run_id, seq, landed_at, empty=empty)
     for part, data in parts:
         store.put_new(part.key, data)
@@ -169,7 +183,10 @@ def write_flush(
 
 
 def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """The rows of one part, as dicts; None in a column that is younger than the part."""
+    """Return the rows of one part file as dicts.
+
+    columns: those to read; None: all that the file has. A requested column that the file lacks is None: the column is
+    newer than the file. Raises KeyError where there is no such file, and LakeError."""
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(
@@ -183,7 +200,7 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
 
 
 def describe_part(store: Store, table: Table, key: str) -> Part:
-    """The run record's line of a part that another process landed."""
+    """Return the Part of a part file in the lake, for a run record. Raises KeyError where there is none, and LakeError."""
     import pyarrow.parquet as pq
 
     data = store.get(key)

@@ -1,4 +1,7 @@
-"""The Parquet schema, in one single place: computed from the records, pinned by tests/lake/schema.golden.txt."""
+"""Computes the Parquet schema of each table from the record dataclasses, and converts records to rows and back.
+
+No other module defines a column. tests/lake/schema.golden.txt holds the expected schema, so no column changes unnoticed.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,25 @@ from cleaning import Article, RawPage
 from dedupe import Verdict
 from lake.schema.records import STORY_TABLES, Landing, Reject, Table
 
-SCHEMA_VERSION = "2"  # raised whenever a column changes its name, type or meaning; new columns do not count
+# to be raised whenever a column changes its name, type or meaning; a new column does not count
+SCHEMA_VERSION = "2"
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+    import pyarrow as pa  # slow to import, so each function that needs it imports it
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedUrl:
-    """The column that tells which address led to the page: asking for it again would lead there again."""
+    """The column with the requested URL of a page. It differs from `url` where the server redirected the request."""
 
-    requested_url: str  # the address that was asked for first
+    requested_url: str  # the URL of the first request, before any redirect
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSignature:
-    """The column that lets every index be rebuilt from the lake."""
+    """The column with the deduplication signature. With it an index can be rebuilt without the texts."""
 
-    signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
+    signature: bytes  # dedupe.Signature.to_bytes(); the bytes name the signature scheme
 
 
 _RECORDS_OF_TABLE: dict[Table, tuple[type, ...]] = {
@@ -41,12 +45,12 @@ _RECORDS_OF_TABLE: dict[Table, tuple[type, ...]] = {
 
 
 def schema(table: Table) -> pa.Schema:
-    """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
+    """Return the Arrow schema of one table, columns in order. It has no `day`, which only the folder's name holds."""
     return columns_of(*_RECORDS_OF_TABLE[table])
 
 
 def columns_of(*records: type) -> pa.Schema:
-    """The columns of rows made of these records."""
+    """Return the Arrow schema of rows that join the fields of these record classes, in the order given."""
     import pyarrow as pa
 
     return pa.schema([field for record in records for field in _arrow_fields(record)])
@@ -97,10 +101,12 @@ _STORED_UNCHANGED = (int, float, bytes, datetime)
 
 
 def row(*records: Any) -> dict[str, Any]:
-    """One row: the fields of the records side by side, nested records as dicts."""
+    """Return one row as a dict: the fields of all records side by side, nested records as dicts, tuples as lists."""
     return {
-        name: _to_plain(getattr(record, name)) for record in records for name in _field_names(type(record))
-    }  # type: ignore[arg-type]  # classes hash
+        name: _to_plain(getattr(record, name))
+        for record in records
+        for name in _field_names(type(record))  # type: ignore[arg-type]  # classes hash
+    }
 
 
 @cache
@@ -110,7 +116,7 @@ def _field_names(record: type[Any]) -> tuple[str, ...]:
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, str):
-        # a lone surrogate raises in Arrow and would take the whole part with it
+        # Arrow raises on a lone surrogate, and then the whole part file would not be written
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [_to_plain(v) for v in value]
@@ -120,8 +126,9 @@ def _to_plain(value: Any) -> Any:
 
 
 def restore_record(record: type[Any], values: dict[str, Any]) -> Any:
-    """The record of a row that was read back: the inverse of row() for flat and nested records. A column that is
-    younger than the row has its default."""
+    """Rebuild a record of this class from a row that was read back: the inverse of row(), nested records included.
+
+    A field that the row does not have gets its default: the column is newer than the row."""
     hints = get_type_hints(record)
     return record(
         **{f.name: _restore_value(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}

@@ -1,4 +1,8 @@
-"""A lake in a folder, on a local or a shared disk."""
+"""Implements the store in a folder, on a local or a shared disk.
+
+A new object is written to a temporary file, synced to disk, and hard-linked under its final name. The link fails if
+the name exists, so no object is overwritten, and no reader sees half of one.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,13 @@ from lake.storage.store import (
     sha256_hex,
 )
 
-_STALE_AFTER_S = 3600.0  # a temporary file this old belongs to no living process
-# what a folder on a shared disk answers while its server is away
+_STALE_AFTER_S = 3600.0  # a temporary file older than this was left by a process that died
+# error numbers of a folder on a shared disk whose server does not answer
 _SERVER_AWAY_ERRNOS = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 
 
 class FolderStore:
-    """A lake in a folder: temporary file, fsync, hard link under the final name (which fails where one stands)."""
+    """A store whose objects are files below `root`. See lake/storage/store.py for the methods."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
@@ -51,7 +55,7 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
-        """A durable file on the lake's disk, gone afterwards."""
+        """Write the data to a temporary file on the lake's disk, synced; it is deleted when the block ends."""
         folder = self.root / ".tmp"
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f"{name}.{uuid.uuid4().hex}"
@@ -86,7 +90,9 @@ class FolderStore:
     def look(self, key: str) -> TaggedObject:
         data, path = self.get(key), self.root / key
         try:
-            with self._temporary("now", b"") as now:  # a shared disk's clock is its server's
+            with self._temporary(
+                "now", b""
+            ) as now:  # file times of a shared disk come from its server's clock
                 age_s = now.stat().st_mtime - path.stat().st_mtime
         except OSError as error:
             raise _translate_error(path, "read", error) from error
@@ -110,13 +116,14 @@ class FolderStore:
 
     def probe(self) -> None:
         for leftover in (self.root / ".tmp").glob("*"):
-            with contextlib.suppress(FileNotFoundError):  # its owner was quicker
+            with contextlib.suppress(FileNotFoundError):  # its process deleted it in the meantime
                 if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
                     leftover.unlink()
         self.put_new(PROBE, b"")
 
 
 def _translate_error(path: Path, action: str, error: OSError) -> LakeError:
+    """Return the LakeError for an OSError. action: what failed, as a participle: written, read, removed."""
     if error.errno in _SERVER_AWAY_ERRNOS:
         return StoreAway(f"{path}: cannot be {action}: {error.strerror}")
     remedy = "; free space or mend the rights" if action == "written" else ""
@@ -124,7 +131,7 @@ def _translate_error(path: Path, action: str, error: OSError) -> LakeError:
 
 
 def _make_folder(folder: Path) -> None:
-    """Durable, as what is put into it."""
+    """Create a folder and its missing parents. Each new one is synced to disk: else a power cut could lose its files."""
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in missing:
@@ -132,6 +139,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Sync a folder's list of files to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,7 @@
-"""Asking for the next things while one is looked at: a store answers several requests in the time of one."""
+"""Runs a function on the next few items in threads while the caller works on the current result.
+
+A store answers several requests in the time of one, so reading many objects this way is several times faster.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ _R = TypeVar("_R")
 
 
 def prefetch(work: Callable[[_T], _R], items: Iterable[_T], limit: int = 4) -> Iterator[_R]:
-    """What work makes of each, in order, in threads; most: under way or waiting to be looked at. The first error ends
-    it."""
+    """Yield work(item) for each item, in the order of the items.
+
+    limit: number of threads, and at most so many results under way or not yet yielded. The first exception that work
+    raises is raised here; no further item is started then."""
     under_way: deque[Future[_R]] = deque()
     with ThreadPoolExecutor(limit, "ahead") as pool:
         try:

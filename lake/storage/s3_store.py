@@ -1,4 +1,8 @@
-"""The lake in an object store. Credentials, region and endpoint come from boto3's own chain only."""
+"""Implements the store in an S3 bucket, or in any object store with the same API.
+
+Credentials, region and endpoint come only from where boto3 looks for them: environment, profile, instance role. Each
+new object is one conditional PUT (If-None-Match), so it appears once and as a whole, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +35,18 @@ from lake.storage.store import (
     TaggedObject,
 )
 
-# seven, because botocore's pauses begin at 50 ms: five are over in .4 s, seven in 1.6 on average
+# seven attempts, because botocore's pauses begin at 50 ms: five are over in 0.4 s on average, seven in 1.6 s
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
-_TRIES = 3  # where boto3 does not try again by itself: a torn body, two conditional writes that met
+_TRIES = 3  # for what boto3 does not retry: an incomplete body, two conditional writes at the same moment
 _T = TypeVar("_T")
 
 
 class _RetryAtOnce(StoreAway):
-    """Worth another try at once."""
+    """The request failed in a way that an immediate retry is likely to mend."""
 
 
 class S3Store:
-    """One conditional PUT for each object (If-None-Match), so that it appears whole, once, or not at all."""
+    """A store whose objects are in a bucket, below a prefix. See lake/storage/store.py for the methods."""
 
     def __init__(self, uri: str) -> None:
         location = urlsplit(uri)
@@ -64,12 +68,12 @@ class S3Store:
         try:
             self._put(key, data, IfNoneMatch="*")
         except PartExists:
-            # the reply to our own first try may have been lost: compare before crying
+            # our own first try may have written it, and its reply was lost: only different content is an error
             if self.get(key) != data:
                 raise
 
     def _put(self, key: str, data: bytes, **condition: str) -> str:
-        """Returns the new ETag."""
+        """Write an object under a condition (IfNoneMatch or IfMatch); return the new ETag."""
         path = self._path(key)
         return self._call_with_retries(
             lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition)["ETag"]  # type: ignore[arg-type]
@@ -97,7 +101,7 @@ class S3Store:
             return self._tag_of_own_write(key, data)
 
     def _tag_of_own_write(self, key: str, data: bytes) -> str:
-        """The tag of an object that our own first try wrote, its reply lost. Raises Changed."""
+        """Return the tag of an object that our own first try wrote but whose reply was lost. Raises ObjectChanged if not so."""
         try:
             stored = self.look(key)
         except KeyError:
@@ -107,13 +111,14 @@ class S3Store:
         return stored.tag
 
     def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Return `size` bytes of an object from byte `start` on; fewer at its end. Raises KeyError, LakeError."""
         path, byte_range = self._path(key), f"bytes={start}-{start + size - 1}"
         return self._call(
             lambda: self._client.get_object(Bucket=self.bucket, Key=path, Range=byte_range)["Body"].read()
         )
 
     def size(self, key: str) -> int:
-        """Raises KeyError where there is none."""
+        """Return an object's size in bytes. Raises KeyError where there is none, and LakeError."""
         path = self._path(key)
         return self._call(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
 
@@ -130,7 +135,7 @@ class S3Store:
         self._call(lambda: self._client.delete_object(Bucket=self.bucket, Key=path))
 
     def probe(self) -> None:
-        # some stores make a missing bucket at the first write: a typo would then found a second lake
+        # some stores create a missing bucket at the first write, and a typo would then create a second lake
         self._call(lambda: self._client.head_bucket(Bucket=self.bucket))
         self._put(PROBE, b"")
         for name, condition in (("If-None-Match", {"IfNoneMatch": "*"}), ("If-Match", {"IfMatch": '"0"'})):
@@ -147,7 +152,7 @@ class S3Store:
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def _call_with_retries(self, request: Callable[[], _T]) -> _T:
-        """`_ask`, a few times where the store did not answer in full."""
+        """Do as `_call`, and retry a few times where an immediate retry may help. Raises as `_call`."""
         for tries_left in reversed(range(_TRIES)):
             try:
                 return self._call(request)
@@ -158,7 +163,10 @@ class S3Store:
         raise AssertionError("unreachable")
 
     def _call(self, request: Callable[[], _T]) -> _T:
-        """Make one request; turn boto3's errors into words that name the place and the cure, never a secret."""
+        """Make one request and return its result.
+
+        Raises LakeError (or a subclass) in place of boto3's errors, and KeyError for an object that does not exist. The
+        messages name the lake and the remedy, and no secret."""
         try:
             return request()
         except ClientError as error:
@@ -179,6 +187,7 @@ class S3Store:
             raise LakeError(f"{self.uri}: {error}") from error
 
     def _translate_error(self, error: ClientError) -> Exception:
+        """Return our exception for an error response of the object store."""
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 412:
