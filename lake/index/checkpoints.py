@@ -1,11 +1,11 @@
-"""Writes copies of the index to the lake (checkpoints), and restores the index from one on a machine without an index.
+"""Writes copies of the index to the lake (checkpoints), and restores the index from one where a machine has none.
 
 1. A new machine that reads a checkpoint need not read the whole lake to build its index.
-2. The objects `checkpoints/<time>-<token>-<n>.zst` are pieces of the SQLite file, each compressed on its own with zstd.
+2. The objects `checkpoints/<time>-<token>-<n>.zst` are pieces of the SQLite file, each a zstd frame of its own.
 3. The manifest `checkpoints/<time>-<token>.json` is written last. It lists the pieces with their digests, so an
    unfinished checkpoint, which has no manifest, is never read.
-4. All these objects may be deleted at any time. Then an older checkpoint is used, or the index is rebuilt from the run
-   records.
+4. All these objects may be deleted at any time. Then an older checkpoint is used, or the index is rebuilt from the
+   run records.
 """
 
 from __future__ import annotations
@@ -57,14 +57,15 @@ class Cadence:
     share: float = 0.01  # a large index waits for at least this share of new articles
 
     def is_due(self, articles: int, runs: int, newest: dict[str, Any] | None) -> bool:
-        """Whether an index with so many articles and runs needs a checkpoint. newest: manifest of the newest; None: none."""
+        """Whether an index with so many articles and runs needs a checkpoint. newest: manifest of the newest, if
+        any."""
         articles_before, runs_before = (newest["articles"], newest["runs"]) if newest else (0, 0)
         return (
             articles - articles_before >= self.threshold(articles_before) or runs - runs_before >= self.runs
         )
 
     def threshold(self, articles_before: int) -> float:
-        """Return the number of new articles from which on a checkpoint is due, if the newest one has articles_before."""
+        """Return how many new articles make a checkpoint due if the newest one has articles_before articles."""
         return max(self.articles, articles_before * self.share)
 
 
@@ -92,8 +93,8 @@ class OtherVersion(UnusableCheckpoint):
 def restore(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) -> bool:
     """Restore the index at `path` from the newest usable checkpoint; return False if there is none.
 
-    belongs_to_lake: whether the lake has all runs that a restored index knows. Logs a warning for each checkpoint that
-    is skipped. Raises LakeError where the store fails."""
+    belongs_to_lake: whether the lake has all runs that a restored index knows. Logs a warning for each checkpoint
+    that is skipped. Raises LakeError where the store fails."""
     names = _manifest_keys(store)
     copy = path.with_name(f"{path.name}.restoring")
     for name in names:
@@ -127,7 +128,9 @@ def _manifest_keys(store: Store) -> list[str]:
 
 
 def _read_manifest(store: Store, name: str) -> dict[str, Any]:
-    """Return a manifest, its pieces as Piece. Raises UnusableCheckpoint, KeyError where there is none, and LakeError."""
+    """Return a manifest, its pieces as Piece.
+
+    Raises UnusableCheckpoint, KeyError where there is none, and LakeError."""
     try:
         manifest: dict[str, Any] = json.loads(store.get(name))
         made_as, pieces = manifest["format"], [Piece(**piece) for piece in manifest["pieces"]]
@@ -203,8 +206,8 @@ def _get_piece(store: Store, piece: Piece) -> bytes:
 def write_if_due(store: Store, path: Path, cadence: Cadence) -> str | None:
     """Write a checkpoint of the index if one is due, and remove old ones; return the manifest's key, else None.
 
-    path: of an index that has caught up with the lake. A failure is only logged: a machine without an index will start
-    more slowly, and nothing is lost."""
+    path: of an index that has caught up with the lake. A failure is only logged: a machine without an index will
+    start more slowly, and nothing is lost."""
     try:
         with _try_lock(path.with_name(f"{path.name}.checkpoint.lock")) as is_locked:
             if not is_locked or not path.exists():  # opening a missing index would create an empty one
@@ -222,7 +225,7 @@ def write_if_due(store: Store, path: Path, cadence: Cadence) -> str | None:
 
 
 def _newest_manifest(store: Store) -> dict[str, Any] | None:
-    """Return the manifest of the newest checkpoint; None unless this version can read it and the lake has its last run."""
+    """Return the newest checkpoint's manifest; None unless this version can read it and the lake has its last run."""
     for name in _manifest_keys(store)[:1]:
         try:
             manifest = _read_manifest(store, name)
@@ -234,10 +237,10 @@ def _newest_manifest(store: Store) -> dict[str, Any] | None:
 
 
 def write(store: Store, path: Path) -> str:
-    """Write a checkpoint of the index at `path`; return the manifest's key. Other processes may use the index meanwhile.
+    """Write a checkpoint of the index at `path`; return the manifest's key.
 
-    Raises LakeError where the store fails, sqlite3.Error, and UnusableCheckpoint where the index is damaged or knows a
-    page that was taken down meanwhile."""
+    Other processes may use the index meanwhile. Raises LakeError where the store fails, sqlite3.Error, and
+    UnusableCheckpoint where the index is damaged or knows a page that was taken down meanwhile."""
     name = f"checkpoints/{datetime.now(UTC):{_TIME_FORMAT}}-{secrets.token_hex(4)}"
     copy = path.with_name(f"{path.name}.snapshot")
     try:
@@ -273,9 +276,8 @@ def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
     where it is damaged."""
     _remove_database(copy)
     with closing(sqlite3.connect(path, timeout=60)) as live, closing(sqlite3.connect(copy)) as target:
-        live.backup(
-            target
-        )  # in one read transaction: writers need not wait, and their later writes are not copied
+        # one read transaction: writers need not wait, and what they write meanwhile is not copied
+        live.backup(target)
     with closing(Index(copy)) as index:
         with index.transaction():
             for run_id in index.pending_runs():

@@ -3,8 +3,8 @@
 1. The lake is the source of truth, and the index a cache. The file may be deleted at any time; lake/runs/catch_up.py
    rebuilds it, and it gives the same answers.
 2. A pending row was judged by a run and has not landed in the lake yet.
-3. Several processes of one machine share the file. Each judgement is one short write transaction, so of two copies that
-   arrive at the same time the second finds the first.
+3. Several processes of one machine share the file. Each judgement is one short write transaction, so of two copies
+   that arrive at the same time the second finds the first.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from lake.storage.tombstones import TakenDown, outlet_name, page_name, taken_dow
 
 log = logging.getLogger(__name__)
 
-FORMAT = (
-    f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # an index of another format, schema or signature scheme is rebuilt
-)
+# an index of another format, schema or signature scheme is rebuilt
+FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"
 # database pages (64 MiB) after which SQLite moves the write-ahead journal by itself; a crawl does so at each flush
 _WAL_PAGES = 8000
 _PAGE_COLUMNS = """
@@ -39,8 +38,8 @@ _PAGE_COLUMNS = """
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
     fetched_at INTEGER NOT NULL, first_at INTEGER NOT NULL, published_at INTEGER, checks INTEGER NOT NULL,
     tries INTEGER NOT NULL, retry_at INTEGER"""  # times: microseconds since 1970, UTC
-# `asked` maps the id of a requested URL to the page that answered. `versions` holds the marks of rows that are not the
-# latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources
+# `asked` maps the id of a requested URL to the page that answered. `versions` holds the marks of rows that are not
+# the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources
 _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -96,13 +95,9 @@ class Index:
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA page_size = 8192")  # for a new file: fewer half-empty database pages
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(
-            "PRAGMA synchronous = NORMAL"
-        )  # enough for a cache: what a power cut takes is rebuilt
+        self._db.execute("PRAGMA synchronous = NORMAL")  # for a cache: what a power cut takes is rebuilt
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        self._db.execute(
-            "PRAGMA cache_size = -16384"
-        )  # 16 MiB (negative: KiB), because the band table is read at random
+        self._db.execute("PRAGMA cache_size = -16384")  # in KiB, large: the band table is read at random
         self._db.executescript(_CREATE_TABLES)
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
@@ -121,9 +116,8 @@ class Index:
             yield
         except BaseException as error:
             if _is_damage(error):
-                _damage_marker(
-                    self.path
-                ).touch()  # the next start rebuilds the index; this process may be in the middle of its work
+                # the next start rebuilds the index; this process may be in the middle of its work
+                _damage_marker(self.path).touch()
             with suppress(sqlite3.Error):  # SQLite may already have rolled back
                 self._db.execute("ROLLBACK")
             raise
@@ -190,7 +184,7 @@ class Index:
         return {row[0] for row in found}
 
     def watermark(self) -> str:
-        """Return the run id up to which all runs have ended and are in the index; only later ones need to be listed."""
+        """Return the run id up to which all runs have ended and are in the index; only later ones need a listing."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'frontier'").fetchone()
         return row[0] if row else ""
 
@@ -204,7 +198,9 @@ class Index:
         )
 
     def integrity_problem(self) -> str | None:
-        """Return the first problem that SQLite's quick_check finds in the file; None if it is sound. Reads all of it."""
+        """Return the first problem that SQLite's quick_check finds in the file; None if it is sound.
+
+        Reads all of it."""
         (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         return None if found == "ok" else str(found)
 
@@ -220,7 +216,9 @@ class Index:
         return self._taken_down
 
     def take_down(self, names: Collection[str]) -> None:
-        """Set the tombstones, by the names of all that the lake has, and delete the pages that they name from the index."""
+        """Replace the known tombstones by these names, and delete what they take down from the index.
+
+        names: of all tombstones of the lake."""
         with self.transaction():
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
@@ -234,7 +232,8 @@ class Index:
                 self.signatures.remove(page)
 
     def is_taken_down(self, outlet: str, *pages: str) -> bool:
-        """Whether the outlet or any of these page ids was taken down, as far as any process of this machine has read."""
+        """Whether the outlet or any of these page ids was taken down, as far as this machine's processes have
+        read."""
         names = [outlet_name(outlet), *(page_name(page) for page in pages)]
         placeholders = ", ".join("?" * len(names))
         found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({placeholders})", names)
@@ -256,7 +255,9 @@ class Index:
         return verdict
 
     def _page_of_alternate_url(self, article: Article) -> PageState | None:
-        """Return the known page of which the article is an AMP, print or mobile version, however much of its text it has."""
+        """Return the known page of which the article is an AMP, print or mobile version; None if it is none.
+
+        The texts are not compared, because such a version may show only a part of the story."""
         canonical = canonical_id(article)
         page = (
             self.page_state(canonical)
@@ -282,7 +283,8 @@ class Index:
         )
 
     def _is_alias(self, article: Article, verdict: Verdict) -> bool:
-        """Whether the article is its matched page under another URL of the outlet: same words, or rel=canonical says so."""
+        """Whether the article is its matched page under another URL of the outlet: by its words or by
+        rel=canonical."""
         other = self.page_state(verdict.copy_of or "")
         if other is None or other.outlet != article.outlet:
             return False
@@ -301,9 +303,9 @@ class Index:
     ) -> None:
         """Enter a row that is about to land, as a pending row that every process of this machine sees.
 
-        state: of the page after the row. requested: id of the requested URL. The signature of a new article is used at
-        once; that of a revision replaces the old one when the row lands. `drop_pending` removes the row if it never
-        lands."""
+        state: of the page after the row. requested: id of the requested URL. The signature of a new article is used
+        at once; that of a revision replaces the old one when the row lands. `drop_pending` removes the row if it
+        never lands."""
         revised_signature = None
         if document and signature:
             if self.signatures.story_of(document.id) is None:
@@ -379,7 +381,8 @@ class Index:
     def learn_row(self, row: dict[str, Any]) -> None:
         """Enter a row of articles, copies, revisions or rejects that was read from the lake.
 
-        A row that is older than the page's latest is entered as an older version. One that was taken down is ignored."""
+        A row that is older than the page's latest is entered as an older version; one that was taken down is
+        ignored."""
         if self._taken_down and self._taken_down.covers(row):
             return
         stored = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
@@ -402,7 +405,7 @@ class Index:
     def learn_record(self, record: dict[str, Any]) -> None:
         """Enter what a run record says besides its part files, and mark the run as known.
 
-        That is: the pages that it found unchanged, the sources that it read to their end, and the state of sources."""
+        These are the pages that it found unchanged, the sources that it read to their end, and their state."""
         run_id = record["run_id"]
         for requested, page, moment in record.get("checked", ()):
             self._record_redirect(requested, page)
@@ -443,7 +446,7 @@ class Index:
 def is_older(row: dict[str, Any], state: PageState) -> bool:
     """Whether a row is older than the page's latest: by time of the fetch, then by run id and seq.
 
-    An article is never older than the state of a page that has held none: the rejects do not make it an old version."""
+    An article is never older than the state of a page that has held none, even if a reject was fetched later."""
     if "reason" not in row and state.content_hash is None:
         return False
     return (row["fetched_at"], row["run_id"], row["seq"]) < (state.fetched_at, state.run_id, state.seq)
@@ -567,9 +570,8 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
         old.first_at if old and old.content_hash else row["fetched_at"],
         row["published_at"],
     )
-    if (
-        old and old.content_hash is None and row["fetched_at"] < old.fetched_at
-    ):  # a reject is newer than this article
+    # a reject is newer than this article: it stays the latest word on the page
+    if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:
         return replace(
             new, reason=old.reason, fetched_at=old.fetched_at, tries=old.tries, retry_at=old.retry_at
         )
@@ -584,8 +586,8 @@ def index_path(folder: Path, uri: str) -> Path:
 def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     """Open the index at `path`, and create it if there is none.
 
-    A file that is damaged or of another version is moved aside, with a warning. fill: called when there is no file; may
-    put one there. Raises sqlite3.OperationalError where the file cannot be used now: it is locked, or the disk full."""
+    A file that is damaged or of another version is moved aside, with a warning. fill: called when there is no file;
+    may put one there. Raises sqlite3.OperationalError where the file is locked or the disk full."""
     damage_marker = _damage_marker(path)
     if damage_marker.exists():
         move_aside(path, "it was found damaged")

@@ -1,6 +1,6 @@
 """Looks up one page in the lake: its latest row, its verified relations, and the page that it is a copy of.
 
-It only reads. It scans the tables by page id and needs no index, so it also works for somebody else's lake.
+It scans the tables by page id, writes nothing and needs no index.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LandedPage:
 
 
 def find_page(uri: str, page: str) -> LandedPage | None:
-    """Return the latest row of a page in the lake at this URI, by page id; None if the lake has no article of the page.
+    """Return the latest row of a page, by page id, in the lake at this URI; None if the lake has no such article.
 
     Raises OSError where the lake cannot be read."""
     latest = _latest_row(uri, page, _PAGE_COLUMNS)

@@ -23,12 +23,10 @@ from lake.storage.store import Store, sha256_hex
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import, so each function that needs it imports it
 
-# page bytes in one row group: writing holds a group in memory twice, and reading one page decompresses its whole group
+# page bytes in one row group: writing holds a group in memory twice, and reading one page decompresses its group
 GROUP_BYTES = 8 << 20
-_SLICE_BYTES, _SLICE_ROWS = (
-    1 << 20,
-    64,
-)  # bounds of one conversion to Arrow, which then takes a few milliseconds
+# bounds of one conversion to Arrow, which then takes a few milliseconds
+_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ def _to_arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
 def _initialise_pyarrow_without_pandas() -> None:
     """Create a first array while the import of pandas is blocked.
 
-    With its first array pyarrow imports pandas if it is installed, which costs 0.25 s of CPU time and 50 MB and is not
-    needed here. A later call that does need pandas still imports it."""
+    With its first array pyarrow imports pandas if it is installed, which costs 0.25 s of CPU time and 50 MB and is
+    not needed here. A later call that does need pandas still imports it."""
     import pyarrow as pa
 
     sys.meta_path.insert(0, _BlockPandasImport)
@@ -105,7 +103,9 @@ def encode_table(rows: pa.Table) -> bytes:
 
 
 def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
-    """Return one Parquet file with a row group for each table. Its layout was chosen by measurement: docs/performance.md."""
+    """Return one Parquet file with a row group for each table.
+
+    Its layout was chosen by measurement: docs/performance.md."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -119,12 +119,12 @@ def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
 
 
 def _row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of each row group: as many as hold GROUP_BYTES of pages, or all of them in a table without pages."""
+    """Yield the rows of each row group: as many as hold GROUP_BYTES of page bodies; all rows if they have none."""
     return _batches(rows, GROUP_BYTES, sys.maxsize)
 
 
 def _batches(rows: Iterable[dict[str, Any]], max_bytes: int, max_rows: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows in order in lists that end once they reach one of the bounds; one empty list if there are no rows."""
+    """Yield the rows in order in lists that end once they reach one of the bounds; without rows, one empty list."""
     batch, batch_bytes, is_empty = list[dict[str, Any]](), 0, True
     for values in rows:
         batch.append(values)
@@ -154,8 +154,8 @@ def encode_flush(
 ) -> list[tuple[Part, bytes]]:
     """Return the part files of one flush with their content, in the order of TABLES.
 
-    A table without rows gets no part file, unless `empty` is set and the table is among `tables`. The list of raw rows
-    is emptied while it is written, so that a flush does not hold all its pages in memory until the end."""
+    A table without rows gets no part file, unless `empty` is set and the table is among `tables`. The list of raw
+    rows is emptied while it is written, so that a flush does not hold all its pages in memory until the end."""
     parts = []
     for table in TABLES:
         rows = tables.get(table)
@@ -189,9 +189,8 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
     newer than the file. Raises KeyError where there is no such file, and LakeError."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(
-        io.BytesIO(store.get(key))
-    )  # read_table would load pyarrow.dataset, and pandas with it
+    # not read_table, which would import pyarrow.dataset, and pandas with it
+    file = pq.ParquetFile(io.BytesIO(store.get(key)))
     present = set(file.schema_arrow.names)
     wanted = None if columns is None else [c for c in columns if c in present]
     rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
@@ -200,7 +199,9 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
 
 
 def describe_part(store: Store, table: Table, key: str) -> Part:
-    """Return the Part of a part file in the lake, for a run record. Raises KeyError where there is none, and LakeError."""
+    """Return the Part of a part file in the lake, for a run record.
+
+    Raises KeyError where there is none, and LakeError."""
     import pyarrow.parquet as pq
 
     data = store.get(key)

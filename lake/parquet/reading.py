@@ -1,7 +1,7 @@
 """Reads a table of the lake, or one part file, through Arrow.
 
-The schema is declared here and not guessed from the files. A reader that guesses the type of the Hive column `day` from
-the folder names makes it a string, a category or a date.
+The schema is declared here and not guessed from the files. A reader that guesses the type of the Hive column `day`
+from the folder names makes it a string, a category or a date.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from lake.schema.records import Table
 def dataset(uri: str, table: Table) -> ds.Dataset:
     """Return one table of a lake as an Arrow dataset; `day` is its last column, a string.
 
-    uri: a folder's path or s3://bucket/prefix. A table without files is empty. Raises OSError where the lake cannot be
-    read."""
+    uri: a folder's path or s3://bucket/prefix. A table without files is empty. Raises OSError where the lake cannot
+    be read."""
     import pyarrow as pa  # slow to import, here and below, and a crawl that finds nothing new does not need it
     import pyarrow.dataset as ds
     import pyarrow.fs as fs
@@ -58,7 +58,9 @@ def _filesystem_and_root(uri: str) -> tuple[fs.FileSystem, str]:
 def rows_of(
     uri: str, key: str, columns: list[str] | None = None, batch_rows: int = 64
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one part file with these columns (None: all); reads `batch_rows` rows at a time. Raises OSError."""
+    """Yield the rows of one part file with these columns (None: all); reads `batch_rows` rows at a time.
+
+    Raises OSError."""
     import pyarrow.parquet as pq
 
     filesystem, root = _filesystem_and_root(uri)

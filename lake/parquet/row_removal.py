@@ -1,7 +1,7 @@
 """Rewrites part files without the rows of pages and outlets that were taken down.
 
-1. A note `overwritten/<key>.<digest>.json` is written first. It names the digests of the part file before and after, so
-   that `lake verify` accepts either.
+1. A note `overwritten/<key>.<digest>.json` is written first. It names the digests of the part file before and after,
+   so that `lake verify` accepts either.
 2. The part file is then replaced under its own key, on the condition that it is still the file that was read.
 """
 
@@ -37,7 +37,9 @@ class RewrittenPart:
 
 
 def remove_rows(store: Store, taken_down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
-    """Remove what was taken down from the part files of these keys; return those that were rewritten. Raises LakeError."""
+    """Remove what was taken down from the part files of these keys; return those that were rewritten.
+
+    Raises LakeError."""
     return [part for key in keys if (part := _rewrite_part(store, key, taken_down))] if taken_down else []
 
 
@@ -61,7 +63,9 @@ def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPar
 
 
 def without_rows(key: str, data: bytes, taken_down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
-    """Return what a part file becomes without the rows that were taken down; None if it has no such rows. Writes nothing."""
+    """Return what a part file becomes without the rows that were taken down; None if it has no such rows.
+
+    Writes nothing."""
     before = pq.read_table(io.BytesIO(data))
     columns = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
     keep_mask = [not taken_down.covers(row) for row in before.select(columns).to_pylist()]

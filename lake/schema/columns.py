@@ -1,6 +1,6 @@
 """Computes the Parquet schema of each table from the record dataclasses, and converts records to rows and back.
 
-No other module defines a column. tests/lake/schema.golden.txt holds the expected schema, so no column changes unnoticed.
+No other module defines a column. A test compares the schema with tests/lake/schema.golden.txt.
 """
 
 from __future__ import annotations

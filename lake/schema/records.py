@@ -21,8 +21,8 @@ STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 # waits after the first, second, … reject in a row
 _PAGE_WAITS = tuple(timedelta(days=days) for days in (1, 3, 7))
 _SERVER_WAITS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
-# by reason of the reject. After its last wait a page is never retried, nor for a reason that is missing here. Only the
-# server's own trouble, which says nothing about the page, is retried every week, as long as a source lists the page
+# by reason of the reject. A page is never retried after the last wait, nor for a reason that is missing here. Only
+# the server's own trouble, which says nothing about the page, is retried every week, while a source lists the page
 RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "paywall": _PAGE_WAITS,
     "bot_wall": _PAGE_WAITS,
@@ -53,9 +53,8 @@ class Reject:
     source: str | None  # URL of the feed, sitemap or section page that listed the candidate
     fetched_at: datetime
     retry_at: datetime | None  # earliest time of the next fetch; None: never
-    tdm: tuple[
-        str, ...
-    ] = ()  # evidence of reserved text and data mining rights: cleaning.metadata.reservations
+    # evidence of reserved text and data mining rights: cleaning.metadata.reservations
+    tdm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,8 @@ def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
 def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries: int = 1) -> datetime | None:
     """Return the earliest time at which a rejected page may be fetched again; None: never.
 
-    seen_at: time of the fetch. status: HTTP status, which counts for `http_error` only. tries: rejects of this page in
-    a row, this one included."""
+    seen_at: time of the fetch. status: HTTP status, which counts for `http_error` only. tries: rejects of this page
+    in a row, this one included."""
     waits = RETRY_AFTER.get(reason, ())
     if reason == "http_error" and status is not None:
         if status >= 500 or status in _SERVER_TROUBLE_STATUSES:

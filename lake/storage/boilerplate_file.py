@@ -1,6 +1,6 @@
 """Reads the boilerplate lines that were learned for each outlet from `boilerplate/<version>.json` in the lake.
 
-lake/jobs/learn_boilerplate.py writes such a file, which never changes afterwards. A run reads the latest at its start.
+lake/jobs/learn_boilerplate.py writes such a file, and it never changes. A run reads the latest one at its start.
 """
 
 from __future__ import annotations

@@ -90,9 +90,8 @@ class FolderStore:
     def look(self, key: str) -> TaggedObject:
         data, path = self.get(key), self.root / key
         try:
-            with self._temporary(
-                "now", b""
-            ) as now:  # file times of a shared disk come from its server's clock
+            # a new file shows the time by the disk's own clock, which on a shared disk is its server's
+            with self._temporary("now", b"") as now:
                 age_s = now.stat().st_mtime - path.stat().st_mtime
         except OSError as error:
             raise _translate_error(path, "read", error) from error
@@ -131,7 +130,9 @@ def _translate_error(path: Path, action: str, error: OSError) -> LakeError:
 
 
 def _make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents. Each new one is synced to disk: else a power cut could lose its files."""
+    """Create a folder and its missing parents.
+
+    Each new one is synced to disk: else a power cut could lose its files."""
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in missing:

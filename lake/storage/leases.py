@@ -1,9 +1,9 @@
 """Gives out leases, so that only one machine at a time lands the pages of an outlet.
 
 1. A lease is the object `leases/<name>.json` of the lake. It is taken and renewed by conditional writes.
-2. A lease belongs to a working folder (STATE_DIR), not to a process. The processes of one folder share an index, whose
-   pending rows keep them from landing a page twice, so they share the lease too. After a crash the next process of the
-   folder has the lease at once.
+2. A lease belongs to a working folder (STATE_DIR), not to a process. The processes of one folder share an index,
+   whose pending rows keep them from landing a page twice, so they share the lease too. After a crash the next process
+   of the folder has the lease at once.
 3. Two folders share no index. The second waits until the first gives the lease back or stops renewing it.
 4. Only the store's clock decides whether a lease has expired, because the clocks of two machines may differ.
 5. Within a folder, `alone` lets only one crawl of a kind run. It is a file lock, which the kernel releases when the
@@ -64,7 +64,9 @@ class LeaseHeld(LakeError):
 
 
 class LeaseLost(LakeError):
-    """The lease expired and another machine took it. It may have landed the pages that this run has not landed yet."""
+    """The lease expired and another machine took it.
+
+    It may have landed the pages that this run has not landed yet."""
 
 
 @dataclass(slots=True)
@@ -73,9 +75,7 @@ class _Lease:
 
     holder: Holder
     tag: str | None  # tag of the lease object as this process last wrote or read it; None: it is gone
-    shared_lock: IO[
-        str
-    ]  # a lock file; each process of the folder that uses the lease has a shared lock on it
+    shared_lock: IO[str]  # lock file; each process of the folder that uses the lease locks it, shared
     open_files: ExitStack  # closing it releases the file locks
     is_lost: bool = False  # once True, always True
 
@@ -124,9 +124,8 @@ class Leases:
             if alone:
                 self._lock_alone(open_files, name, alone)
             shared_lock = open_files.enter_context(self._lock_path(f"lease-{name}").open("a+"))
-            fcntl.flock(
-                shared_lock, fcntl.LOCK_SH
-            )  # waits while the last process of this folder gives the lease back
+            # waits while the last process of this folder gives the lease back
+            fcntl.flock(shared_lock, fcntl.LOCK_SH)
             holder, tag = self._acquire(name)
             with self._mutex:
                 self._leases[name] = _Lease(holder, tag, shared_lock, open_files.pop_all())
@@ -196,9 +195,8 @@ class Leases:
 
     def _renew_all(self) -> None:
         while not self._stop_renewing.wait(self.ttl_s / _RENEWALS_PER_TTL):
-            with suppress(
-                LakeError
-            ):  # the store is away for all leases; `lost` checks them again before anything lands
+            # the store is away for all leases alike; `lost` checks them again before anything lands
+            with suppress(LakeError):
                 for name in self.names:
                     with self._mutex:
                         if not self._stop_renewing.is_set():
@@ -212,9 +210,8 @@ class Leases:
         with lease.open_files:
             try:
                 fcntl.flock(lease.shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not is_away and self._renew(
-                    name
-                ):  # another process of this folder may have changed the tag
+                # renewed first, because another process of this folder may have changed the tag
+                if not is_away and self._renew(name):
                     self._write(name, replace(lease.holder, released=True), lease.tag)
             except (BlockingIOError, ObjectChanged):
                 pass  # others of this folder still use it, or another machine has taken it
@@ -265,10 +262,8 @@ def _parse_holder(stored: TaggedObject) -> Holder:
     try:
         values: dict[str, Any] = json.loads(stored.data)
         return Holder(**values)
-    except (
-        ValueError,
-        TypeError,
-    ):  # the object is damaged: a holder that nobody is, so that the lease is free once it expires
+    except (ValueError, TypeError):
+        # the object is damaged: nobody is this holder, so the lease is free once it expires
         return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
 
 

@@ -28,7 +28,7 @@ def open_store(uri: str) -> Store:
 def open_lake(uri: str) -> Store:
     """Return the store of a lake that exists.
 
-    Raises LakeConfigError where it does not: a misspelt URI must neither create a lake nor be reported as a sound one."""
+    Raises LakeConfigError where it does not: a misspelt URI must not create a lake, nor pass for a sound one."""
     store = open_store(uri)
     is_there = (
         store.root.is_dir() if isinstance(store, FolderStore) else next(store.keys(""), None) is not None

@@ -101,7 +101,9 @@ class S3Store:
             return self._tag_of_own_write(key, data)
 
     def _tag_of_own_write(self, key: str, data: bytes) -> str:
-        """Return the tag of an object that our own first try wrote but whose reply was lost. Raises ObjectChanged if not so."""
+        """Return the tag of an object that our own first try wrote but whose reply was lost.
+
+        Raises ObjectChanged if not so."""
         try:
             stored = self.look(key)
         except KeyError:
@@ -165,8 +167,8 @@ class S3Store:
     def _call(self, request: Callable[[], _T]) -> _T:
         """Make one request and return its result.
 
-        Raises LakeError (or a subclass) in place of boto3's errors, and KeyError for an object that does not exist. The
-        messages name the lake and the remedy, and no secret."""
+        Raises LakeError (or a subclass) in place of boto3's errors, and KeyError for an object that does not exist.
+        The messages name the lake and the remedy, and no secret."""
         try:
             return request()
         except ClientError as error:

@@ -46,7 +46,9 @@ class Spool:
         return self._disk.get(key)
 
     def land(self, store: Store) -> Iterator[str]:
-        """Write all spooled objects to the lake, oldest first, and yield each key once it has landed. Raises LakeError."""
+        """Write all spooled objects to the lake, oldest first, and yield each key once it has landed.
+
+        Raises LakeError."""
         while self.keys:
             key = self.keys[0]
             data = self.get(key)

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-PROBE = (
-    "_probe"  # key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
-)
+# key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
+PROBE = "_probe"
 
 
 class LakeError(Exception):
@@ -46,7 +45,9 @@ class TaggedObject:
 
 
 class Store(Protocol):
-    """Objects by key. A key is relative to the lake's root and has forward slashes. Every method may raise LakeError."""
+    """Objects by key.
+
+    A key is relative to the lake's root and has forward slashes. Every method may raise LakeError."""
 
     uri: str  # of the lake, without secrets
 
@@ -73,7 +74,9 @@ class Store(Protocol):
         Raises ObjectChanged where it has another tag. Two writes of a key must never have the same bytes."""
 
     def probe(self) -> None:
-        """Check that the lake can be used. Raises LakeError where it cannot be written, or objects could be overwritten."""
+        """Check that the lake can be used.
+
+        Raises LakeError where it cannot be written, or objects could be overwritten."""
 
 
 def sha256_hex(data: bytes) -> str:

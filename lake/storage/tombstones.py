@@ -1,7 +1,7 @@
 """Reads tombstones, the marks in the lake of pages and outlets that were taken down and must not come back.
 
-A tombstone is the object `takedowns/<name>.json`. Its name holds the page id or the outlet, so a run reads all of them
-with one listing at its start. lake/jobs/takedown.py writes them.
+A tombstone is the object `takedowns/<name>.json`. Its name holds the page id or the outlet, so a run reads all of
+them with one listing at its start. lake/jobs/takedown.py writes them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ PREFIX = "takedowns/"
 class TakenDown:
     """The pages and outlets that were taken down. It is false if there are none."""
 
-    pages: frozenset[str] = (
-        frozenset()
-    )  # page ids, and ids of the requested URLs that were redirected to them
+    # page ids, and ids of the requested URLs that were redirected to these pages
+    pages: frozenset[str] = frozenset()
     outlets: frozenset[str] = frozenset()
 
     def covers(self, row: dict[str, Any]) -> bool:
-        """Whether a row of any table was taken down, so that it must not be in the lake. The row has at least id and outlet."""
+        """Whether a row of any table was taken down, so that it must not be in the lake.
+
+        The row has at least id and outlet."""
         if row["id"] in self.pages or row["outlet"] in self.outlets or row.get("part_of") in self.pages:
             return True
         return bool(self.pages) and redirected_from(row) in self.pages
@@ -62,7 +63,7 @@ def tombstone_names(store: Store) -> frozenset[str]:
 
 
 def redirected_from(row: dict[str, Any]) -> str | None:
-    """Return the page id of a row's requested URL if another URL answered; None if none did, or the URL is malformed."""
+    """Return the page id of a row's requested URL if another URL answered; None if not, or if it is malformed."""
     requested = row.get("requested_url")
     try:
         return page_id(requested) if requested and requested != row.get("url") else None
