@@ -57,8 +57,9 @@ class Cadence:
     share: float = 0.01  # a large index waits for at least this share of new articles
 
     def is_due(self, articles: int, runs: int, newest: dict[str, Any] | None) -> bool:
-        """Whether an index with so many articles and runs needs a checkpoint. newest: manifest of the newest, if
-        any."""
+        """Whether a checkpoint of an index with so many articles and runs is due.
+
+        newest: manifest of the newest checkpoint; None if there is none."""
         articles_before, runs_before = (newest["articles"], newest["runs"]) if newest else (0, 0)
         return (
             articles - articles_before >= self.threshold(articles_before) or runs - runs_before >= self.runs

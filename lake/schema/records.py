@@ -48,7 +48,7 @@ class Reject:
     requested_url: str
     outlet: str
     reason: Reason
-    detail: str | None  # explanation for people; no program reads it
+    detail: str | None  # explanation, mainly for people
     status: int | None  # HTTP status; None if no server answered
     source: str | None  # URL of the feed, sitemap or section page that listed the candidate
     fetched_at: datetime
