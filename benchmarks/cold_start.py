@@ -171,9 +171,9 @@ def start(uri: str, state: Path) -> None:
     spent = {"checkpoint": 0.0}
     restore = checkpoints.restore
 
-    def timed(store: Store, path: Path, belongs: Callable[[Index], bool]) -> bool:
+    def timed(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) -> bool:
         at = time.monotonic()
-        done = restore(store, path, belongs)
+        done = restore(store, path, belongs_to_lake)
         spent["checkpoint"] = time.monotonic() - at
         return done
 
@@ -205,7 +205,7 @@ def main(count: int, bulk: bool) -> None:
         os.environ.update(server.environ)
         uri, home = server.bucket("cold") + "/lake", Path(folder)
         warm, cadence = Lake(uri, home / "warm"), Cadence()
-        after = min(int(cadence.most(count)), count // 2) - 1
+        after = min(int(cadence.threshold(count)), count // 2) - 1
         before, now = count - after, datetime.now(UTC) - timedelta(hours=1)
         at = time.monotonic()
         if bulk:

@@ -1,8 +1,11 @@
-"""Checkpoints: copies of the index in the lake, so that a machine born for one run need not read all of it.
+"""Writes copies of the index to the lake (checkpoints), and restores the index from one where a machine has none.
 
-`checkpoints/<time>-<token>-<n>.zst` are pieces of the SQLite file, each a zstd frame of its own; the manifest
-`checkpoints/<time>-<token>.json` is written last and names them with their digests, so that half a checkpoint is none.
-All of them may be deleted at any time: then an older one serves, or the index is rebuilt from the run records.
+1. A new machine that reads a checkpoint need not read the whole lake to build its index.
+2. The objects `checkpoints/<time>-<token>-<n>.zst` are pieces of the SQLite file, each a zstd frame of its own.
+3. The manifest `checkpoints/<time>-<token>.json` is written last. It lists the pieces with their digests, so an
+   unfinished checkpoint, which has no manifest, is never read.
+4. All these objects may be deleted at any time. Then an older checkpoint is used, or the index is rebuilt from the
+   run records.
 """
 
 from __future__ import annotations
@@ -35,67 +38,78 @@ else:
 
 log = logging.getLogger(__name__)
 
-KEPT = 2  # the second, because the newest may turn out to be damaged
-PIECE_BYTES = 2**24  # before compression, four at a time; a request that fails costs one
-_LEVEL = 1  # most of an index are digests, which no level makes smaller
-_ABANDONED = timedelta(hours=24)  # pieces without a manifest that are older belong to a writer that died
-_TIME = "%Y%m%dT%H%M%SZ"
+CHECKPOINTS_TO_KEEP = 2  # two, because the newest may turn out to be damaged
+PIECE_BYTES = 2**24  # before compression; four are in memory at a time, and a failed request repeats only one
+_ZSTD_LEVEL = 1  # an index is mostly digests, which no level compresses
+_ABANDONED_AFTER = timedelta(hours=24)  # older pieces without a manifest were left by a writer that died
+_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """A checkpoint is due when the newest one lacks so much. What it lacks is learned from the lake at each cold start,
-    row by row; writing one reads and sends the whole index."""
+    """How far the newest checkpoint may fall behind the index before the next one is due.
 
-    articles: int = 1_500  # copies among them
-    runs: int = 50
-    share: float = 0.01  # of a large index at least such a part of its articles
+    What a checkpoint lacks is read from the lake, row by row, at each start without an index. Writing a checkpoint
+    reads and sends the whole index."""
+
+    articles: int = 1_500  # new articles since then, copies included
+    runs: int = 50  # new runs since then
+    share: float = 0.01  # a large index waits for at least this share of new articles
 
     def is_due(self, articles: int, runs: int, newest: dict[str, Any] | None) -> bool:
-        there, then = (newest["articles"], newest["runs"]) if newest else (0, 0)
-        return articles - there >= self.most(there) or runs - then >= self.runs
+        """Whether a checkpoint of an index with so many articles and runs is due.
 
-    def most(self, there: int) -> float:
-        """Articles that are not in a checkpoint of so many."""
-        return max(self.articles, there * self.share)
+        newest: manifest of the newest checkpoint; None if there is none."""
+        articles_before, runs_before = (newest["articles"], newest["runs"]) if newest else (0, 0)
+        return (
+            articles - articles_before >= self.threshold(articles_before) or runs - runs_before >= self.runs
+        )
+
+    def threshold(self, articles_before: int) -> float:
+        """Return how many new articles make a checkpoint due if the newest one has articles_before articles."""
+        return max(self.articles, articles_before * self.share)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
+    """A piece of a checkpoint. Its fields are an entry of the manifest."""
+
     key: str
-    start: int  # in the index file
-    size: int  # there
-    sha256: str  # of the object
+    start: int  # byte offset in the index file
+    size: int  # bytes in the index file, before compression
+    sha256: str  # of the compressed object
 
 
-class Unusable(Exception):
-    """A checkpoint that is damaged, incomplete, or of something else."""
+class UnusableCheckpoint(Exception):
+    """The checkpoint is damaged or incomplete, or not of this lake."""
 
 
-class OtherVersion(Unusable):
-    """Sound, perhaps; the version that made it could tell."""
+class OtherVersion(UnusableCheckpoint):
+    """The checkpoint was written by another version of the program, and only that version could check it."""
 
 
 # ---------------------------------------------------------------- reading
 
 
-def restore(store: Store, path: Path, belongs: Callable[[Index], bool]) -> bool:
-    """Put the newest checkpoint that can be used where no index is. belongs: whether the lake has what it knows.
-    Returns False where there is none; what is passed over is told."""
-    names = _manifests(store)
+def restore(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) -> bool:
+    """Restore the index at `path` from the newest usable checkpoint; return False if there is none.
+
+    belongs_to_lake: whether the lake has all runs that a restored index knows. Logs a warning for each checkpoint
+    that is skipped. Raises LakeError where the store fails."""
+    names = _manifest_keys(store)
     copy = path.with_name(f"{path.name}.restoring")
     for name in names:
         began = time.monotonic()
         try:
-            manifest = _manifest(store, name)
-            _fetch(store, manifest, copy)
-            _verify(copy, belongs)
-        except (Unusable, KeyError) as error:
-            what = f"{error} is missing" if isinstance(error, KeyError) else error
-            log.warning("%s/%s passed over: %s", store.uri, name, what)
+            manifest = _read_manifest(store, name)
+            _fetch_pieces(store, manifest, copy)
+            _check_copy(copy, belongs_to_lake)
+        except (UnusableCheckpoint, KeyError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            log.warning("%s/%s passed over: %s", store.uri, name, reason)
             continue
         else:
-            _unlink(path)  # a journal without its file would be played into the new one
+            _remove_database(path)  # SQLite would apply an orphaned journal to the new file
             copy.replace(path)
             log.info(
                 "index read from %s/%s: %d articles, %.0f MB, in %.1f s",
@@ -103,78 +117,87 @@ def restore(store: Store, path: Path, belongs: Callable[[Index], bool]) -> bool:
             )  # fmt: skip
             return True
         finally:
-            _unlink(copy)
+            _remove_database(copy)
     if names:
         log.warning("no checkpoint of %s can be used; the index is rebuilt from all run records", store.uri)
     return False
 
 
-def _manifests(store: Store) -> list[str]:
-    """Keys, the newest first."""
+def _manifest_keys(store: Store) -> list[str]:
+    """Return the keys of all manifests, newest first."""
     return sorted((k for k in store.keys("checkpoints/") if k.endswith(".json")), reverse=True)
 
 
-def _manifest(store: Store, name: str) -> dict[str, Any]:
+def _read_manifest(store: Store, name: str) -> dict[str, Any]:
+    """Return a manifest, its pieces as Piece.
+
+    Raises UnusableCheckpoint, KeyError where there is none, and LakeError."""
     try:
         manifest: dict[str, Any] = json.loads(store.get(name))
-        found, pieces = manifest["format"], [Piece(**piece) for piece in manifest["pieces"]]
+        made_as, pieces = manifest["format"], [Piece(**piece) for piece in manifest["pieces"]]
         if not all(isinstance(manifest[key], int) for key in ("articles", "runs", "bytes")):
             raise TypeError("a count is no number")
     except (ValueError, TypeError, LookupError) as error:
-        raise Unusable(f"no manifest of a checkpoint: {error!r}") from error
-    if found != FORMAT:
-        raise OtherVersion(f"made as {found!r}, this version makes {FORMAT!r}")
+        raise UnusableCheckpoint(f"no manifest of a checkpoint: {error!r}") from error
+    if made_as != FORMAT:
+        raise OtherVersion(f"made as {made_as!r}, this version makes {FORMAT!r}")
     return {**manifest, "pieces": pieces}
 
 
-def _fetch(store: Store, manifest: dict[str, Any], copy: Path) -> None:
-    _unlink(copy)
+def _fetch_pieces(store: Store, manifest: dict[str, Any], copy: Path) -> None:
+    """Write the SQLite file of a checkpoint to `copy`. Raises UnusableCheckpoint, LakeError."""
+    _remove_database(copy)
     with copy.open("xb") as file:
         handle = file.fileno()
 
-        def one(piece: Piece) -> None:
+        def fetch_piece(piece: Piece) -> None:
             try:
-                os.pwrite(handle, zstd.decompress(_piece(store, piece)), piece.start)
+                os.pwrite(handle, zstd.decompress(_get_piece(store, piece)), piece.start)
             except zstd.ZstdError as error:
-                raise Unusable(f"{piece.key}: {error}") from error
+                raise UnusableCheckpoint(f"{piece.key}: {error}") from error
 
-        for _ in prefetch(one, manifest["pieces"]):
+        for _ in prefetch(fetch_piece, manifest["pieces"]):
             pass
         if os.fstat(handle).st_size != manifest["bytes"]:
-            raise Unusable("not as long as its manifest says")
-        os.fsync(handle)  # renamed before it is durable, a power cut would leave holes that nobody notices
+            raise UnusableCheckpoint("not as long as its manifest says")
+        os.fsync(handle)  # if it were renamed before it is on disk, a power cut could leave unnoticed holes
 
 
-def _verify(copy: Path, belongs: Callable[[Index], bool]) -> None:
-    """Every page was checked before it was written, and its digest since."""
+def _check_copy(copy: Path, belongs_to_lake: Callable[[Index], bool]) -> None:
+    """Open the restored copy and check that it belongs to the lake. Raises UnusableCheckpoint.
+
+    The database pages need no check: the writer ran SQLite's own, and the digests of the pieces were compared."""
     try:
         with closing(Index(copy)) as index:
-            if not belongs(index):
-                raise Unusable("it knows runs that the lake does not")
+            if not belongs_to_lake(index):
+                raise UnusableCheckpoint("it knows runs that the lake does not")
     except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
-        raise Unusable(str(error)) from error
+        raise UnusableCheckpoint(str(error)) from error
 
 
 def faults(store: Store) -> Iterator[str]:
-    """What is wrong with the checkpoints that there are, in words; reads all of them."""
-    for name in _manifests(store):
+    """Yield a message for each checkpoint that cannot be used; reads all of them.
+
+    Checkpoints of another version are skipped. Raises LakeError where the store fails."""
+    for name in _manifest_keys(store):
         try:
-            manifest = _manifest(store, name)
-            for _ in prefetch(lambda piece: _piece(store, piece), manifest["pieces"]):
+            manifest = _read_manifest(store, name)
+            for _ in prefetch(lambda piece: _get_piece(store, piece), manifest["pieces"]):
                 pass
         except OtherVersion:
             continue
-        except Unusable as error:
+        except UnusableCheckpoint as error:
             yield f"{name}: {error}; it is passed over, and may be deleted"
 
 
-def _piece(store: Store, piece: Piece) -> bytes:
+def _get_piece(store: Store, piece: Piece) -> bytes:
+    """Return a compressed piece. Raises UnusableCheckpoint where it is missing or has another digest."""
     try:
         data = store.get(piece.key)
     except KeyError:
-        raise Unusable(f"{piece.key} is missing") from None
+        raise UnusableCheckpoint(f"{piece.key} is missing") from None
     if sha256_hex(data) != piece.sha256:
-        raise Unusable(f"{piece.key}: another digest than its manifest says")
+        raise UnusableCheckpoint(f"{piece.key}: another digest than its manifest says")
     return data
 
 
@@ -182,61 +205,65 @@ def _piece(store: Store, piece: Piece) -> bytes:
 
 
 def write_if_due(store: Store, path: Path, cadence: Cadence) -> str | None:
-    """Write a checkpoint of a caught-up index where one is due, and remove old ones. Returns its key. A failure is
-    told, and costs the next cold machine some time."""
+    """Write a checkpoint of the index if one is due, and remove old ones; return the manifest's key, else None.
+
+    path: of an index that has caught up with the lake. A failure is only logged: a machine without an index will
+    start more slowly, and nothing is lost."""
     try:
-        with _alone(path.with_name(f"{path.name}.checkpoint.lock")) as mine:
-            if not mine or not path.exists():  # to open it would make an empty one
+        with _try_lock(path.with_name(f"{path.name}.checkpoint.lock")) as is_locked:
+            if not is_locked or not path.exists():  # opening a missing index would create an empty one
                 return None
             with closing(Index(path)) as index:
                 articles, runs = len(index.signatures), len(index.run_ids())
-            if not cadence.is_due(articles, runs, _newest(store)):
+            if not cadence.is_due(articles, runs, _newest_manifest(store)):
                 return None
             name = write(store, path)
-            _remove_old(store)
+            _remove_old_checkpoints(store)
             return name
-    except (LakeError, OSError, sqlite3.Error, ForeignIndex, SchemeMismatch, Unusable) as error:
+    except (LakeError, OSError, sqlite3.Error, ForeignIndex, SchemeMismatch, UnusableCheckpoint) as error:
         log.warning("no checkpoint of the index was written: %s", error)
         return None
 
 
-def _newest(store: Store) -> dict[str, Any] | None:
-    """The newest checkpoint's manifest, if it is of this version and of this lake as it is now."""
-    for name in _manifests(store)[:1]:
+def _newest_manifest(store: Store) -> dict[str, Any] | None:
+    """Return the newest checkpoint's manifest; None unless this version can read it and the lake has its last run."""
+    for name in _manifest_keys(store)[:1]:
         try:
-            manifest = _manifest(store, name)
+            manifest = _read_manifest(store, name)
             store.get(f"runs/{manifest['last_run']}.json")
             return manifest
-        except (Unusable, KeyError):
+        except (UnusableCheckpoint, KeyError):
             return None
     return None
 
 
 def write(store: Store, path: Path) -> str:
-    """Returns the manifest's key. Other processes go on using the index meanwhile. Raises LakeError, sqlite3.Error,
-    and Unusable where the index is damaged."""
-    name = f"checkpoints/{datetime.now(UTC):{_TIME}}-{secrets.token_hex(4)}"
+    """Write a checkpoint of the index at `path`; return the manifest's key.
+
+    Other processes may use the index meanwhile. Raises LakeError where the store fails, sqlite3.Error, and
+    UnusableCheckpoint where the index is damaged or knows a page that was taken down meanwhile."""
+    name = f"checkpoints/{datetime.now(UTC):{_TIME_FORMAT}}-{secrets.token_hex(4)}"
     copy = path.with_name(f"{path.name}.snapshot")
     try:
-        facts, down = _snapshot(path, copy)
+        facts, known_takedowns = _snapshot(path, copy)
         size = copy.stat().st_size
         with copy.open("rb") as file:
             handle = file.fileno()
 
-            def one(start: int) -> Piece:
+            def write_piece(start: int) -> Piece:
                 data = os.pread(handle, PIECE_BYTES, start)
-                packed, key = zstd.compress(data, _LEVEL), f"{name}-{start // PIECE_BYTES:05d}.zst"
-                store.put_new(key, packed)
-                return Piece(key, start, len(data), sha256_hex(packed))
+                compressed, key = zstd.compress(data, _ZSTD_LEVEL), f"{name}-{start // PIECE_BYTES:05d}.zst"
+                store.put_new(key, compressed)
+                return Piece(key, start, len(data), sha256_hex(compressed))
 
-            pieces = [asdict(piece) for piece in prefetch(one, range(0, size, PIECE_BYTES))]
+            pieces = [asdict(piece) for piece in prefetch(write_piece, range(0, size, PIECE_BYTES))]
     finally:
-        _unlink(copy)
-    # a takedown from now on finds the pieces and removes them; one before, the next run knows of
-    if tombstone_names(store) - down:
+        _remove_database(copy)
+    # a later takedown finds these pieces and removes them; an earlier one has its tombstone in this listing
+    if tombstone_names(store) - known_takedowns:
         for piece in pieces:
             store.remove(piece["key"])
-        raise Unusable("it still knows what was taken down meanwhile")
+        raise UnusableCheckpoint("it still knows what was taken down meanwhile")
     manifest = {"format": FORMAT, **facts, "bytes": size, "pieces": pieces}
     store.put_new(f"{name}.json", json.dumps(manifest, indent=1).encode())
     log.info("checkpoint %s.json written: %d articles, %.0f MB", name, facts["articles"], size / 1e6)
@@ -244,31 +271,39 @@ def write(store: Store, path: Path) -> str:
 
 
 def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
-    """A copy of what has landed, without what is pending, and sound; what it holds, and the takedowns it knows of."""
-    _unlink(copy)
+    """Copy the index without its pending rows to `copy`, and check the copy.
+
+    Returns the facts for the manifest, and the names of the tombstones that the copy knows. Raises UnusableCheckpoint
+    where it is damaged."""
+    _remove_database(copy)
     with closing(sqlite3.connect(path, timeout=60)) as live, closing(sqlite3.connect(copy)) as target:
-        live.backup(target)  # in one read transaction: writers neither wait nor show
+        # one read transaction: writers need not wait, and what they write meanwhile is not copied
+        live.backup(target)
     with closing(Index(copy)) as index:
         with index.transaction():
             for run_id in index.pending_runs():
                 index.drop_pending(run_id)
-        if flaw := index.integrity_problem():
-            raise Unusable(f"the index {path} is damaged: {flaw}; delete it, and it is rebuilt")
+        if problem := index.integrity_problem():
+            raise UnusableCheckpoint(f"the index {path} is damaged: {problem}; delete it, and it is rebuilt")
         runs = index.run_ids()
         facts = {"articles": len(index.signatures), "runs": len(runs), "last_run": max(runs, default="")}
         return facts, index.takedowns()
 
 
-def _remove_old(store: Store) -> None:
-    """All but the newest, and what writers that died have left. A manifest goes first: half a checkpoint is none."""
+def _remove_old_checkpoints(store: Store) -> None:
+    """Delete all but the newest checkpoints, and the pieces that writers left when they died.
+
+    The manifest goes first, because pieces without a manifest are never read."""
     keys = list(store.keys("checkpoints/"))
     names = sorted((k.removesuffix(".json") for k in keys if k.endswith(".json")), reverse=True)
-    for name in names[KEPT:]:
+    for name in names[CHECKPOINTS_TO_KEEP:]:
         store.remove(f"{name}.json")
-    abandoned = f"checkpoints/{datetime.now(UTC) - _ABANDONED:{_TIME}}"
+    abandoned_before = f"checkpoints/{datetime.now(UTC) - _ABANDONED_AFTER:{_TIME_FORMAT}}"
     for key in keys:
         name = key.rpartition("-")[0]
-        if key.endswith(".zst") and (name in names[KEPT:] or (name not in names and name < abandoned)):
+        if key.endswith(".zst") and (
+            name in names[CHECKPOINTS_TO_KEEP:] or (name not in names and name < abandoned_before)
+        ):
             store.remove(key)
 
 
@@ -276,8 +311,8 @@ def _remove_old(store: Store) -> None:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Whether no other process of this machine is at it."""
+def _try_lock(lock: Path) -> Iterator[bool]:
+    """Hold a file lock during the block; yields False if another process of this machine has it."""
     with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -287,7 +322,7 @@ def _alone(lock: Path) -> Iterator[bool]:
             yield True
 
 
-def _unlink(path: Path) -> None:
-    """A database with its journals, and the mark that it was found damaged (lake/index/page_index.py)."""
+def _remove_database(path: Path) -> None:
+    """Delete a database with its journals and its damage marker (lake/index/page_index.py)."""
     for suffix in ("", "-wal", "-shm", "-journal", ".damaged"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

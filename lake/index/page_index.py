@@ -1,8 +1,10 @@
-"""A local SQLite cache of the lake: known pages, signatures, and what is on its way to the lake (`pending`).
+"""Keeps the index of a lake in a local SQLite file: the state of each page, the signatures, and the pending rows.
 
-The lake is the truth. The file may be deleted at any time; lake/runs/catch_up.py rebuilds it with the same answers.
-Several processes of one machine share it: every judgement is one short write transaction, so two copies that
-arrive together meet.
+1. The lake is the source of truth, and the index a cache. The file may be deleted at any time; lake/runs/catch_up.py
+   rebuilds it, and it gives the same answers.
+2. A pending row was judged by a run and has not landed in the lake yet.
+3. Several processes of one machine share the file. Each judgement is one short write transaction, so of two copies
+   that arrive at the same time the second finds the first.
 """
 
 from __future__ import annotations
@@ -27,18 +29,22 @@ from lake.storage.tombstones import TakenDown, outlet_name, page_name, taken_dow
 
 log = logging.getLogger(__name__)
 
-FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"  # another format, schema or signature scheme: rebuild
-_JOURNAL_PAGES = 8000  # 64 MiB; a crawl moves it with each flush
-_PAGE = """
+# an index of another format, schema or signature scheme is rebuilt
+FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"
+# database pages (64 MiB) after which SQLite moves the write-ahead journal by itself; a crawl does so at each flush
+_WAL_PAGES = 8000
+_PAGE_COLUMNS = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
     fetched_at INTEGER NOT NULL, first_at INTEGER NOT NULL, published_at INTEGER, checks INTEGER NOT NULL,
     tries INTEGER NOT NULL, retry_at INTEGER"""  # times: microseconds since 1970, UTC
-_TABLES = f"""
+# `asked` maps the id of a requested URL to the page that answered. `versions` holds the marks of rows that are not
+# the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources
+_CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS pages ({_PAGE}) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS pending ({_PAGE}, asked TEXT NOT NULL, signature BLOB);
+    CREATE TABLE IF NOT EXISTS pages ({_PAGE_COLUMNS}) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS pending ({_PAGE_COLUMNS}, asked TEXT NOT NULL, signature BLOB);
     CREATE INDEX IF NOT EXISTS pending_by_run ON pending (run_id);
     CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS versions (
@@ -53,44 +59,46 @@ _TABLES = f"""
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """The latest row of a page, and how often it was asked for. content_hash and story_id are None where it never
-    held an article; reason is None unless the latest row is a reject."""
+    """The index's entry for a page: its latest row, and how often it was fetched.
+
+    content_hash and story_id are None if the page never held an article. reason is None unless its latest row is a
+    reject."""
 
     id: str
     outlet: str
     run_id: str
-    seq: int
+    seq: int  # flush of the latest row in its run
     content_hash: str | None
     story_id: str | None
-    canonical_id: str | None
+    canonical_id: str | None  # page id of the rel=canonical URL, if that is another page
     reason: str | None
-    fetched_at: datetime  # the latest fetch, also where it found nothing new
-    first_at: datetime  # the first fetch that found an article; the first of all where none did
+    fetched_at: datetime  # the latest fetch, also if it found nothing new
+    first_at: datetime  # the first fetch that found an article; if none did, the first fetch
     published_at: datetime | None
-    checks: int = 0  # fetches since the latest row that found nothing new
+    checks: int = 0  # fetches after the latest row, all of which found nothing new
     tries: int = 0  # rejects in a row, the latest included
-    retry_at: datetime | None = None  # of a reject: not before; None: never
+    retry_at: datetime | None = None  # of a reject: earliest time of the next fetch; None: never
 
 
-_NAMES = tuple(PageState.__dataclass_fields__)
-_MOMENTS = {"fetched_at", "first_at", "published_at", "retry_at"}
-_COLUMNS = ", ".join(_NAMES)
-_HOLES = ", ".join("?" * len(_NAMES))
+_FIELDS = tuple(PageState.__dataclass_fields__)
+_TIME_FIELDS = {"fetched_at", "first_at", "published_at", "retry_at"}
+_COLUMNS = ", ".join(_FIELDS)
+_PLACEHOLDERS = ", ".join("?" * len(_FIELDS))
 
 
 class Index:
-    """Open with `open_index`. Not for use from two threads at once."""
+    """The index of one lake; open it with `open_index`. Two threads must not use it at the same time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA page_size = 8192")  # of a new file: fewer half-empty pages
+        self._db.execute("PRAGMA page_size = 8192")  # for a new file: fewer half-empty database pages
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # a cache: what a power cut takes is rebuilt
-        self._db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
-        self._db.execute("PRAGMA cache_size = -16384")  # KiB: the band table is read at random
-        self._db.executescript(_TABLES)
+        self._db.execute("PRAGMA synchronous = NORMAL")  # for a cache: what a power cut takes is rebuilt
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        self._db.execute("PRAGMA cache_size = -16384")  # in KiB, large: the band table is read at random
+        self._db.executescript(_CREATE_TABLES)
         with self.transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
             if found is None:
@@ -98,82 +106,91 @@ class Index:
             elif found[0] != FORMAT:
                 raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
             self.signatures = Signatures(self._db)
-        self._down = taken_down_by(self.takedowns())
+        self._taken_down = taken_down_by(self.takedowns())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One write transaction; other processes wait for it."""
+        """Run the block in one write transaction; other processes wait for it. Rolls back if the block raises."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException as error:
             if _is_damage(error):
-                _mark_of_damage(self.path).touch()  # the next start rebuilds it; this one may be half done
-            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                # the next start rebuilds the index; this process may be in the middle of its work
+                _damage_marker(self.path).touch()
+            with suppress(sqlite3.Error):  # SQLite may already have rolled back
                 self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 
     def move_journal(self) -> None:
-        """Bring what the journal holds into the file, and wait for the disk; in any thread, and nobody else waits for
-        it. Otherwise some transaction does so once the journal is long."""
+        """Move the write-ahead journal into the database file and wait for the disk (SQLite's WAL checkpoint).
+
+        May be called in any thread, and blocks no other user of the index. Without it, a transaction would have to do
+        the same once the journal is long."""
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, isolation_level=None)) as other:
             other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
+        """Close the SQLite file."""
         self._db.close()
 
-    # ------------------------------------------------------------ what is known
+    # ------------------------------------------------------------ pages, sources and runs
 
     def page_state(self, page: str) -> PageState | None:
-        """The page's latest row, pending ones included."""
+        """Return the state of a page after its latest row, pending rows included; None if the page is unknown."""
         for table in ("pending", "pages"):
             row = self._db.execute(f"SELECT {_COLUMNS} FROM {table} WHERE id = ?", (page,)).fetchone()
             if row:
-                return _restored(row)
+                return _from_row(row)
         return None
 
     def answering_page(self, requested: str) -> str:
-        """The page that answered when an address was last asked for; the address's own id where nothing else is
-        known."""
+        """Return the id of the page that answered when a URL was last requested, by the URL's id.
+
+        That is the same id unless a redirect is known."""
         row = self._db.execute("SELECT page FROM asked WHERE id = ?", (requested,)).fetchone()
         return row[0] if row else requested
 
     def source_read_at(self, source: str) -> datetime | None:
-        """When a source was last read to its end, all of its pages settled; None: never."""
+        """Return when a run began that read a source to its end and settled all of its pages; None: there is none."""
         row = self._db.execute("SELECT read_at FROM sources WHERE url = ?", (source,)).fetchone()
         return _EPOCH + timedelta(microseconds=row[0]) if row else None
 
     def source_state(self, source: str) -> dict[str, Any] | None:
-        """What the last run that read a source remembers of it, as its record has it; None: nothing."""
+        """Return the state of a source (by URL) that the last run to read it recorded; None: there is none."""
         row = self._db.execute("SELECT facts FROM visited WHERE url = ?", (source,)).fetchone()
-        found: dict[str, Any] | None = json.loads(row[0]) if row else None
-        return found
+        state: dict[str, Any] | None = json.loads(row[0]) if row else None
+        return state
 
     def landed_row(self, page: str) -> PageState | None:
-        """The page's latest row that is in the lake."""
+        """Return the state of a page after its latest row in the lake, without pending rows; None if it has none."""
         row = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (page,)).fetchone()
-        return _restored(row) if row else None
+        return _from_row(row) if row else None
 
     def is_pending(self, page: str) -> bool:
+        """Whether any run of this machine has a pending row of the page."""
         return self._db.execute("SELECT 1 FROM pending WHERE id = ?", (page,)).fetchone() is not None
 
     def run_ids(self, after: str = "") -> set[str]:
-        """The runs whose rows are all here, from a run on."""
+        """Return the ids of the runs whose rows are all in the index, those that sort after `after`."""
         return {row[0] for row in self._db.execute("SELECT id FROM runs WHERE id > ?", (after,))}
 
     def pending_runs(self) -> set[str]:
+        """Return the ids of the runs that have pending rows."""
         found = self._db.execute(
             "SELECT run_id FROM pending UNION SELECT run_id FROM versions WHERE run_id IS NOT NULL"
         )
         return {row[0] for row in found}
 
     def watermark(self) -> str:
-        """Up to here every run has ended and is known: only later ones need be looked for."""
+        """Return the run id up to which all runs have ended and are in the index; only later ones need a listing."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'frontier'").fetchone()
         return row[0] if row else ""
 
     def advance_watermark(self, watermark: str) -> None:
+        """Move the watermark forward; an earlier one changes nothing."""
+        # 'frontier' is the old name of the watermark; older index files and checkpoints have it
         self._db.execute(
             "INSERT INTO meta VALUES ('frontier', ?) ON CONFLICT (key) DO UPDATE SET"
             " value = max(value, excluded.value)",
@@ -181,29 +198,33 @@ class Index:
         )
 
     def integrity_problem(self) -> str | None:
-        """What SQLite finds wrong with the file; reads all of it."""
+        """Return the first problem that SQLite's quick_check finds in the file; None if it is sound.
+
+        Reads all of it."""
         (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
         return None if found == "ok" else str(found)
 
     # ------------------------------------------------------------ what was taken down
 
     def takedowns(self) -> frozenset[str]:
-        """The names of the tombstones that are known; lake/jobs/takedown.py."""
+        """Return the names of the tombstones that the index knows (lake/storage/tombstones.py)."""
         return frozenset(row[0] for row in self._db.execute("SELECT name FROM takedowns"))
 
     @property
     def taken_down(self) -> TakenDown:
-        """What is never learned."""
-        return self._down
+        """The pages and outlets that were taken down; `learn_row` ignores their rows."""
+        return self._taken_down
 
     def take_down(self, names: Collection[str]) -> None:
-        """The lake's tombstones, all of them: what they name is forgotten, and never learned."""
+        """Replace the known tombstones by these names, and delete what they take down from the index.
+
+        names: of all tombstones of the lake."""
         with self.transaction():
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
-            self._down = taken_down_by(names)
-            pages = [(page,) for page in self._down.pages]
-            for outlet in self._down.outlets:
+            self._taken_down = taken_down_by(names)
+            pages = [(page,) for page in self._taken_down.pages]
+            for outlet in self._taken_down.outlets:
                 pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
             for table, column in (("pages", "id"), ("versions", "id"), ("asked", "page"), ("asked", "id")):
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
@@ -211,40 +232,44 @@ class Index:
                 self.signatures.remove(page)
 
     def is_taken_down(self, outlet: str, *pages: str) -> bool:
-        """By any process of this machine that has looked."""
+        """Whether the outlet or any of these page ids was taken down, as far as this machine's processes have
+        read."""
         names = [outlet_name(outlet), *(page_name(page) for page in pages)]
-        holes = ", ".join("?" * len(names))
-        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({holes})", names)
+        placeholders = ", ".join("?" * len(names))
+        found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({placeholders})", names)
         return found.fetchone() is not None
 
-    # ------------------------------------------------------------ a page on its way
+    # ------------------------------------------------------------ judging and landing a page
 
     def judge(self, article: Article, document: Document, signature: Signature) -> Verdict:
-        """The fresh verdict on an article, against all that landed or is pending."""
+        """Return the verdict on a new article, compared with all articles that have landed or are pending."""
         verdict = self.signatures.judge(document, signature)
-        if page := self._version_of(article):
-            return self._alias_of(page, document, verdict)
+        if page := self._page_of_alternate_url(article):
+            return self._alias_verdict(page, document, verdict)
         if verdict.relation is None:
             return verdict
-        if verdict.story_id == article.id:  # its own copies landed first: it is the story they point to
+        if verdict.story_id == article.id:  # copies of it landed earlier, and their story has its id
             return Verdict(article.id, verdict.original_id, links=verdict.links)
         if self._is_alias(article, verdict):
             return replace(verdict, relation="alias")
         return verdict
 
-    def _version_of(self, article: Article) -> PageState | None:
-        """The known page of which the article is an AMP, print or mobile version, however much of it that shows."""
-        named = canonical_id(article)
+    def _page_of_alternate_url(self, article: Article) -> PageState | None:
+        """Return the known page of which the article is an AMP, print or mobile version; None if it is none.
+
+        The texts are not compared, because such a version may show only a part of the story."""
+        canonical = canonical_id(article)
         page = (
-            self.page_state(named)
-            if named and is_alternate_url(article.url, article.canonical_url or "")
+            self.page_state(canonical)
+            if canonical and is_alternate_url(article.url, article.canonical_url or "")
             else None
         )
         if page is None or page.outlet != article.outlet or page.story_id in (None, article.id):
             return None
         return page
 
-    def _alias_of(self, page: PageState, document: Document, verdict: Verdict) -> Verdict:
+    def _alias_verdict(self, page: PageState, document: Document, verdict: Verdict) -> Verdict:
+        """Return the verdict that an article is an alias of this page."""
         assert page.story_id, "it holds an article"
         link = next((link for link in verdict.links if link.id == page.id), None)
         return Verdict(
@@ -258,201 +283,218 @@ class Index:
         )
 
     def _is_alias(self, article: Article, verdict: Verdict) -> bool:
-        """The same page of the same outlet under another address: the same words, or rel=canonical says so."""
+        """Whether the article is its matched page under another URL of the outlet: by its words or by
+        rel=canonical."""
         other = self.page_state(verdict.copy_of or "")
         if other is None or other.outlet != article.outlet:
             return False
-        mine, theirs = canonical_id(article), other.canonical_id
-        named = mine == other.id or (theirs is not None and theirs in (article.id, mine))
-        return named or verdict.relation == "identical"
+        own_canonical, other_canonical = canonical_id(article), other.canonical_id
+        is_named = own_canonical == other.id or (
+            other_canonical is not None and other_canonical in (article.id, own_canonical)
+        )
+        return is_named or verdict.relation == "identical"
 
     def add_pending(
         self,
-        known: PageState,
+        state: PageState,
         requested: str,
         document: Document | None = None,
         signature: Signature | None = None,
     ) -> None:
-        """Enter a row that is about to land; seen by every process, dropped if its part never comes. A new
-        article's signature counts at once; a revision's replaces the old one when it has landed. asked: the id of
-        the address that was asked for."""
-        held = None
+        """Enter a row that is about to land, as a pending row that every process of this machine sees.
+
+        state: of the page after the row. requested: id of the requested URL. The signature of a new article is used
+        at once; that of a revision replaces the old one when the row lands. `drop_pending` removes the row if it
+        never lands."""
+        revised_signature = None
         if document and signature:
             if self.signatures.story_of(document.id) is None:
-                self.signatures.add(document, signature, known.story_id or known.id)
+                self.signatures.add(document, signature, state.story_id or state.id)
             else:
-                held = signature.to_bytes()
-        if before := self.page_state(known.id):
-            self._set_aside(before, pending=self.is_pending(known.id))
+                revised_signature = signature.to_bytes()
+        if earlier := self.page_state(state.id):
+            self._keep_older_version(earlier, pending=self.is_pending(state.id))
         self._db.execute(
-            f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_HOLES}, ?, ?)",
-            (*_values(known), requested, held),
+            f"INSERT OR REPLACE INTO pending ({_COLUMNS}, asked, signature) VALUES ({_PLACEHOLDERS}, ?, ?)",
+            (*_to_row(state), requested, revised_signature),
         )
 
     def landed(self, run_id: str, seq: int) -> None:
-        """The parts of a flush are in the lake: what was pending is known."""
-        place = (run_id, seq)
+        """Turn the pending rows of a flush into landed ones, after its part files were written to the lake."""
+        flush = (run_id, seq)
         with self.transaction():
             for page, outlet, story, published, first, data in self._db.execute(
                 "SELECT id, outlet, story_id, published_at, first_at, signature FROM pending "
                 "WHERE run_id = ? AND seq = ? AND signature IS NOT NULL",
-                place,
+                flush,
             ).fetchall():
-                document = Document(page, outlet, _moment(published), _moment(first))
+                document = Document(page, outlet, _from_microseconds(published), _from_microseconds(first))
                 self.signatures.add(document, Signature.from_bytes(data), story)
             self._db.execute(
                 f"INSERT OR REPLACE INTO pages ({_COLUMNS}) SELECT {_COLUMNS} FROM pending "
                 "WHERE run_id = ? AND seq = ?",
-                place,
+                flush,
             )
             for requested, page in self._db.execute(
-                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", place
+                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", flush
             ).fetchall():
-                self._led(requested, page)
-            self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", place)
+                self._record_redirect(requested, page)
+            self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", flush)
             self._db.execute(
-                "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", place
+                "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", flush
             )
 
     def drop_pending(self, run_id: str) -> None:
-        """The run died: what it had entered and never landed is forgotten."""
+        """Remove all pending rows of a run, which has died or has ended without landing them."""
         rows = self._db.execute("SELECT id FROM pending WHERE run_id = ?", (run_id,)).fetchall()
         self._db.execute("DELETE FROM pending WHERE run_id = ?", (run_id,))
         self._db.execute("DELETE FROM versions WHERE run_id = ?", (run_id,))
         for (page,) in rows:
-            known = self.page_state(page)
-            if not (known and known.content_hash):
+            state = self.page_state(page)
+            if not (state and state.content_hash):
                 self.signatures.remove(page)
 
-    # ------------------------------------------------------------ versions that are not the latest
+    # ------------------------------------------------------------ older versions of a page
 
     def has_version(self, page: str, mark: str) -> bool:
-        """Whether the lake holds an older version of a page: its content_hash, or `reject:` and a reason."""
+        """Whether the lake has an older row of a page with this mark (see `version_mark`), or is about to have it."""
         found = self._db.execute("SELECT 1 FROM versions WHERE id = ? AND mark = ?", (page, mark))
         return found.fetchone() is not None
 
     def add_version(self, page: str, mark: str, pending: tuple[str, int] | None = None) -> None:
-        """A row that has landed, or is about to (then of which run and part), and is older than the page's latest:
-        an archive is replayed in any order, and what it held before is no news."""
-        verb = "IGNORE" if pending else "REPLACE"
-        place = pending or (None, None)
-        self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *place))
+        """Enter the mark of a row that is older than the page's latest row.
 
-    def _set_aside(self, known: PageState, *, pending: bool) -> None:
-        """A later row takes its place."""
-        for mark in (known.content_hash, known.reason and f"reject:{known.reason}"):
+        pending: run id and seq of the flush if the row has not landed yet. An archive is replayed in any order, so a
+        version that is older than the latest may come later, and must land only once."""
+        verb = "IGNORE" if pending else "REPLACE"
+        flush = pending or (None, None)
+        self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *flush))
+
+    def _keep_older_version(self, state: PageState, *, pending: bool) -> None:
+        """Enter the marks of a page's latest row as older versions, because a later row replaces it."""
+        for mark in (state.content_hash, state.reason and f"reject:{state.reason}"):
             if mark:
-                self.add_version(known.id, mark, (known.run_id, known.seq) if pending else None)
+                self.add_version(state.id, mark, (state.run_id, state.seq) if pending else None)
 
     # ------------------------------------------------------------ catching up
 
     def learn_row(self, row: dict[str, Any]) -> None:
-        """Enter a row that was read from the lake, unless a later one of the page is here, or it was taken down."""
-        if self._down and self._down.covers(row):
+        """Enter a row of articles, copies, revisions or rejects that was read from the lake.
+
+        A row that is older than the page's latest is entered as an older version; one that was taken down is
+        ignored."""
+        if self._taken_down and self._taken_down.covers(row):
             return
-        old = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
-        known = _restored(old) if old else None
-        if known and _place_of(row) == (known.run_id, known.seq, known.fetched_at):
-            return  # landed from here, or known by a checkpoint, before its run had ended
-        if known and is_older(row, known):
+        stored = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
+        state = _from_row(stored) if stored else None
+        if state and _row_place(row) == (state.run_id, state.seq, state.fetched_at):
+            return  # it landed from this machine, or came with a checkpoint, before its run had ended
+        if state and is_older(row, state):
             self.add_version(row["id"], version_mark(row))
             return
-        if known:
-            self._set_aside(known, pending=False)
-        new = state_after_row(row, known, row["run_id"], row["seq"])
-        self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_HOLES})", _values(new))
+        if state:
+            self._keep_older_version(state, pending=False)
+        new = state_after_row(row, state, row["run_id"], row["seq"])
+        self._db.execute(f"INSERT OR REPLACE INTO pages ({_COLUMNS}) VALUES ({_PLACEHOLDERS})", _to_row(new))
         if "signature" in row:
             document = Document(row["id"], row["outlet"], row["published_at"], new.first_at)
             self.signatures.add(document, Signature.from_bytes(row["signature"]), row["story_id"])
         if requested := row["requested_url"]:
-            self._led(requested_id(requested, row["id"]), row["id"])
+            self._record_redirect(requested_id(requested, row["id"]), row["id"])
 
     def learn_record(self, record: dict[str, Any]) -> None:
-        """What a run's record says besides its parts: the pages that it found unchanged, the sources that it read
-        to their end, and what it remembers of the others."""
+        """Enter what a run record says besides its part files, and mark the run as known.
+
+        These are the pages that it found unchanged, the sources that it read to their end, and their state."""
         run_id = record["run_id"]
         for requested, page, moment in record.get("checked", ()):
-            self._led(requested, page)
+            self._record_redirect(requested, page)
             if moment:
-                self._check(run_id, page, datetime.fromisoformat(moment))
+                self._record_check(run_id, page, datetime.fromisoformat(moment))
         for url, source in record.get("sources", {}).items():
             if source.get("complete"):
                 self._db.execute(
                     "INSERT INTO sources VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " read_at = max(read_at, excluded.read_at)",
-                    (url, _number(run_started_at(run_id))),
+                    (url, _to_microseconds(run_started_at(run_id))),
                 )
             if "visited" in source:
                 self._db.execute(
                     "INSERT INTO visited VALUES (?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
                     " run_at = excluded.run_at, facts = excluded.facts WHERE excluded.run_at >= run_at",
-                    (url, _number(run_started_at(run_id)), json.dumps(source["visited"])),
+                    (url, _to_microseconds(run_started_at(run_id)), json.dumps(source["visited"])),
                 )
         self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
 
-    def _check(self, run_id: str, page: str, moment: datetime) -> None:
-        """A fetch that found the article of the page's latest row, or of the row before a reject."""
-        # the run's own row is no older version: two addresses led to the page
+    def _record_check(self, run_id: str, page: str, moment: datetime) -> None:
+        """Enter a fetch that found the same article as the page's latest row, or as its last row before a reject."""
+        # a row of the same run does not count as a check: two requested URLs led to the page
         self._db.execute(
             "UPDATE pages SET fetched_at = ?, checks = checks + (run_id <> ?), reason = NULL, tries = 0,"
             " retry_at = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
-            (_number(moment), run_id, page, _number(moment)),
+            (_to_microseconds(moment), run_id, page, _to_microseconds(moment)),
         )
 
-    def _led(self, requested: str, page: str) -> None:
-        """Asked for one address, another answered; or, from now on, itself."""
+    def _record_redirect(self, requested: str, page: str) -> None:
+        """Enter which page answered a requested URL, both by id; delete the entry if the URL answered itself."""
         if requested == page:
             self._db.execute("DELETE FROM asked WHERE id = ?", (requested,))
         else:
             self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (requested, page))
 
 
-def is_older(row: dict[str, Any], known: PageState) -> bool:
-    """Whether the page of a row was fetched before its latest one; with equal times, whether the row came before it.
-    A page whose later fetches found no article has no latest one to be older than."""
-    if "reason" not in row and known.content_hash is None:
+def is_older(row: dict[str, Any], state: PageState) -> bool:
+    """Whether a row is older than the page's latest: by time of the fetch, then by run id and seq.
+
+    An article is never older than the state of a page that has held none, even if a reject was fetched later."""
+    if "reason" not in row and state.content_hash is None:
         return False
-    return (row["fetched_at"], row["run_id"], row["seq"]) < (known.fetched_at, known.run_id, known.seq)
+    return (row["fetched_at"], row["run_id"], row["seq"]) < (state.fetched_at, state.run_id, state.seq)
 
 
-def _place_of(row: dict[str, Any]) -> tuple[str, int, datetime]:
+def _row_place(row: dict[str, Any]) -> tuple[str, int, datetime]:
+    """Return what identifies a row among the rows of its page: run id, seq and time of the fetch."""
     return row["run_id"], row["seq"], row["fetched_at"]
 
 
 def version_mark(row: dict[str, Any]) -> str:
-    """What tells a version from the others of its page."""
+    """Return what identifies a version of a page: the content hash of an article, or `reject:` and the reason."""
     mark: str = f"reject:{row['reason']}" if "reason" in row else row["content_hash"]
     return mark
 
 
 class ForeignIndex(Exception):
-    """The file is of another version, or no index at all."""
+    """The file is an index of another version of the program."""
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _number(moment: datetime) -> int:
-    """Exact, unlike a float of seconds."""
+def _to_microseconds(moment: datetime) -> int:
+    """Return microseconds since 1970, which are exact, unlike seconds as a float."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _moment(number: int | None) -> datetime | None:
+def _from_microseconds(number: int | None) -> datetime | None:
     return None if number is None else _EPOCH + timedelta(microseconds=number)
 
 
-def _values(known: PageState) -> tuple[Any, ...]:
-    values = (getattr(known, name) for name in PageState.__dataclass_fields__)
-    return tuple(_number(v) if isinstance(v, datetime) else v for v in values)
+def _to_row(state: PageState) -> tuple[Any, ...]:
+    """Return the values of _COLUMNS, times as microseconds."""
+    values = (getattr(state, name) for name in PageState.__dataclass_fields__)
+    return tuple(_to_microseconds(v) if isinstance(v, datetime) else v for v in values)
 
 
-def _restored(row: Sequence[Any]) -> PageState:
-    values: list[Any] = [_moment(v) if n in _MOMENTS else v for n, v in zip(_NAMES, row, strict=True)]
+def _from_row(row: Sequence[Any]) -> PageState:
+    """Return the state from the values of _COLUMNS."""
+    values: list[Any] = [
+        _from_microseconds(v) if n in _TIME_FIELDS else v for n, v in zip(_FIELDS, row, strict=True)
+    ]
     return PageState(*values)
 
 
 def requested_id(requested_url: str, page: str) -> str:
-    """The id of the address that was asked for; the page's own where it is no address."""
+    """Return the page id of a requested URL; the given page id if the URL is malformed."""
     try:
         return page_id(requested_url)
     except ValueError:
@@ -460,34 +502,39 @@ def requested_id(requested_url: str, page: str) -> str:
 
 
 def run_started_at(run_id: str) -> datetime:
-    """A run's id begins with its start."""
+    """Return when a run started, which its id begins with. Raises ValueError for an id of another form."""
     return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
-def document_of(article: Article, known: PageState | None) -> Document:
-    """What the verdict goes by; where no time of publication is told, by when the page was first seen."""
-    seen_at = known.first_at if known and known.content_hash else article.fetched_at
+def document_of(article: Article, state: PageState | None) -> Document:
+    """Return what deduplication needs to know of an article.
+
+    That includes when the page was first seen, which stands in for a missing time of publication."""
+    seen_at = state.first_at if state and state.content_hash else article.fetched_at
     return Document(article.id, article.outlet, article.published_at, seen_at)
 
 
 def canonical_id(article: Article) -> str | None:
-    """The id of the address that rel=canonical names, where it is another one."""
-    return _named(article.canonical_url, article.id)
+    """Return the page id of an article's rel=canonical URL; None if there is none or it is the article itself."""
+    return _other_page_id(article.canonical_url, article.id)
 
 
-def _named(canonical_url: str | None, page: str) -> str | None:
+def _other_page_id(canonical_url: str | None, page: str) -> str | None:
+    """Return the page id of a canonical URL; None if it is missing, malformed or of the page itself."""
     try:
-        named = page_id(canonical_url) if canonical_url else None
+        named_id = page_id(canonical_url) if canonical_url else None
     except ValueError:
         return None
-    return named if named != page else None
+    return named_id if named_id != page else None
 
 
 def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq: int) -> PageState:
-    """What is known of a page after a row of articles, copies, revisions or rejects, the same for a row on its way
-    and for one read back. A page that holds no article now keeps what is known of the one it held."""
+    """Return the state of a page after a new row of articles, copies, revisions or rejects.
+
+    old: the state before; None: the page is new. run_id and seq: of the new row. The result is the same for a pending
+    row and for one read back from the lake. After a reject the state keeps what is known of the page's article."""
     if "reason" in row:
-        known = old or PageState(
+        state = old or PageState(
             row["id"],
             row["outlet"],
             run_id,
@@ -501,13 +548,13 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
             None,
         )
         return replace(
-            known,
+            state,
             run_id=run_id,
             seq=seq,
             reason=row["reason"],
             fetched_at=row["fetched_at"],
             checks=0,
-            tries=known.tries + 1,
+            tries=state.tries + 1,
             retry_at=row["retry_at"],
         )
     new = PageState(
@@ -517,13 +564,14 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
         seq,
         row["content_hash"],
         row["story_id"],
-        _named(row["canonical_url"], row["id"]),
+        _other_page_id(row["canonical_url"], row["id"]),
         None,
         row["fetched_at"],
         old.first_at if old and old.content_hash else row["fetched_at"],
         row["published_at"],
     )
-    if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:  # it held one once
+    # a reject is newer than this article: it stays the latest word on the page
+    if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:
         return replace(
             new, reason=old.reason, fetched_at=old.fetched_at, tries=old.tries, retry_at=old.retry_at
         )
@@ -531,23 +579,25 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
 
 
 def index_path(folder: Path, uri: str) -> Path:
-    """One file for each lake."""
+    """Return the path of a lake's index file in the folder `folder`, by the URI of the lake."""
     return folder / f"index-{hashlib.sha256(uri.encode()).hexdigest()[:12]}.sqlite"
 
 
 def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
-    """The index of this path; a damaged or foreign file is moved aside and told, and an empty one opened. fill: may
-    put a file where there is none."""
-    mark = _mark_of_damage(path)
-    if mark.exists():
+    """Open the index at `path`, and create it if there is none.
+
+    A file that is damaged or of another version is moved aside, with a warning. fill: called when there is no file;
+    may put one there. Raises sqlite3.OperationalError where the file is locked or the disk full."""
+    damage_marker = _damage_marker(path)
+    if damage_marker.exists():
         move_aside(path, "it was found damaged")
-        mark.unlink()
+        damage_marker.unlink()
     if not path.exists():
         fill()
     try:
         return Index(path)
     except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, disk full: not the file's fault
+        if isinstance(error, sqlite3.OperationalError):  # locked or disk full: the file itself is sound
             raise
         move_aside(path, str(error))
         fill()
@@ -555,18 +605,19 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
 
 
 def _is_damage(error: BaseException) -> bool:
-    """Whether the file is at fault: damaged inside, where opening it does not look, or lacking tables."""
+    """Whether an error means that the file is damaged or lacks tables, which opening it may not show."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
     return code in damaged or isinstance(error, SchemeMismatch)
 
 
-def _mark_of_damage(path: Path) -> Path:
+def _damage_marker(path: Path) -> Path:
+    """Return the path of the marker file that makes the next start rebuild the index."""
     return path.with_name(f"{path.name}.damaged")
 
 
 def move_aside(path: Path, why: str) -> None:
-    """Move an index aside, with its journal."""
+    """Rename an index file and its journal, so that a new index is built, and log a warning. why: for the log."""
     aside = path.with_name(f"{path.name}.aside-{time.time_ns()}")
     log.warning("index %s moved aside to %s and rebuilt from the lake: %s", path, aside.name, why)
     for suffix in ("", "-wal", "-shm"):

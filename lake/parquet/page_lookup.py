@@ -1,4 +1,7 @@
-"""What the lake says of one page: its latest row, and the story that it was found to be a copy of. Reads only."""
+"""Looks up one page in the lake: its latest row, its verified relations, and the page that it is a copy of.
+
+It scans the tables by page id, writes nothing and needs no index.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,25 @@ from typing import Any
 from lake.parquet.reading import dataset
 from lake.schema.records import STORY_TABLES, Table
 
-_OF_THE_PAGE = [
+_PAGE_COLUMNS = [
     "id", "story_id", "relation", "copy_of", "similarity", "containment", "links", "run_id", "seq", "landed_at",
 ]  # fmt: skip
-_OF_THE_OTHER = ["id", "url", "outlet", "title", "text", "published_at", "run_id", "seq"]
+_MATCHED_PAGE_COLUMNS = ["id", "url", "outlet", "title", "text", "published_at", "run_id", "seq"]
 
 
 @dataclass(frozen=True, slots=True)
 class MatchLink:
-    """One verified relation of a page to an older one."""
+    """One verified relation of a page to an older page."""
 
-    id: str
+    id: str  # of the older page
     relation: str
-    similarity: float  # Jaccard, 0 to 1
-    containment: float  # of the smaller text, 0 to 1
+    similarity: float  # Jaccard similarity, 0 to 1
+    containment: float  # share of the smaller text that both have, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedPage:
-    """The page that it was matched with, as its latest row has it."""
+    """The page that the looked-up page was matched with, from the latest row of that page."""
 
     id: str
     url: str
@@ -39,7 +42,7 @@ class MatchedPage:
 
 @dataclass(frozen=True, slots=True)
 class LandedPage:
-    """The latest row of a page. relation and other are None for an original."""
+    """The latest row of the looked-up page. relation and other are None if the page is an original."""
 
     table: Table
     landed_at: datetime
@@ -47,17 +50,19 @@ class LandedPage:
     relation: str | None
     similarity: float | None
     containment: float | None
-    links: tuple[MatchLink, ...]  # all of them, best first
-    other: MatchedPage | None  # None also where its row is not in the lake any more
+    links: tuple[MatchLink, ...]  # all verified relations, best first
+    other: MatchedPage | None  # None also if its row is no longer in the lake
 
 
 def find_page(uri: str, page: str) -> LandedPage | None:
-    """None where the lake holds no article of the page's id. Raises OSError where the lake cannot be read."""
-    newest = _newest(uri, page, _OF_THE_PAGE)
-    if newest is None:
+    """Return the latest row of a page, by page id, in the lake at this URI; None if the lake has no such article.
+
+    Raises OSError where the lake cannot be read."""
+    latest = _latest_row(uri, page, _PAGE_COLUMNS)
+    if latest is None:
         return None
-    table, row = newest
-    other = _newest(uri, row["copy_of"], _OF_THE_OTHER) if row["copy_of"] else None
+    table, row = latest
+    other = _latest_row(uri, row["copy_of"], _MATCHED_PAGE_COLUMNS) if row["copy_of"] else None
     return LandedPage(
         table=table,
         landed_at=row["landed_at"],
@@ -72,13 +77,13 @@ def find_page(uri: str, page: str) -> LandedPage | None:
     )
 
 
-def _newest(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
-    """The row that a run wrote last; a run's name begins with its time."""
+def _latest_row(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[str, Any]] | None:
+    """Return the row of the latest run, with its table. The order of run ids is that of their start times."""
     import pyarrow.dataset as ds
 
-    found = [
+    candidates = [
         (table, row)
         for table in STORY_TABLES
         for row in dataset(uri, table).to_table(columns=columns, filter=ds.field("id") == page).to_pylist()
     ]
-    return max(found, key=lambda one: (one[1]["run_id"], one[1]["seq"]), default=None)
+    return max(candidates, key=lambda candidate: (candidate[1]["run_id"], candidate[1]["seq"]), default=None)

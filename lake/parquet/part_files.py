@@ -1,4 +1,7 @@
-"""Parts: immutable Parquet files, one for each table of a flush."""
+"""Writes the rows of a flush to Parquet part files, one for each table, and reads part files back.
+
+A part file never changes after it was written, except that a takedown removes rows from it (row_removal.py).
+"""
 
 from __future__ import annotations
 
@@ -18,34 +21,34 @@ from lake.schema.records import TABLES, Table
 from lake.storage.store import Store, sha256_hex
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+    import pyarrow as pa  # slow to import, so each function that needs it imports it
 
-GROUP_BYTES = (
-    8 << 20
-)  # of pages in a row group: a flush holds them twice, and who wants one page unpacks them all
-_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64  # a few milliseconds
+# page bytes in one row group: writing holds a group in memory twice, and reading one page decompresses its group
+GROUP_BYTES = 8 << 20
+# bounds of one conversion to Arrow, which then takes a few milliseconds
+_SLICE_BYTES, _SLICE_ROWS = 1 << 20, 64
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One line of a run record."""
+    """One part file, as the run record lists it."""
 
     table: Table
     key: str
-    seq: int
+    seq: int  # number of the flush in its run, from 0
     rows: int
-    bytes: int
-    sha256: str
+    bytes: int  # size of the file
+    sha256: str  # of the file
 
 
 def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
-    """day= is the UTC day of landing, never of publication."""
+    """Return the key of a part file. Its `day=` is the UTC day of landing, never of publication."""
     return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
 
 
 def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
-    """One Parquet file; the same rows give the same bytes."""
-    marks = {
+    """Return one Parquet file with these rows. The same arguments always give the same bytes."""
+    metadata = {
         "pressline.schema_version": SCHEMA_VERSION,
         "pressline.table": table,
         "pressline.run_id": run_id,
@@ -53,33 +56,41 @@ def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: 
         "pressline.cleaner_version": CLEANER_VERSION,
         "pressline.signature_scheme": SCHEME,
     }
-    columns = schema(table).with_metadata(marks)
-    return _file(columns, (_arrow(group, columns) for group in _groups(rows)))
+    columns = schema(table).with_metadata(metadata)
+    return _encode(columns, (_to_arrow(group, columns) for group in _row_groups(rows)))
 
 
-def _arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
-    """Arrow lets no other thread run while it takes values over: a few rows at a time, or the event loop would wait."""
+def _to_arrow(rows: Sequence[dict[str, Any]], columns: pa.Schema) -> pa.Table:
+    """Convert rows to one Arrow table, a few rows at a time.
+
+    Arrow holds the interpreter lock during a conversion, so a conversion of all rows would block the event loop."""
     import pyarrow as pa
 
-    _without_pandas()
-    slices = [pa.Table.from_pylist(few, schema=columns) for few in _bounded(rows, _SLICE_BYTES, _SLICE_ROWS)]
+    _initialise_pyarrow_without_pandas()
+    slices = [
+        pa.Table.from_pylist(batch, schema=columns) for batch in _batches(rows, _SLICE_BYTES, _SLICE_ROWS)
+    ]
     return pa.concat_tables(slices)
 
 
 @cache
-def _without_pandas() -> None:
-    """At its first column pyarrow loads pandas where that is installed: a quarter of a second of CPU and 50 MB, for
-    nothing that is done here. Who wants pandas of it later still gets it."""
+def _initialise_pyarrow_without_pandas() -> None:
+    """Create a first array while the import of pandas is blocked.
+
+    With its first array pyarrow imports pandas if it is installed, which costs 0.25 s of CPU time and 50 MB and is
+    not needed here. A later call that does need pandas still imports it."""
     import pyarrow as pa
 
-    sys.meta_path.insert(0, _NoPandas)
+    sys.meta_path.insert(0, _BlockPandasImport)
     try:
         pa.array([0])
     finally:
-        sys.meta_path.remove(_NoPandas)
+        sys.meta_path.remove(_BlockPandasImport)
 
 
-class _NoPandas(MetaPathFinder):
+class _BlockPandasImport(MetaPathFinder):
+    """An import hook that makes `import pandas` fail."""
+
     @classmethod
     def find_spec(cls, fullname: str, path: object, target: object = None) -> None:
         if fullname == "pandas":
@@ -87,12 +98,14 @@ class _NoPandas(MetaPathFinder):
 
 
 def encode_table(rows: pa.Table) -> bytes:
-    """One Parquet file, its marks those of the table."""
-    return _file(rows.schema, [rows])
+    """Return one Parquet file with the rows and the schema metadata of an Arrow table."""
+    return _encode(rows.schema, [rows])
 
 
-def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
-    """A row group for each table. The layout was chosen by measurement: docs/performance.md."""
+def _encode(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
+    """Return one Parquet file with a row group for each table.
+
+    Its layout was chosen by measurement: docs/performance.md."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -101,30 +114,31 @@ def _file(columns: pa.Schema, groups: Iterable[pa.Table]) -> bytes:
     with pq.ParquetWriter(sink, columns, **layout) as writer:
         for group in groups:
             writer.write_table(group)
-    pa.default_memory_pool().release_unused()  # else it keeps for the next flush what this one took
+    pa.default_memory_pool().release_unused()  # else the pool keeps the memory until the next flush
     return sink.getvalue()
 
 
-def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """All rows, or so many at a time as have a row group's bytes of pages."""
-    return _bounded(rows, GROUP_BYTES, sys.maxsize)
+def _row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each row group: as many as hold GROUP_BYTES of page bodies; all rows if they have none."""
+    return _batches(rows, GROUP_BYTES, sys.maxsize)
 
 
-def _bounded(rows: Iterable[dict[str, Any]], most_bytes: int, most: int) -> Iterator[list[dict[str, Any]]]:
-    """In order, so many at a time as reach one of the bounds; one empty list for none."""
-    group, size, none = list[dict[str, Any]](), 0, True
+def _batches(rows: Iterable[dict[str, Any]], max_bytes: int, max_rows: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in order in lists that end once they reach one of the bounds; without rows, one empty list."""
+    batch, batch_bytes, is_empty = list[dict[str, Any]](), 0, True
     for values in rows:
-        group.append(values)
-        size += len(values.get("body") or b"")
-        none = False
-        if size >= most_bytes or len(group) == most:
-            yield group
-            group, size = [], 0
-    if group or none:
-        yield group
+        batch.append(values)
+        batch_bytes += len(values.get("body") or b"")
+        is_empty = False
+        if batch_bytes >= max_bytes or len(batch) == max_rows:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch or is_empty:
+        yield batch
 
 
-def _drained(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _pop_rows(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows in order and remove each from the list, so that its memory can be freed."""
     rows.reverse()
     while rows:
         yield rows.pop()
@@ -138,16 +152,18 @@ def encode_flush(
     *,
     empty: bool = False,
 ) -> list[tuple[Part, bytes]]:
-    """One flush, in the order of TABLES. A table without rows gets no part, unless `empty` asks for one. The rows of raw
-    are taken out of their list as they are written: a flush is not to hold all of its pages to the end."""
-    found = []
+    """Return the part files of one flush with their content, in the order of TABLES.
+
+    A table without rows gets no part file, unless `empty` is set and the table is among `tables`. The list of raw
+    rows is emptied while it is written, so that a flush does not hold all its pages in memory until the end."""
+    parts = []
     for table in TABLES:
         rows = tables.get(table)
         if rows or (empty and rows is not None):
             count, key = len(rows), part_key(table, run_id, seq, landed_at)
-            data = encode_rows(table, _drained(rows) if table == "raw" else rows, run_id, seq)
-            found.append((Part(table, key, seq, count, len(data), sha256_hex(data)), data))
-    return found
+            data = encode_rows(table, _pop_rows(rows) if table == "raw" else rows, run_id, seq)
+            parts.append((Part(table, key, seq, count, len(data), sha256_hex(data)), data))
+    return parts
 
 
 def write_flush(
@@ -159,7 +175,7 @@ def write_flush(
     *,
     empty: bool = False,
 ) -> list[Part]:
-    """Land one flush; arguments as of `made`."""
+    """Encode one flush as `encode_flush` and write its part files; return them. Raises LakeError (PartExists too)."""
     parts = encode_flush(tables, run_id, seq, landed_at, empty=empty)
     for part, data in parts:
         store.put_new(part.key, data)
@@ -167,21 +183,25 @@ def write_flush(
 
 
 def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """The rows of one part, as dicts; None in a column that is younger than the part."""
+    """Return the rows of one part file as dicts.
+
+    columns: those to read; None: all that the file has. A requested column that the file lacks is None: the column is
+    newer than the file. Raises KeyError where there is no such file, and LakeError."""
     import pyarrow.parquet as pq
 
-    part = pq.ParquetFile(
-        io.BytesIO(store.get(key))
-    )  # read_table would load pyarrow.dataset, and pandas with it
-    there = set(part.schema_arrow.names)
-    found = None if columns is None else [c for c in columns if c in there]
-    rows: list[dict[str, Any]] = part.read(columns=found).to_pylist()
-    lacking = dict.fromkeys(c for c in columns or () if c not in there)
-    return [{**values, **lacking} for values in rows] if lacking else rows
+    # not read_table, which would import pyarrow.dataset, and pandas with it
+    file = pq.ParquetFile(io.BytesIO(store.get(key)))
+    present = set(file.schema_arrow.names)
+    wanted = None if columns is None else [c for c in columns if c in present]
+    rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
+    missing = dict.fromkeys(c for c in columns or () if c not in present)
+    return [{**values, **missing} for values in rows] if missing else rows
 
 
 def describe_part(store: Store, table: Table, key: str) -> Part:
-    """The run record's line of a part that another process landed."""
+    """Return the Part of a part file in the lake, for a run record.
+
+    Raises KeyError where there is none, and LakeError."""
     import pyarrow.parquet as pq
 
     data = store.get(key)

@@ -1,5 +1,8 @@
-"""Reading the lake back as Arrow, with the schema declared: a Hive column guessed from folder names is a string in
-one reader, a category or a date in another."""
+"""Reads a table of the lake, or one part file, through Arrow.
+
+The schema is declared here and not guessed from the files. A reader that guesses the type of the Hive column `day`
+from the folder names makes it a string, a category or a date.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,32 @@ from lake.schema.records import Table
 
 
 def dataset(uri: str, table: Table) -> ds.Dataset:
-    """One table of a lake in a folder or in s3://; `day` is the last column, a string."""
-    import pyarrow as pa  # here and below: long to load, and a crawl that finds nothing new needs none of it
+    """Return one table of a lake as an Arrow dataset; `day` is its last column, a string.
+
+    uri: a folder's path or s3://bucket/prefix. A table without files is empty. Raises OSError where the lake cannot
+    be read."""
+    import pyarrow as pa  # slow to import, here and below, and a crawl that finds nothing new does not need it
     import pyarrow.dataset as ds
     import pyarrow.fs as fs
 
-    system, root = _place(uri)
+    filesystem, root = _filesystem_and_root(uri)
     columns = schema(table).append(pa.field("day", pa.string()))
     folder = f"{root}/{table}"
-    if system.get_file_info(folder).type == fs.FileType.NotFound:
+    if filesystem.get_file_info(folder).type == fs.FileType.NotFound:
         return ds.dataset(pa.Table.from_pylist([], schema=columns))
-    parting = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
-    return ds.dataset(folder, schema=columns, filesystem=system, format="parquet", partitioning=parting)
+    partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    return ds.dataset(
+        folder, schema=columns, filesystem=filesystem, format="parquet", partitioning=partitioning
+    )
 
 
 def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
-    """The whole table, in memory."""
+    """Return a whole table in memory. columns: those to read; None: all. Raises OSError as `dataset`."""
     return dataset(uri, name).to_table(columns=columns)
 
 
-def _place(uri: str) -> tuple[fs.FileSystem, str]:
+def _filesystem_and_root(uri: str) -> tuple[fs.FileSystem, str]:
+    """Return the Arrow file system of a lake and the lake's path in it."""
     import pyarrow.fs as fs
 
     if not uri.startswith("s3://"):
@@ -47,12 +56,14 @@ def _place(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def rows_of(
-    uri: str, key: str, columns: list[str] | None = None, at_once: int = 64
+    uri: str, key: str, columns: list[str] | None = None, batch_rows: int = 64
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one part, a few at a time in memory, reading no other columns."""
+    """Yield the rows of one part file with these columns (None: all); reads `batch_rows` rows at a time.
+
+    Raises OSError."""
     import pyarrow.parquet as pq
 
-    system, root = _place(uri)
-    with pq.ParquetFile(system.open_input_file(f"{root}/{key}")) as part:
-        for batch in part.iter_batches(batch_size=at_once, columns=columns):
+    filesystem, root = _filesystem_and_root(uri)
+    with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
+        for batch in part.iter_batches(batch_size=batch_rows, columns=columns):
             yield from batch.to_pylist()

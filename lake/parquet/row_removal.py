@@ -1,7 +1,8 @@
-"""Taking the rows of what was taken down out of part files.
+"""Rewrites part files without the rows of pages and outlets that were taken down.
 
-A part is overwritten under its own key, on the condition that it is still the part that was read. Before, a note
-`overwritten/<key>.<digest>.json` names both digests: who verifies the lake accepts either.
+1. A note `overwritten/<key>.<digest>.json` is written first. It names the digests of the part file before and after,
+   so that `lake verify` accepts either.
+2. The part file is then replaced under its own key, on the condition that it is still the file that was read.
 """
 
 from __future__ import annotations
@@ -19,54 +20,59 @@ from lake.parquet.part_files import encode_table
 from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
 from lake.storage.tombstones import TakenDown
 
-REWRITE_NOTES = "overwritten/"
-_TRIES = 5
+REWRITE_NOTES = "overwritten/"  # key prefix of the notes
+_TRIES = 5  # where other takedowns rewrite the same part file
 
 
 @dataclass(frozen=True, slots=True)
 class RewrittenPart:
-    """One part: its note in the lake, and its line of the receipt."""
+    """A rewritten part file. Its fields are the note in the lake, and the entry in the receipt of the takedown."""
 
     key: str
-    rows: int  # left in it
-    removed: int
+    rows: int  # number of rows that stayed
+    removed: int  # number of rows that were removed
     sha256_before: str
-    sha256: str
-    bytes: int
+    sha256: str  # after
+    bytes: int  # file size after
 
 
-def remove_rows(store: Store, down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
-    """Take what was taken down out of these parts; returns those that held any. Raises LakeError."""
-    return [part for key in keys if (part := _overwrite(store, key, down))] if down else []
+def remove_rows(store: Store, taken_down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
+    """Remove what was taken down from the part files of these keys; return those that were rewritten.
+
+    Raises LakeError."""
+    return [part for key in keys if (part := _rewrite_part(store, key, taken_down))] if taken_down else []
 
 
-def _overwrite(store: Store, key: str, down: TakenDown) -> RewrittenPart | None:
+def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPart | None:
+    """Rewrite one part file; None if it needs no change or no longer exists. Raises LakeError."""
     for _ in range(_TRIES):
         try:
-            seen = store.look(key)
-        except KeyError:  # expired in between
+            current = store.look(key)
+        except KeyError:  # deleted by `lake expire` in between
             return None
-        made = without_rows(key, seen.data, down)
-        if made is None:
+        rewritten = without_rows(key, current.data, taken_down)
+        if rewritten is None:
             return None
-        part, data = made
+        part, data = rewritten
         note = f"{REWRITE_NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
         store.put_new(note, json.dumps(asdict(part), indent=1).encode())
-        with suppress(ObjectChanged):  # another takedown was at the same part
-            store.swap(key, data, seen.tag)
+        with suppress(ObjectChanged):  # another takedown rewrote the same part file
+            store.swap(key, data, current.tag)
             return part
     raise LakeError(f"{store.uri}/{key}: changes all the time; run the same command again")
 
 
-def without_rows(key: str, data: bytes, down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
-    """The part without the rows; None where it holds none of them."""
+def without_rows(key: str, data: bytes, taken_down: TakenDown) -> tuple[RewrittenPart, bytes] | None:
+    """Return what a part file becomes without the rows that were taken down; None if it has no such rows.
+
+    Writes nothing."""
     before = pq.read_table(io.BytesIO(data))
-    wanted = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
-    kept = [not down.covers(row) for row in before.select(wanted).to_pylist()]
-    if all(kept):
+    columns = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
+    keep_mask = [not taken_down.covers(row) for row in before.select(columns).to_pylist()]
+    if all(keep_mask):
         return None
-    after = encode_table(before.filter(pa.array(kept, pa.bool_())))
-    removed = kept.count(False)
+    after = encode_table(before.filter(pa.array(keep_mask, pa.bool_())))
+    removed = keep_mask.count(False)
     return RewrittenPart(
-        key, len(kept) - removed, removed, sha256_hex(data), sha256_hex(after), len(after)
+        key, len(keep_mask) - removed, removed, sha256_hex(data), sha256_hex(after), len(after)
     ), after

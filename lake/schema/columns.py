@@ -1,4 +1,7 @@
-"""The Parquet schema, in one single place: computed from the records, pinned by tests/lake/schema.golden.txt."""
+"""Computes the Parquet schema of each table from the record dataclasses, and converts records to rows and back.
+
+No other module defines a column. A test compares the schema with tests/lake/schema.golden.txt.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,28 @@ from cleaning import Article, RawPage
 from dedupe import Verdict
 from lake.schema.records import STORY_TABLES, Landing, Reject, Table
 
-SCHEMA_VERSION = "2"  # raised whenever a column changes its name, type or meaning; new columns do not count
+# to be raised whenever a column changes its name, type or meaning; a new column does not count
+SCHEMA_VERSION = "2"
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # here and below loaded only where it is needed: that takes long
+    import pyarrow as pa  # slow to import, so each function that needs it imports it
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedUrl:
-    """The column that tells which address led to the page: asking for it again would lead there again."""
+    """The column with the requested URL of a page. It differs from `url` where the server redirected the request."""
 
-    requested_url: str  # the address that was asked for first
+    requested_url: str  # the URL of the first request, before any redirect
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSignature:
-    """The column that lets every index be rebuilt from the lake."""
+    """The column with the deduplication signature. With it an index can be rebuilt without the texts."""
 
-    signature: bytes  # dedupe.Signature.to_bytes(); names its own scheme
+    signature: bytes  # dedupe.Signature.to_bytes(); the bytes name the signature scheme
 
 
-_RECORDS: dict[Table, tuple[type, ...]] = {
+_RECORDS_OF_TABLE: dict[Table, tuple[type, ...]] = {
     "raw": (RawPage, Landing),
     "rejects": (Reject, Landing),
     **dict.fromkeys(STORY_TABLES, (Article, Verdict, RequestedUrl, StoredSignature, Landing)),
@@ -41,33 +45,33 @@ _RECORDS: dict[Table, tuple[type, ...]] = {
 
 
 def schema(table: Table) -> pa.Schema:
-    """The columns of one table, in order; `day` is the folder's name, not a column of the file."""
-    return columns_of(*_RECORDS[table])
+    """Return the Arrow schema of one table, columns in order. It has no `day`, which only the folder's name holds."""
+    return columns_of(*_RECORDS_OF_TABLE[table])
 
 
 def columns_of(*records: type) -> pa.Schema:
-    """The columns of rows made of these records."""
+    """Return the Arrow schema of rows that join the fields of these record classes, in the order given."""
     import pyarrow as pa
 
-    return pa.schema([field for record in records for field in _columns(record)])
+    return pa.schema([field for record in records for field in _arrow_fields(record)])
 
 
-def _columns(record: type) -> list[pa.Field]:
+def _arrow_fields(record: type) -> list[pa.Field]:
     hints = get_type_hints(record)
-    return [_column(f.name, hints[f.name]) for f in fields(record)]
+    return [_arrow_field(f.name, hints[f.name]) for f in fields(record)]
 
 
-def _column(name: str, hint: Any) -> pa.Field:
+def _arrow_field(name: str, hint: Any) -> pa.Field:
     import pyarrow as pa
 
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (a for a in get_args(hint) if a is not types.NoneType)
-        return pa.field(name, _type(inner), nullable=True)
-    return pa.field(name, _type(hint), nullable=False)
+        return pa.field(name, _arrow_type(inner), nullable=True)
+    return pa.field(name, _arrow_type(hint), nullable=False)
 
 
 @cache
-def _plain_types() -> dict[Any, pa.DataType]:
+def _scalar_types() -> dict[Any, pa.DataType]:
     import pyarrow as pa
 
     return {
@@ -80,53 +84,58 @@ def _plain_types() -> dict[Any, pa.DataType]:
     }
 
 
-def _type(hint: Any) -> pa.DataType:
+def _arrow_type(hint: Any) -> pa.DataType:
     import pyarrow as pa
 
     if get_origin(hint) is Literal:
         return pa.string()
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
-        return pa.list_(pa.field("element", _type(item), nullable=False))
+        return pa.list_(pa.field("element", _arrow_type(item), nullable=False))
     if is_dataclass(hint):
-        return pa.struct(_columns(hint))  # type: ignore[arg-type]  # hint is the class itself
-    return _plain_types()[hint]
+        return pa.struct(_arrow_fields(hint))  # type: ignore[arg-type]  # hint is the class itself
+    return _scalar_types()[hint]
 
 
-_AS_THEY_ARE = (int, float, bytes, datetime)
+_STORED_UNCHANGED = (int, float, bytes, datetime)
 
 
 def row(*records: Any) -> dict[str, Any]:
-    """One row: the fields of the records side by side, nested records as dicts."""
-    return {name: _plain(getattr(record, name)) for record in records for name in _names(type(record))}  # type: ignore[arg-type]  # classes hash
+    """Return one row as a dict: the fields of all records side by side, nested records as dicts, tuples as lists."""
+    return {
+        name: _to_plain(getattr(record, name))
+        for record in records
+        for name in _field_names(type(record))  # type: ignore[arg-type]  # classes hash
+    }
 
 
 @cache
-def _names(record: type[Any]) -> tuple[str, ...]:
+def _field_names(record: type[Any]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(record))
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, str):
-        # a lone surrogate raises in Arrow and would take the whole part with it
+        # Arrow raises on a lone surrogate, and then the whole part file would not be written
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, _AS_THEY_ARE):
+        return [_to_plain(v) for v in value]
+    if value is None or isinstance(value, _STORED_UNCHANGED):
         return value
     return row(value) if is_dataclass(value) else value
 
 
 def restore_record(record: type[Any], values: dict[str, Any]) -> Any:
-    """The record of a row that was read back: the inverse of row() for flat and nested records. A column that is
-    younger than the row has its default."""
+    """Rebuild a record of this class from a row that was read back: the inverse of row(), nested records included.
+
+    A field that the row does not have gets its default: the column is newer than the row."""
     hints = get_type_hints(record)
     return record(
-        **{f.name: _restored(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
+        **{f.name: _restore_value(hints[f.name], values[f.name]) for f in fields(record) if f.name in values}
     )
 
 
-def _restored(hint: Any, value: Any) -> Any:
+def _restore_value(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple and isinstance(value, Iterable):
         item = get_args(hint)[0]
         return tuple(

@@ -1,4 +1,7 @@
-"""The rows of the lake. Their fields are the columns: lake/schema/columns.py computes the Parquet schema from them."""
+"""Defines the tables of the lake and the records that become their rows, and says when a rejected page is retried.
+
+The fields of the records are the columns: lake/schema/columns.py computes the Parquet schema from them.
+"""
 
 from __future__ import annotations
 
@@ -11,78 +14,81 @@ from cleaning.records import Reason
 from dedupe import Signature
 
 Table = Literal["raw", "articles", "copies", "revisions", "rejects"]
-# the order of a flush: raw is the write-ahead log, and a copy never lands before its original
+# a flush writes the tables in this order: raw first, because it is the write-ahead log, and a copy after its original
 TABLES: tuple[Table, ...] = ("raw", "articles", "copies", "revisions", "rejects")
 STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 
-_DAYS = tuple(timedelta(days=days) for days in (1, 3, 7))
-_HOURS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
-# the waits after the first, second, … reject in a row; after the last, and for all other reasons: never again, but for
-# the server's trouble, which says nothing of the page: every week, as long as a source names it
+# waits after the first, second, … reject in a row
+_PAGE_WAITS = tuple(timedelta(days=days) for days in (1, 3, 7))
+_SERVER_WAITS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
+# by reason of the reject. A page is never retried after the last wait, nor for a reason that is missing here. Only
+# the server's own trouble, which says nothing about the page, is retried every week, while a source lists the page
 RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
-    "paywall": _DAYS,
-    "bot_wall": _DAYS,
-    "consent_wall": _DAYS,
-    "too_short": _DAYS,
-    "empty": _DAYS,
-    "http_error": _DAYS,
-    "robots": _DAYS,
-    "tdm_reserved": _DAYS,
-    "quarantined": _DAYS,  # it may have been the machine
-    "unreachable": _HOURS,
+    "paywall": _PAGE_WAITS,
+    "bot_wall": _PAGE_WAITS,
+    "consent_wall": _PAGE_WAITS,
+    "too_short": _PAGE_WAITS,
+    "empty": _PAGE_WAITS,
+    "http_error": _PAGE_WAITS,
+    "robots": _PAGE_WAITS,
+    "tdm_reserved": _PAGE_WAITS,
+    "quarantined": _PAGE_WAITS,  # the cause may have been the machine, not the page
+    "unreachable": _SERVER_WAITS,
 }
-_BUSY = (408, 425, 429)  # and 5xx: the server's trouble, not the page's
-GONE = (404, 410)
+_SERVER_TROUBLE_STATUSES = (408, 425, 429)  # and all of 5xx: they say nothing about the page itself
+GONE = (404, 410)  # HTTP statuses that say that the page no longer exists
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A candidate that held no article."""
+    """The row of a candidate URL that gave no article, and why."""
 
     id: str
     url: str
     requested_url: str
     outlet: str
     reason: Reason
-    detail: str | None  # for people
-    status: int | None  # HTTP status; None where nothing answered
-    source: str | None  # the feed or section page that named it
+    detail: str | None  # explanation, mainly for people
+    status: int | None  # HTTP status; None if no server answered
+    source: str | None  # URL of the feed, sitemap or section page that listed the candidate
     fetched_at: datetime
-    retry_at: datetime | None  # not before; None: never
-    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.metadata.reservations
+    retry_at: datetime | None  # earliest time of the next fetch; None: never
+    # evidence of reserved text and data mining rights: cleaning.metadata.reservations
+    tdm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """Which part holds the row; the last columns of every table."""
+    """Which Parquet part file holds the row. These are the last columns of every table."""
 
     run_id: str
-    seq: int  # of the part in its run, from 0
+    seq: int  # number of the flush in its run, from 0
     landed_at: datetime  # UTC
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedPage:
-    """What the pure work on one candidate gave: an article with its signature, or a reason why there is none.
+    """The result of processing one candidate: an article with its signature, or a reject with its reason.
 
-    page is None where nothing was fetched (robots.txt, no answer, a refused address), and where it is not kept."""
+    page is None if nothing was fetched (robots.txt forbade it, no server answered, the URL was refused), or if the
+    fetched page is not to be stored."""
 
     page: RawPage | None
     article: Article | None = None
     signature: Signature | None = None
     reject: Reject | None = None
-    later_pages: tuple[RawPage, ...] = ()  # what was fetched as the article's later pages, in order
-    next_page_url: str | None = None  # the address of the next page, where the last one names one
-    first_page_url: str | None = None  # the address of the first page, where the page is a later one
+    later_pages: tuple[RawPage, ...] = ()  # pages two and up of a paginated article, in order
+    next_page_url: str | None = None  # URL of the next page, if the last fetched page links to one
+    first_page_url: str | None = None  # URL of the first page, if this page is a later page
 
     @property
     def pages(self) -> tuple[RawPage, ...]:
-        """All that was fetched and is kept, in order."""
+        """All fetched pages that are to be stored, first page first."""
         return (*((self.page,) if self.page else ()), *self.later_pages)
 
 
 def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
-    """The reject row of a fetched page."""
+    """Return the reject row of a fetched page, with its first retry time."""
     return Reject(
         id=page.id,
         url=page.url,
@@ -99,12 +105,15 @@ def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
 
 
 def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries: int = 1) -> datetime | None:
-    """When a reject is worth another try; None: never. tries: rejects in a row, this one included."""
+    """Return the earliest time at which a rejected page may be fetched again; None: never.
+
+    seen_at: time of the fetch. status: HTTP status, which counts for `http_error` only. tries: rejects of this page
+    in a row, this one included."""
     waits = RETRY_AFTER.get(reason, ())
     if reason == "http_error" and status is not None:
-        if status >= 500 or status in _BUSY:
-            waits = _HOURS
-        elif status == 410:  # gone for good (RFC 9110)
+        if status >= 500 or status in _SERVER_TROUBLE_STATUSES:
+            waits = _SERVER_WAITS
+        elif status == 410:  # permanently removed (RFC 9110)
             waits = ()
-    turn = min(tries, len(_HOURS)) if waits is _HOURS else tries
-    return seen_at + waits[turn - 1] if turn <= len(waits) else None
+    nth_wait = min(tries, len(_SERVER_WAITS)) if waits is _SERVER_WAITS else tries
+    return seen_at + waits[nth_wait - 1] if nth_wait <= len(waits) else None

@@ -1,5 +1,5 @@
-"""Objects by key, in a folder or in an S3 bucket: store, spool, leases, tombstones.
+"""This sub-package stores objects by key in a folder or an S3 bucket, and holds the spool, leases and tombstones.
 
-May import: `lake.schema`. Data comes from the rooms above as bytes under a key; it goes to disk or to the bucket,
-whole or not at all. Open first: store.py, the protocol of both stores.
+May import: `lake.schema`. Data comes from the other sub-packages as bytes under a key; an object goes to disk or to
+the bucket as a whole or not at all. Open first: store.py, the protocol of both stores.
 """

@@ -1,6 +1,6 @@
-"""Learned boilerplate as it lies in the lake: `boilerplate/<version>.json`, written once and never changed.
+"""Reads the boilerplate lines that were learned for each outlet from `boilerplate/<version>.json` in the lake.
 
-lake/jobs/learn_boilerplate.py makes it, and crawls read the latest at their start.
+lake/jobs/learn_boilerplate.py writes such a file, and it never changes. A run reads the latest one at its start.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class RecurringLine:
-    """One line of an outlet, and why it counts as boilerplate."""
+    """One recurring line of an outlet, with the counts that make it boilerplate."""
 
     key: str  # cleaning.line_key
     text: str
-    stories: int  # seen in so many
-    days: int  # published on so many
-    first: str  # of these days, YYYY-MM-DD
-    last: str
+    stories: int  # number of stories that contain the line
+    days: int  # number of days on which these stories were published
+    first: str  # the first of these days, YYYY-MM-DD
+    last: str  # the last of these days, YYYY-MM-DD
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedBoilerplate:
-    """What was learned; version is None where nothing ever was."""
+    """The content of one boilerplate file. version and outlets are None if the lake has no such file."""
 
     version: str | None = None
     outlets: dict[str, tuple[RecurringLine, ...]] | None = None
 
     def of(self, outlet: str) -> LearnedLines:
+        """Return the lines of one outlet; empty if none were learned."""
         lines = (self.outlets or {}).get(outlet)
         return (
             LearnedLines(self.version, {line.key: line.stories for line in lines})
@@ -47,23 +48,26 @@ class LearnedBoilerplate:
 
 
 def latest_boilerplate(store: Store) -> LearnedBoilerplate:
-    """The newest artefact; an empty one where there is none, or none that can be read, which is told."""
+    """Return the newest boilerplate file of the lake; an empty one if there is none.
+
+    If the newest file is not readable, logs a warning and returns an empty one: no boilerplate is cut then. Raises
+    LakeError where the store fails."""
     key = max((key for key in store.keys(PREFIX) if key.endswith(".json")), default=None)
     if key is None:
         return LearnedBoilerplate()
     try:
-        return _read(store.get(key))
+        return _parse(store.get(key))
     except (KeyError, TypeError, ValueError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
 
 
-def _read(data: bytes) -> LearnedBoilerplate:
-    found = json.loads(data)
-    if found["format"] != FORMAT:
-        raise ValueError(f"format {found['format']!r}, expected {FORMAT}")
+def _parse(data: bytes) -> LearnedBoilerplate:
+    document = json.loads(data)
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']!r}, expected {FORMAT}")
     outlets = {
         name: tuple(RecurringLine(**line) for line in outlet["lines"])
-        for name, outlet in found["outlets"].items()
+        for name, outlet in document["outlets"].items()
     }
-    return LearnedBoilerplate(str(found["version"]), outlets)
+    return LearnedBoilerplate(str(document["version"]), outlets)

@@ -1,4 +1,8 @@
-"""A lake in a folder, on a local or a shared disk."""
+"""Implements the store in a folder, on a local or a shared disk.
+
+A new object is written to a temporary file, synced to disk, and hard-linked under its final name. The link fails if
+the name exists, so no object is overwritten, and no reader sees half of one.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,13 @@ from lake.storage.store import (
     sha256_hex,
 )
 
-_STALE_S = 3600.0  # a temporary file this old belongs to no living process
-# what a folder on a shared disk answers while its server is away
-_AWAY = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+_STALE_AFTER_S = 3600.0  # a temporary file older than this was left by a process that died
+# error numbers of a folder on a shared disk whose server does not answer
+_SERVER_AWAY_ERRNOS = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 
 
 class FolderStore:
-    """A lake in a folder: temporary file, fsync, hard link under the final name (which fails where one stands)."""
+    """A store whose objects are files below `root`. See lake/storage/store.py for the methods."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
@@ -41,7 +45,7 @@ class FolderStore:
             if path.read_bytes() != data:
                 raise PartExists(f"{path}: another part stands there already") from None
         except OSError as error:
-            raise _explained(path, "written", error) from error
+            raise _translate_error(path, "written", error) from error
 
     def _write(self, path: Path, data: bytes) -> None:
         _make_folder(path.parent)
@@ -51,10 +55,10 @@ class FolderStore:
 
     @contextlib.contextmanager
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
-        """A durable file on the lake's disk, gone afterwards."""
-        held = self.root / ".tmp"
-        held.mkdir(parents=True, exist_ok=True)
-        temporary = held / f"{name}.{uuid.uuid4().hex}"
+        """Write the data to a temporary file on the lake's disk, synced; it is deleted when the block ends."""
+        folder = self.root / ".tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"{name}.{uuid.uuid4().hex}"
         try:
             with temporary.open("xb") as file:
                 file.write(data)
@@ -70,26 +74,27 @@ class FolderStore:
         except FileNotFoundError:
             raise KeyError(key) from None
         except OSError as error:
-            raise _explained(self.root / key, "read", error) from error
+            raise _translate_error(self.root / key, "read", error) from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         folder = (self.root / prefix).parent if not prefix.endswith("/") else self.root / prefix
-        found = ((p.relative_to(self.root).as_posix(), p) for p in folder.rglob("*"))
-        yield from sorted(k for k, p in found if k.startswith(prefix) and k > after and p.is_file())
+        candidates = ((p.relative_to(self.root).as_posix(), p) for p in folder.rglob("*"))
+        yield from sorted(k for k, p in candidates if k.startswith(prefix) and k > after and p.is_file())
 
     def remove(self, key: str) -> None:
         try:
             (self.root / key).unlink(missing_ok=True)
         except OSError as error:
-            raise _explained(self.root / key, "removed", error) from error
+            raise _translate_error(self.root / key, "removed", error) from error
 
     def look(self, key: str) -> TaggedObject:
         data, path = self.get(key), self.root / key
         try:
-            with self._temporary("now", b"") as now:  # a shared disk's clock is its server's
+            # a new file shows the time by the disk's own clock, which on a shared disk is its server's
+            with self._temporary("now", b"") as now:
                 age_s = now.stat().st_mtime - path.stat().st_mtime
         except OSError as error:
-            raise _explained(path, "read", error) from error
+            raise _translate_error(path, "read", error) from error
         return TaggedObject(data, sha256_hex(data), max(0.0, age_s))
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
@@ -98,40 +103,44 @@ class FolderStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             with (self.root / ".swap.lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                found = sha256_hex(path.read_bytes()) if path.exists() else None
-                if found != tag:
+                current_tag = sha256_hex(path.read_bytes()) if path.exists() else None
+                if current_tag != tag:
                     raise ObjectChanged(f"{path}: changed in between")
                 with self._temporary(path.name, data) as temporary:
                     temporary.replace(path)
                 _sync_folder(path.parent)
         except OSError as error:
-            raise _explained(path, "written", error) from error
+            raise _translate_error(path, "written", error) from error
         return sha256_hex(data)
 
     def probe(self) -> None:
-        for old in (self.root / ".tmp").glob("*"):
-            with contextlib.suppress(FileNotFoundError):  # its owner was quicker
-                if time.time() - old.stat().st_mtime > _STALE_S:
-                    old.unlink()
+        for leftover in (self.root / ".tmp").glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # its process deleted it in the meantime
+                if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
+                    leftover.unlink()
         self.put_new(PROBE, b"")
 
 
-def _explained(path: Path, what: str, error: OSError) -> LakeError:
-    if error.errno in _AWAY:
-        return StoreAway(f"{path}: cannot be {what}: {error.strerror}")
-    cure = "; free space or mend the rights" if what == "written" else ""
-    return LakeError(f"{path}: cannot be {what}: {error.strerror}{cure}")
+def _translate_error(path: Path, action: str, error: OSError) -> LakeError:
+    """Return the LakeError for an OSError. action: what failed, as a participle: written, read, removed."""
+    if error.errno in _SERVER_AWAY_ERRNOS:
+        return StoreAway(f"{path}: cannot be {action}: {error.strerror}")
+    remedy = "; free space or mend the rights" if action == "written" else ""
+    return LakeError(f"{path}: cannot be {action}: {error.strerror}{remedy}")
 
 
 def _make_folder(folder: Path) -> None:
-    """Durable, as what is put into it."""
-    made = [f for f in (folder, *folder.parents) if not f.exists()]
+    """Create a folder and its missing parents.
+
+    Each new one is synced to disk: else a power cut could lose its files."""
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for new in made:
-        _sync_folder(new.parent)
+    for created in missing:
+        _sync_folder(created.parent)
 
 
 def _sync_folder(folder: Path) -> None:
+    """Sync a folder's list of files to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

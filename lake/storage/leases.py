@@ -1,11 +1,13 @@
-"""Leases: an outlet's pages are landed by one machine at a time, and by one crawl of a kind on it.
+"""Gives out leases, so that only one machine at a time lands the pages of an outlet.
 
-A lease is an object of the lake, `leases/<name>.json`, taken and renewed by conditional writes, and it belongs to a
-working folder (STATE_DIR): the processes of one folder share an index, whose pending rows keep them from doubling a
-page, so they share the lease too, and a crash's lease is theirs again at once. Two folders share nothing, and wait for
-one another. Whether a lease has run out is reckoned by the store's clock alone.
-
-Inside a folder `alone` keeps two crawls of a kind apart, by a lock that the kernel releases at any death.
+1. A lease is the object `leases/<name>.json` of the lake. It is taken and renewed by conditional writes.
+2. A lease belongs to a working folder (STATE_DIR), not to a process. The processes of one folder share an index,
+   whose pending rows keep them from landing a page twice, so they share the lease too. After a crash the next process
+   of the folder has the lease at once.
+3. Two folders share no index. The second waits until the first gives the lease back or stops renewing it.
+4. Only the store's clock decides whether a lease has expired, because the clocks of two machines may differ.
+5. Within a folder, `alone` lets only one crawl of a kind run. It is a file lock, which the kernel releases when the
+   process dies for whatever reason.
 """
 
 from __future__ import annotations
@@ -29,31 +31,32 @@ from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject, sh
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 120.0  # after so long without a renewal a lease may be taken by another machine
-_RENEWALS = 4  # in that time, so that a store away for a while costs nothing
-_TRIES = 20  # where others write the same lease at the same moment
+LEASE_S = 120.0  # a lease that was not renewed for so long may be taken by another machine
+_RENEWALS_PER_TTL = 4  # several, so that a store that is away for a short time costs no lease
+_WRITE_TRIES = 20  # attempts at a conditional write while other processes write the same lease
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who may land the pages of an outlet. The process is named for people; what counts is the folder."""
+    """Who holds a lease. The working folder decides; host, process and run are named for people only."""
 
     host: str
     pid: int
-    folder: str  # the working folder's own id: two machines may have the same name
+    folder: str  # folder_id(); the host name alone would not do, as two machines may have the same one
     run_id: str
     since: str  # UTC, by the holder's clock
-    ttl_s: float
-    term: int = 1  # one more whenever another folder takes it: what was lost and is ours again was lost
-    released: bool = False
-    write: str = ""  # another one at each write: no two have the same bytes
+    ttl_s: float  # the lease expires if it is not renewed for so long
+    # grows by one whenever another folder takes the lease: who lost it and took it again can tell that it was lost
+    term: int = 1
+    released: bool = False  # given back, so another folder need not wait
+    write: str = ""  # random at each write, because Store.swap needs different bytes each time
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, run {self.run_id}, since {self.since}"
 
 
 class LeaseHeld(LakeError):
-    """Another crawl has the outlet."""
+    """Another crawl holds the lease of the outlet, or runs on this machine although it must be alone."""
 
     def __init__(self, name: str, holder: str) -> None:
         super().__init__(f"{name} is being crawled by {holder}")
@@ -61,141 +64,157 @@ class LeaseHeld(LakeError):
 
 
 class LeaseLost(LakeError):
-    """Another machine took the lease, its time being over: what has not landed may be there already."""
+    """The lease expired and another machine took it.
+
+    It may have landed the pages that this run has not landed yet."""
 
 
 @dataclass(slots=True)
 class _Lease:
+    """A lease that this run holds."""
+
     holder: Holder
-    tag: str | None  # of the object as we know it
-    users: IO[str]  # locked by every process of the folder that has the lease
-    files: ExitStack
-    is_lost: bool = False  # for good
+    tag: str | None  # tag of the lease object as this process last wrote or read it; None: it is gone
+    shared_lock: IO[str]  # lock file; each process of the folder that uses the lease locks it, shared
+    open_files: ExitStack  # closing it releases the file locks
+    is_lost: bool = False  # once True, always True
 
 
 class Leases:
-    """The leases of one run. `with Leases(…) as leases` gives them back at the end."""
+    """The leases of one run. `with Leases(…) as leases` gives them back at the end.
+
+    A background thread renews the leases from the first `take` on."""
 
     def __init__(self, store: Store, state: Path, run_id: str, ttl_s: float = LEASE_S) -> None:
         self.store, self.run_id, self.ttl_s = store, run_id, ttl_s
         self.folder = folder_id(state)
-        self._locks = state / "locks"
-        self._lake = sha256_hex(store.uri.encode())[:12]
-        self._held: dict[str, _Lease] = {}
-        self._guard = (
-            threading.RLock()
-        )  # renewals come from a thread of their own, checks from that of a flush
-        self._ended = threading.Event()
-        self._renewing: threading.Thread | None = None
+        self._locks_folder = state / "locks"
+        self._lake_id = sha256_hex(store.uri.encode())[:12]
+        self._leases: dict[str, _Lease] = {}
+        # leases are renewed by a background thread and checked by the thread that flushes
+        self._mutex = threading.RLock()
+        self._stop_renewing = threading.Event()
+        self._renewal_thread: threading.Thread | None = None
 
     def __enter__(self) -> Leases:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        if self._renewing:
-            self._renewing.join()
+        self._stop_renewing.set()
+        if self._renewal_thread:
+            self._renewal_thread.join()
         is_away = False
         for name in self.names:
-            is_away = not self._given_back(name, is_away)
-        self._held.clear()
+            is_away = not self._give_back(name, is_away)
+        self._leases.clear()
 
     @property
     def names(self) -> list[str]:
-        return sorted(self._held)
+        """The outlets whose leases this run took and has not given back, sorted; lost ones included."""
+        return sorted(self._leases)
 
     def take(self, name: str, *, alone: str | None = None) -> None:
-        """Take an outlet's lease; does nothing where the run has it. alone: the kind of crawl of which the machine may
-        have one. Raises Held, naming the holder, and LakeError."""
-        if name in self._held:
+        """Take the lease of an outlet; do nothing if this run has it already.
+
+        alone: a kind of crawl of which one machine may run only one at a time; None: any number. Raises LeaseHeld,
+        which names the holder, where others have the outlet, and LakeError where the store fails."""
+        if name in self._leases:
             return
-        with ExitStack() as files:
+        with ExitStack() as open_files:
             if alone:
-                self._lock_alone(files, name, alone)
-            users = files.enter_context(self._file(f"lease-{name}").open("a+"))
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits while the last one of this folder gives the lease back
-            holder, tag = self._taken(name)
-            with self._guard:
-                self._held[name] = _Lease(holder, tag, users, files.pop_all())
-        if self._renewing is None:
-            self._renewing = threading.Thread(target=self._renew_all, name="leases", daemon=True)
-            self._renewing.start()
+                self._lock_alone(open_files, name, alone)
+            shared_lock = open_files.enter_context(self._lock_path(f"lease-{name}").open("a+"))
+            # waits while the last process of this folder gives the lease back
+            fcntl.flock(shared_lock, fcntl.LOCK_SH)
+            holder, tag = self._acquire(name)
+            with self._mutex:
+                self._leases[name] = _Lease(holder, tag, shared_lock, open_files.pop_all())
+        if self._renewal_thread is None:
+            self._renewal_thread = threading.Thread(target=self._renew_all, name="leases", daemon=True)
+            self._renewal_thread.start()
 
     def lost(self, names: Iterable[str]) -> set[str]:
-        """Which of these another machine has taken by now; the others are renewed by this. Names that the run never
-        took are passed over. Raises StoreAway where nobody can tell."""
-        with self._guard:
-            return {name for name in names if name in self._held and not self._renew(name)}
+        """Return which of these outlets' leases another machine has taken; renew the others.
+
+        Names whose lease this run never took are ignored. Raises StoreAway where the store does not answer."""
+        with self._mutex:
+            return {name for name in names if name in self._leases and not self._renew(name)}
 
     # ------------------------------------------------------------ in the lake
 
-    def _taken(self, name: str) -> tuple[Holder, str]:
-        mine = Holder(socket.gethostname(), os.getpid(), self.folder, self.run_id, _now(), self.ttl_s)
-        for _ in range(_TRIES):
-            seen = self._look(name)
-            if seen:
-                last = _holder(seen)
-                if last.folder != self.folder:
-                    if not last.released and (left_s := last.ttl_s - seen.age_s) >= 0:
+    def _acquire(self, name: str) -> tuple[Holder, str]:
+        """Write the lease in the lake; return what was written and its tag. Raises LeaseHeld, LakeError."""
+        holder = Holder(socket.gethostname(), os.getpid(), self.folder, self.run_id, _now(), self.ttl_s)
+        for _ in range(_WRITE_TRIES):
+            stored = self._read(name)
+            if stored:
+                current = _parse_holder(stored)
+                if current.folder != self.folder:
+                    if not current.released and (remaining_s := current.ttl_s - stored.age_s) >= 0:
                         raise LeaseHeld(
-                            name, f"{last}; its lease ends in {left_s:.0f} s unless it is renewed"
+                            name, f"{current}; its lease ends in {remaining_s:.0f} s unless it is renewed"
                         )
-                    mine = replace(mine, term=last.term + 1)
+                    holder = replace(holder, term=current.term + 1)
                 else:
-                    mine = replace(mine, term=last.term)
+                    holder = replace(holder, term=current.term)
             with suppress(ObjectChanged):
-                return mine, self._write(name, mine, seen.tag if seen else None)
+                return holder, self._write(name, holder, stored.tag if stored else None)
         raise LeaseHeld(name, "one of many that want it at this moment")
 
     def _renew(self, name: str) -> bool:
-        """False where another machine has it, or had it in between. A process of this folder that renewed it meanwhile
-        did so for us."""
-        lease = self._held[name]
+        """Renew one lease; return False if another machine has it, or had it in between.
+
+        If another process of this folder wrote the lease meanwhile, the lease is still ours."""
+        lease = self._leases[name]
         if lease.is_lost:
             return False
-        for _ in range(_TRIES):
+        for _ in range(_WRITE_TRIES):
             with suppress(ObjectChanged):
                 lease.tag = self._write(name, lease.holder, lease.tag)
                 return True
-            seen = self._look(name)
-            if seen:
-                last = _holder(seen)
-                lease.is_lost = (last.folder, last.term) != (self.folder, lease.holder.term)
+            stored = self._read(name)
+            if stored:
+                current = _parse_holder(stored)
+                lease.is_lost = (current.folder, current.term) != (self.folder, lease.holder.term)
                 if lease.is_lost:
-                    log.warning("the lease of %s was taken: %s", name, last)
+                    log.warning("the lease of %s was taken: %s", name, current)
                     return False
-            lease.tag = seen.tag if seen else None  # None: somebody cleared the folder of leases
-        return True  # only ours write so often
+            lease.tag = stored.tag if stored else None  # None: somebody deleted the lease object
+        return True  # only processes of this folder write so often
 
     def _write(self, name: str, holder: Holder, tag: str | None) -> str:
-        written = asdict(replace(holder, write=uuid.uuid4().hex))
-        return self.store.swap(_key(name), json.dumps(written, indent=1).encode(), tag)
+        """Write the lease object if it still has this tag; return the new tag. Raises ObjectChanged, LakeError."""
+        fields = asdict(replace(holder, write=uuid.uuid4().hex))
+        return self.store.swap(_lease_key(name), json.dumps(fields, indent=1).encode(), tag)
 
-    def _look(self, name: str) -> TaggedObject | None:
+    def _read(self, name: str) -> TaggedObject | None:
         try:
-            return self.store.look(_key(name))
+            return self.store.look(_lease_key(name))
         except KeyError:
             return None
 
     def _renew_all(self) -> None:
-        while not self._ended.wait(self.ttl_s / _RENEWALS):
-            with suppress(LakeError):  # away, for all of them; `lost` will tell, before anything lands
+        while not self._stop_renewing.wait(self.ttl_s / _RENEWALS_PER_TTL):
+            # the store is away for all leases alike; `lost` checks them again before anything lands
+            with suppress(LakeError):
                 for name in self.names:
-                    with self._guard:
-                        if not self._ended.is_set():
+                    with self._mutex:
+                        if not self._stop_renewing.is_set():
                             self._renew(name)
 
-    def _given_back(self, name: str, is_away: bool) -> bool:
-        """The last process of the folder says so in the lake. False where it cannot: then the lease runs out by itself,
-        and with the store away there is no use in asking for the next one."""
-        lease = self._held[name]
-        with lease.files:
+    def _give_back(self, name: str, is_away: bool) -> bool:
+        """Stop using a lease; the folder's last process marks it as released in the lake. Return False if it cannot.
+
+        Then the lease expires by itself. is_away: the store failed for an earlier lease, so it is not asked again."""
+        lease = self._leases[name]
+        with lease.open_files:
             try:
-                fcntl.flock(lease.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if not is_away and self._renew(name):  # its tag may be that of another process of this folder
+                fcntl.flock(lease.shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # renewed first, because another process of this folder may have changed the tag
+                if not is_away and self._renew(name):
                     self._write(name, replace(lease.holder, released=True), lease.tag)
             except (BlockingIOError, ObjectChanged):
-                pass  # others of this folder go on with it; or another machine's by now
+                pass  # others of this folder still use it, or another machine has taken it
             except LakeError as error:
                 log.warning("the lease of %s could not be given back and runs out by itself: %s", name, error)
                 return False
@@ -203,8 +222,9 @@ class Leases:
 
     # ------------------------------------------------------------ on this machine
 
-    def _lock_alone(self, files: ExitStack, name: str, kind: str) -> None:
-        file = files.enter_context(self._file(f"crawl-{kind}").open("a+"))
+    def _lock_alone(self, open_files: ExitStack, name: str, kind: str) -> None:
+        """Lock this kind of crawl on this machine. Raises LeaseHeld where another process has it."""
+        file = open_files.enter_context(self._lock_path(f"crawl-{kind}").open("a+"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -214,33 +234,36 @@ class Leases:
         file.write(f"process {os.getpid()} on {socket.gethostname()}, run {self.run_id}, since {_now()}")
         file.flush()
 
-    def _file(self, name: str) -> Path:
-        self._locks.mkdir(parents=True, exist_ok=True)
-        return self._locks / f"{self._lake}-{quote(name, safe='')}.lock"
+    def _lock_path(self, name: str) -> Path:
+        self._locks_folder.mkdir(parents=True, exist_ok=True)
+        return self._locks_folder / f"{self._lake_id}-{quote(name, safe='')}.lock"
 
 
 def folder_id(state: Path) -> str:
-    """The working folder's own id, made at its first use. A copied folder is told apart by its machine's name."""
+    """Return the id of a working folder, which is created at the first use.
+
+    It ends with the host name: a folder that was copied to another machine gets another id there."""
     path = state / "folder-id"
     state.mkdir(parents=True, exist_ok=True)
     temporary = state / f"folder-id.{uuid.uuid4().hex}"
     if not path.exists():
         temporary.write_text(uuid.uuid4().hex)
-        with suppress(FileExistsError):  # another process was quicker
+        with suppress(FileExistsError):  # another process created it first
             path.hardlink_to(temporary)
         temporary.unlink()
     return f"{path.read_text().strip()}@{socket.gethostname()}"
 
 
-def _key(name: str) -> str:
+def _lease_key(name: str) -> str:
     return f"leases/{quote(name, safe='')}.json"
 
 
-def _holder(seen: TaggedObject) -> Holder:
+def _parse_holder(stored: TaggedObject) -> Holder:
     try:
-        values: dict[str, Any] = json.loads(seen.data)
+        values: dict[str, Any] = json.loads(stored.data)
         return Holder(**values)
-    except (ValueError, TypeError):  # damaged: nobody's once it is old
+    except (ValueError, TypeError):
+        # the object is damaged: nobody is this holder, so the lease is free once it expires
         return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
 
 

@@ -1,4 +1,4 @@
-"""The store of a lake by its address: a folder's path, or s3://bucket/prefix."""
+"""Opens the store of a lake from its URI: a folder's path, or s3://bucket/prefix."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from lake.storage.store import LakeConfigError, Store
 
 
 def open_store(uri: str) -> Store:
-    """A folder's path, or s3://bucket/prefix. Raises LakeConfigError for any other form."""
+    """Return the store for a folder's path or s3://bucket/prefix, without reading from it.
+
+    Raises LakeConfigError for any other form of URI, and LakeError where boto3 cannot be set up."""
     if uri.startswith("s3://"):
-        from lake.storage.s3_store import (
-            S3Store,  # boto3 takes a third of a second to load: only where it is needed
-        )
+        # boto3 takes a third of a second to import, so only a lake on S3 imports it
+        from lake.storage.s3_store import S3Store
 
         return S3Store(uri)
     if "://" in uri:
@@ -25,7 +26,9 @@ def open_store(uri: str) -> Store:
 
 
 def open_lake(uri: str) -> Store:
-    """A lake that is there: of a misspelt name none must be made, nor told that it is sound. Raises LakeConfigError."""
+    """Return the store of a lake that exists.
+
+    Raises LakeConfigError where it does not: a misspelt URI must not create a lake, nor pass for a sound one."""
     store = open_store(uri)
     is_there = (
         store.root.is_dir() if isinstance(store, FolderStore) else next(store.keys(""), None) is not None

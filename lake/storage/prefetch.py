@@ -1,4 +1,7 @@
-"""Asking for the next things while one is looked at: a store answers several requests in the time of one."""
+"""Runs a function on the next few items in threads while the caller works on the current result.
+
+A store answers several requests in the time of one, so reading many objects this way is several times faster.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,18 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def prefetch(work: Callable[[_T], _R], given: Iterable[_T], most: int = 4) -> Iterator[_R]:
-    """What work makes of each, in order, in threads; most: under way or waiting to be looked at. The first error ends
-    it."""
+def prefetch(work: Callable[[_T], _R], items: Iterable[_T], limit: int = 4) -> Iterator[_R]:
+    """Yield work(item) for each item, in the order of the items.
+
+    limit: number of threads, and at most so many results under way or not yet yielded. The first exception that work
+    raises is raised here; no further item is started then."""
     under_way: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(most, "ahead") as pool:
+    with ThreadPoolExecutor(limit, "ahead") as pool:
         try:
-            for one in given:
-                if len(under_way) == most:
+            for item in items:
+                if len(under_way) == limit:
                     yield under_way.popleft().result()
-                under_way.append(pool.submit(work, one))
+                under_way.append(pool.submit(work, item))
             while under_way:
                 yield under_way.popleft().result()
         finally:

@@ -1,4 +1,8 @@
-"""The lake in an object store. Credentials, region and endpoint come from boto3's own chain only."""
+"""Implements the store in an S3 bucket, or in any object store with the same API.
+
+Credentials, region and endpoint come only from where boto3 looks for them: environment, profile, instance role. Each
+new object is one conditional PUT (If-None-Match), so it appears once and as a whole, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -31,29 +35,29 @@ from lake.storage.store import (
     TaggedObject,
 )
 
-# seven, because botocore's pauses begin at 50 ms: five are over in .4 s, seven in 1.6 on average
+# seven attempts, because botocore's pauses begin at 50 ms: five are over in 0.4 s on average, seven in 1.6 s
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
-_TRIES = 3  # where boto3 does not try again by itself: a torn body, two conditional writes that met
+_TRIES = 3  # for what boto3 does not retry: an incomplete body, two conditional writes at the same moment
 _T = TypeVar("_T")
 
 
-class _Torn(StoreAway):
-    """Worth another try at once."""
+class _RetryAtOnce(StoreAway):
+    """The request failed in a way that an immediate retry is likely to mend."""
 
 
 class S3Store:
-    """One conditional PUT for each object (If-None-Match), so that it appears whole, once, or not at all."""
+    """A store whose objects are in a bucket, below a prefix. See lake/storage/store.py for the methods."""
 
     def __init__(self, uri: str) -> None:
-        parts = urlsplit(uri)
-        if "@" in parts.netloc or parts.query:
+        location = urlsplit(uri)
+        if "@" in location.netloc or location.query:
             raise LakeConfigError(
                 "LAKE_URI: credentials and options do not belong in the address (it is logged): "
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
             )
-        if not parts.netloc:
+        if not location.netloc:
             raise LakeConfigError("LAKE_URI: s3:// needs a bucket: s3://bucket/prefix")
-        self.bucket, self.prefix = parts.netloc, parts.path.strip("/")
+        self.bucket, self.prefix = location.netloc, location.path.strip("/")
         self.uri = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
         try:
             self._client = boto3.session.Session().client("s3", config=_CONFIG)
@@ -64,14 +68,14 @@ class S3Store:
         try:
             self._put(key, data, IfNoneMatch="*")
         except PartExists:
-            # the reply to our own first try may have been lost: compare before crying
+            # our own first try may have written it, and its reply was lost: only different content is an error
             if self.get(key) != data:
                 raise
 
     def _put(self, key: str, data: bytes, **condition: str) -> str:
-        """Returns the new ETag."""
+        """Write an object under a condition (IfNoneMatch or IfMatch); return the new ETag."""
         path = self._path(key)
-        return self._again(
+        return self._call_with_retries(
             lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition)["ETag"]  # type: ignore[arg-type]
         )
 
@@ -82,56 +86,59 @@ class S3Store:
         path = self._path(key)
 
         def request() -> TaggedObject:
-            answer = self._client.get_object(Bucket=self.bucket, Key=path)
-            sent_at = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-            now = parsedate_to_datetime(sent_at) if sent_at else answer["LastModified"]
-            age_s = (now - answer["LastModified"]).total_seconds()
-            return TaggedObject(answer["Body"].read(), answer["ETag"], max(0.0, age_s))
+            response = self._client.get_object(Bucket=self.bucket, Key=path)
+            sent_at = response["ResponseMetadata"]["HTTPHeaders"].get("date")
+            now = parsedate_to_datetime(sent_at) if sent_at else response["LastModified"]
+            age_s = (now - response["LastModified"]).total_seconds()
+            return TaggedObject(response["Body"].read(), response["ETag"], max(0.0, age_s))
 
-        return self._again(request)
+        return self._call_with_retries(request)
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
         try:
             return self._put(key, data, **({"IfMatch": tag} if tag else {"IfNoneMatch": "*"}))
         except (PartExists, KeyError):
-            return self._mine(key, data)
+            return self._tag_of_own_write(key, data)
 
-    def _mine(self, key: str, data: bytes) -> str:
-        """The tag of an object that our own first try wrote, its reply lost. Raises Changed."""
+    def _tag_of_own_write(self, key: str, data: bytes) -> str:
+        """Return the tag of an object that our own first try wrote but whose reply was lost.
+
+        Raises ObjectChanged if not so."""
         try:
-            seen = self.look(key)
+            stored = self.look(key)
         except KeyError:
-            seen = None
-        if seen is None or seen.data != data:
+            stored = None
+        if stored is None or stored.data != data:
             raise ObjectChanged(f"{self.uri}/{key}: changed in between")
-        return seen.tag
+        return stored.tag
 
     def get_range(self, key: str, start: int, size: int) -> bytes:
-        path, span = self._path(key), f"bytes={start}-{start + size - 1}"
-        return self._ask(
-            lambda: self._client.get_object(Bucket=self.bucket, Key=path, Range=span)["Body"].read()
+        """Return `size` bytes of an object from byte `start` on; fewer at its end. Raises KeyError, LakeError."""
+        path, byte_range = self._path(key), f"bytes={start}-{start + size - 1}"
+        return self._call(
+            lambda: self._client.get_object(Bucket=self.bucket, Key=path, Range=byte_range)["Body"].read()
         )
 
     def size(self, key: str) -> int:
-        """Raises KeyError where there is none."""
+        """Return an object's size in bytes. Raises KeyError where there is none, and LakeError."""
         path = self._path(key)
-        return self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
+        return self._call(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         skip = len(self._path(""))
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=self._path(prefix), StartAfter=self._path(after) if after else ""
         )
-        found = self._ask(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
-        yield from sorted(k[skip:] for k in found)
+        keys = self._call(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
+        yield from sorted(k[skip:] for k in keys)
 
     def remove(self, key: str) -> None:
         path = self._path(key)
-        self._ask(lambda: self._client.delete_object(Bucket=self.bucket, Key=path))
+        self._call(lambda: self._client.delete_object(Bucket=self.bucket, Key=path))
 
     def probe(self) -> None:
-        # some stores make a missing bucket at the first write: a typo would then found a second lake
-        self._ask(lambda: self._client.head_bucket(Bucket=self.bucket))
+        # some stores create a missing bucket at the first write, and a typo would then create a second lake
+        self._call(lambda: self._client.head_bucket(Bucket=self.bucket))
         self._put(PROBE, b"")
         for name, condition in (("If-None-Match", {"IfNoneMatch": "*"}), ("If-Match", {"IfMatch": '"0"'})):
             try:
@@ -146,23 +153,26 @@ class S3Store:
     def _path(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
 
-    def _again(self, request: Callable[[], _T]) -> _T:
-        """`_ask`, a few times where the store did not answer in full."""
-        for left in reversed(range(_TRIES)):
+    def _call_with_retries(self, request: Callable[[], _T]) -> _T:
+        """Do as `_call`, and retry a few times where an immediate retry may help. Raises as `_call`."""
+        for tries_left in reversed(range(_TRIES)):
             try:
-                return self._ask(request)
-            except _Torn as error:
-                if not left:
+                return self._call(request)
+            except _RetryAtOnce as error:
+                if not tries_left:
                     raise StoreAway(str(error)) from error
                 time.sleep(0.2)
         raise AssertionError("unreachable")
 
-    def _ask(self, request: Callable[[], _T]) -> _T:
-        """Make one request; turn boto3's errors into words that name the place and the cure, never a secret."""
+    def _call(self, request: Callable[[], _T]) -> _T:
+        """Make one request and return its result.
+
+        Raises LakeError (or a subclass) in place of boto3's errors, and KeyError for an object that does not exist.
+        The messages name the lake and the remedy, and no secret."""
         try:
             return request()
         except ClientError as error:
-            raise self._explained(error) from error
+            raise self._translate_error(error) from error
         except NoCredentialsError as error:
             raise LakeError(
                 f"{self.uri}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile"
@@ -172,19 +182,20 @@ class S3Store:
                 f"{self.uri}: {self._client.meta.endpoint_url} cannot be reached; check AWS_ENDPOINT_URL and the network"
             ) from error
         except (IncompleteReadError, ResponseStreamingError) as error:
-            raise _Torn(f"{self.uri}: {error}") from error
+            raise _RetryAtOnce(f"{self.uri}: {error}") from error
         except (ConnectionError, HTTPClientError) as error:
             raise StoreAway(f"{self.uri}: {error}") from error
         except BotoCoreError as error:
             raise LakeError(f"{self.uri}: {error}") from error
 
-    def _explained(self, error: ClientError) -> Exception:
+    def _translate_error(self, error: ClientError) -> Exception:
+        """Return our exception for an error response of the object store."""
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 412:
             return PartExists(f"{self.uri}: another object stands there already")
         if status == 409 and code == "ConditionalRequestConflict":
-            return _Torn(f"{self.uri}: two conditional writes met")
+            return _RetryAtOnce(f"{self.uri}: two conditional writes met")
         if code == "NoSuchKey" or (code == "404" and error.operation_name == "HeadObject"):
             return KeyError(code)
         if code == "NoSuchBucket" or (code == "404" and error.operation_name == "HeadBucket"):

@@ -1,7 +1,8 @@
-"""The spool: what the store could not take waits on this machine's disk, durable, under its final key.
+"""Keeps objects that the store could not take on this machine's disk, until they can be sent.
 
-Order is kept: once something waits, everything after it waits behind it, the run record last of all. So the lake
-never has a copy without its original, nor a record that names a part which is not there.
+Each object lies in the spool under its final key. Order is kept: while an object is in the spool, all later objects
+of the run go there too, the run record last. So the lake never has a copy without its original, nor a run record that
+names a part file which is not there.
 """
 
 from __future__ import annotations
@@ -16,34 +17,38 @@ from lake.storage.store import LakeError, Store, sha256_hex
 
 
 class SpoolFailed(LakeError):
-    """Neither the store nor the spool took it: it is lost, and will be fetched again."""
+    """Neither the store nor the spool took the objects. Their pages are lost, and a later run fetches them again."""
 
 
 class Spool:
-    """One run's objects on disk."""
+    """The spooled objects of one run, in a folder whose name is the run's id."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run_id = folder, folder.name
         self._disk = FolderStore(folder)
-        self.keys = self._found()  # oldest first
+        self.keys = self._list_keys()  # oldest first
         self.bytes = sum((folder / key).stat().st_size for key in self.keys)
 
-    def _found(self) -> list[str]:
+    def _list_keys(self) -> list[str]:
+        """Return the keys in the folder, in the order in which they have to land."""
         kinds = (*TABLES, "runs")
         keys = [k for kind in kinds if (self.folder / kind).is_dir() for k in self._disk.keys(f"{kind}/")]
-        return sorted(keys, key=lambda k: (_seq(k), kinds.index(k.partition("/")[0])))
+        return sorted(keys, key=lambda k: (_flush_seq(k), kinds.index(k.partition("/")[0])))
 
     def add(self, key: str, data: bytes) -> None:
-        """Durable on return. Raises LakeError."""
+        """Put an object at the end of the spool; it is synced to disk on return. Raises LakeError."""
         self._disk.put_new(key, data)
         self.keys.append(key)
         self.bytes += len(data)
 
     def get(self, key: str) -> bytes:
+        """Return one spooled object. Raises KeyError where there is none, and LakeError."""
         return self._disk.get(key)
 
     def land(self, store: Store) -> Iterator[str]:
-        """Bring everything to the lake, oldest first; yields the keys as they land. Raises LakeError."""
+        """Write all spooled objects to the lake, oldest first, and yield each key once it has landed.
+
+        Raises LakeError."""
         while self.keys:
             key = self.keys[0]
             data = self.get(key)
@@ -55,54 +60,59 @@ class Spool:
         self.discard()
 
     def discard(self) -> None:
+        """Delete the run's spool folder with all that is in it."""
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
 
 class Outbox:
-    """The way of a run's objects into the lake: straight, or over the spool while the store does not take them."""
+    """Sends a run's objects to the lake, directly or through the spool while the store does not take them."""
 
     def __init__(self, store: Store, spool: Spool | None = None) -> None:
         self.store, self.spool = store, spool
 
     def send(self, objects: Sequence[tuple[str, bytes]], may_land: Callable[[], None] = lambda: None) -> None:
-        """Land what waits and then these, in order. may_land raises LakeError where nothing may land now. Raises what
-        kept any of them from landing, after what is left has been spooled; SpoolFailed where that failed too."""
-        left = list(objects)
+        """Write the spooled objects to the lake and then these (key, data) pairs, in order.
+
+        may_land: called first; raises LakeError if nothing may land now. If anything fails to land, what remains of
+        the given objects goes to the spool and the error is raised (LakeError or a subclass); without a spool it is
+        raised at once. Raises SpoolFailed where spooling failed too."""
+        remaining = list(objects)
         try:
             may_land()
             self.drain()
-            while left:
-                self.store.put_new(*left[0])
-                del left[0]
+            while remaining:
+                self.store.put_new(*remaining[0])
+                del remaining[0]
         except LakeError as error:
             if self.spool is None:
                 raise
             try:
-                for key, data in left:
+                for key, data in remaining:
                     self.spool.add(key, data)
-            except LakeError as full:
-                raise SpoolFailed(f"{error}; and the spool failed: {full}") from error
+            except LakeError as spool_error:
+                raise SpoolFailed(f"{error}; and the spool failed: {spool_error}") from error
             raise
 
     def drain(self) -> None:
-        """Land what waits. Raises LakeError."""
+        """Write all spooled objects to the lake. Raises LakeError."""
         if self.spool and self.spool.keys:
             for _ in self.spool.land(self.store):
                 pass
 
     @property
     def waiting(self) -> list[str]:
-        """The keys of what is not in the lake yet."""
+        """The keys of the spooled objects, which are not in the lake yet; oldest first."""
         return list(self.spool.keys) if self.spool else []
 
 
 def spool_folder(state: Path, uri: str) -> Path:
-    """The folder that holds a folder for each run of a lake."""
+    """Return the folder of a lake's spools, with a sub-folder for each run. uri: of the lake."""
     return state / "spool" / sha256_hex(uri.encode())[:12]
 
 
-def _seq(key: str) -> float:
+def _flush_seq(key: str) -> float:
+    """Return the number of the flush that a part file belongs to; infinity for a run record, which lands last."""
     if key.startswith("runs/"):
         return float("inf")
     return int(key.rpartition("-")[2].removesuffix(".parquet"))

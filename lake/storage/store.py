@@ -1,6 +1,7 @@
-"""What a store is: objects by key, written whole or not at all, and never over another; its errors.
+"""Defines the Store protocol, by which all of the lake reads and writes objects by key, and its exceptions.
 
-lake/storage/folder_store.py and lake/storage/s3_store.py are the two kinds; lake/storage/open_store.py chooses one.
+An object is written as a whole or not at all, and a new one never replaces another. lake/storage/folder_store.py and
+lake/storage/s3_store.py implement the protocol; lake/storage/open_store.py chooses one of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-PROBE = "_probe"  # names that begin with _ are passed over by readers of Parquet folders
+# key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
+PROBE = "_probe"
 
 
 class LakeError(Exception):
@@ -18,58 +20,65 @@ class LakeError(Exception):
 
 
 class LakeConfigError(LakeError):
-    """LAKE_URI itself is wrong."""
+    """LAKE_URI is malformed, or names a lake that does not exist."""
 
 
 class StoreAway(LakeError):
-    """The store did not answer, or had no time: the same request may succeed later."""
+    """The store did not answer or was overloaded. The same request may succeed later."""
 
 
 class PartExists(LakeError):
-    """Another object stands under this key already."""
+    """The lake has another object under this key already."""
 
 
 class ObjectChanged(LakeError):
-    """The object is no longer the one that was looked at."""
+    """The object was changed since it was read, so the conditional write was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedObject:
-    """A mutable object as it was when it was looked at."""
+    """A mutable object as it was when it was read."""
 
     data: bytes
-    tag: str  # another one after every write
-    age_s: float  # since it was written, by the store's own clock: hosts' clocks differ
+    tag: str  # version tag for `swap`; each write changes it
+    age_s: float  # seconds since it was written, by the store's clock, as the clocks of machines differ
 
 
 class Store(Protocol):
-    """Keys are relative to the lake's root, with forward slashes."""
+    """Objects by key.
 
-    uri: str
+    A key is relative to the lake's root and has forward slashes. Every method may raise LakeError."""
+
+    uri: str  # of the lake, without secrets
 
     def put_new(self, key: str, data: bytes) -> None:
-        """Write the object, durable on return. An equal one that is there already is fine, a different one
-        raises PartExists."""
+        """Write an object that does not exist yet; it is durable on return.
+
+        Does nothing if an object with the same content exists. Raises PartExists where its content differs."""
 
     def get(self, key: str) -> bytes:
-        """Raises KeyError where there is none."""
+        """Return an object's content. Raises KeyError where there is none."""
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """Keys that begin with prefix and sort after another, sorted."""
+        """Yield the keys that begin with `prefix` and sort after `after`, in sorted order."""
 
     def remove(self, key: str) -> None:
-        """No error where there is none. Only for what the lake can do without."""
+        """Delete an object; no error where there is none. Only for objects that the lake can do without."""
 
     def look(self, key: str) -> TaggedObject:
-        """Raises KeyError where there is none."""
+        """Return an object's content with its tag and age. Raises KeyError where there is none."""
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
-        """Write the object if it is still the one of this tag (None: if there is none); returns the new tag. Raises
-        Changed. No two writes of a key may have the same bytes."""
+        """Replace an object if it still has this tag (None: if it does not exist); return the new tag.
+
+        Raises ObjectChanged where it has another tag. Two writes of a key must never have the same bytes."""
 
     def probe(self) -> None:
-        """Raises LakeError unless the place exists, can be written, and refuses to write over an object."""
+        """Check that the lake can be used.
+
+        Raises LakeError where it cannot be written, or objects could be overwritten."""
 
 
 def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 digest of the data as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()

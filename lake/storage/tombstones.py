@@ -1,5 +1,8 @@
-"""Tombstones: what was taken down, by id of the page or name of the outlet. `takedowns/<name>.json` in the lake; the
-name alone says it, so a start needs one listing. How they come to stand: lake/jobs/takedown.py."""
+"""Reads tombstones, the marks in the lake of pages and outlets that were taken down and must not come back.
+
+A tombstone is the object `takedowns/<name>.json`. Its name holds the page id or the outlet, so a run reads all of
+them with one listing at its start. lake/jobs/takedown.py writes them.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,16 @@ PREFIX = "takedowns/"
 
 @dataclass(frozen=True, slots=True)
 class TakenDown:
-    """What was taken down."""
+    """The pages and outlets that were taken down. It is false if there are none."""
 
-    pages: frozenset[str] = frozenset()  # ids, of pages and of addresses that led to them
+    # page ids, and ids of the requested URLs that were redirected to these pages
+    pages: frozenset[str] = frozenset()
     outlets: frozenset[str] = frozenset()
 
     def covers(self, row: dict[str, Any]) -> bool:
-        """Whether a row, of any table, may not be in the lake. It has at least id and outlet."""
+        """Whether a row of any table was taken down, so that it must not be in the lake.
+
+        The row has at least id and outlet."""
         if row["id"] in self.pages or row["outlet"] in self.outlets or row.get("part_of") in self.pages:
             return True
         return bool(self.pages) and redirected_from(row) in self.pages
@@ -32,30 +38,32 @@ class TakenDown:
 
 
 def page_name(page: str) -> str:
+    """Return the name of the tombstone of a page, by the page's id."""
     return f"page-{page}"
 
 
 def outlet_name(outlet: str) -> str:
+    """Return the name of the tombstone of an outlet."""
     return f"outlet-{quote(outlet, safe='')}"
 
 
 def taken_down_by(names: Iterable[str]) -> TakenDown:
-    """Of the names of tombstones, as `page-<id>`."""
-    kinds: dict[str, set[str]] = {"page": set(), "outlet": set()}
+    """Return what the tombstones of these names take down. A name is `page-<id>` or `outlet-<quoted name>`."""
+    values_by_kind: dict[str, set[str]] = {"page": set(), "outlet": set()}
     for name in names:
         kind, _, value = name.partition("-")
-        kinds.setdefault(kind, set()).add(unquote(value))
-    return TakenDown(frozenset(kinds["page"]), frozenset(kinds["outlet"]))
+        values_by_kind.setdefault(kind, set()).add(unquote(value))
+    return TakenDown(frozenset(values_by_kind["page"]), frozenset(values_by_kind["outlet"]))
 
 
 def tombstone_names(store: Store) -> frozenset[str]:
-    """Their names; one listing."""
+    """Return the names of all tombstones of a lake, with one listing. Raises LakeError."""
     keys = (key.removeprefix(PREFIX) for key in store.keys(PREFIX))
     return frozenset(key.removesuffix(".json") for key in keys if key.endswith(".json"))
 
 
 def redirected_from(row: dict[str, Any]) -> str | None:
-    """The id of the address that was asked for, where another one answered."""
+    """Return the page id of a row's requested URL if another URL answered; None if not, or if it is malformed."""
     requested = row.get("requested_url")
     try:
         return page_id(requested) if requested and requested != row.get("url") else None

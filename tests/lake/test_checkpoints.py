@@ -409,7 +409,7 @@ class Deadly(FolderStore):
 
 def _die_writing(root, path, writes):
     checkpoints.PIECE_BYTES = 2**16
-    checkpoints.ahead = lambda work, given: map(work, given)  # one after the other
+    checkpoints.prefetch = lambda work, items: map(work, items)  # one after the other
     write_if_due(Deadly(root, writes), path, ALWAYS)
 
 

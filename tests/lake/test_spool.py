@@ -469,7 +469,7 @@ def test_a_dead_run_of_another_machine_is_finished_as_soon_as_its_lease_has_run_
     with pytest.raises(Killed), Lake(uri, tmp_path / "one").run("dies", no_rules, {}, CLAIMS[:1]) as (run, _):
         run.add(processed(A))
         run.flush()
-        run.leases._given_back = lambda name, is_away: True
+        run.leases._give_back = lambda name, is_away: True
         raise Killed
     with pytest.raises(LeaseHeld, match=run.run_id):
         crawl(uri, tmp_path / "two", A, claims=CLAIMS[:1])
