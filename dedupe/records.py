@@ -32,12 +32,12 @@ class Document:
         A claim of midnight, UTC, names a day and no hour: its end counts, or a copy that gives the day alone
         would come before an original that gives the hour.
         """
-        known = [
+        times = [
             moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             for moment in (self.published_at and _end_of_day(self.published_at), self.seen_at)
             if moment
         ]
-        return min(known, default=None)
+        return min(times, default=None)
 
 
 def _end_of_day(moment: datetime) -> datetime:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.rules.relation import Page, is_version, page_of
-from dedupe.signature.packing import bodies_of, unpack
-from dedupe.signature.sketch import distinct_of
+from dedupe.rules.relation import Page, are_versions, page_without_boilerplate
+from dedupe.signature.packing import unpack, unpack_bodies
+from dedupe.signature.sketch import sorted_distinct
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 RECURRING_STORIES = 4
 WINDOW_ROWS = 128  # the outlet's latest rows that are looked at
-LEARN_ALWAYS, LEARN_EVERY = 32, 32  # after each of the first 32 rows, then after every 32nd
-NOTHING: NDArray[np.uint32] = np.empty(0, np.uint32)
+LEARN_EACH_ROW_UNTIL, LEARN_EVERY_ROWS = 32, 32  # after each of the first 32 rows, then after every 32nd
+NO_HASHES: NDArray[np.uint32] = np.empty(0, np.uint32)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS dedupe_outlets (
@@ -53,97 +53,101 @@ class Boilerplate:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """After a rollback: what was learned since is not to be written."""
         self._learned: dict[int, tuple[int, NDArray[np.uint32]]] = {}  # by outlet: what was due, and found
 
-    def named(self, name: str) -> dict[int, Outlet]:
+    def find_outlet(self, name: str) -> dict[int, Outlet]:
         """By number; nothing if nothing has been added of this outlet."""
         return self._read("name = ?", (name,))
 
-    def removing(self, outlet: int) -> None:
+    def before_removal(self, outlet: int) -> None:
         """To be called before a row is removed: what is due is learned from what was there."""
-        self.of({outlet})
-        self._write(outlet)
+        self.read_outlets({outlet})
+        self._store_learned(outlet)
 
-    def of(self, outlets: Collection[int]) -> dict[int, Outlet]:
+    def read_outlets(self, outlets: Collection[int]) -> dict[int, Outlet]:
         return self._read(f"outlet IN ({','.join('?' * len(outlets))})", tuple(outlets)) if outlets else {}
 
-    def _read(self, which: str, values: tuple[object, ...]) -> dict[int, Outlet]:
+    def _read(self, condition: str, values: tuple[object, ...]) -> dict[int, Outlet]:
         rows = self._connection.execute(
             "SELECT outlet, name, due, hashes FROM dedupe_outlets LEFT JOIN dedupe_boilerplate USING (outlet)"
-            f" WHERE {which}",
+            f" WHERE {condition}",
             values,
         ).fetchall()
         return {
-            outlet: Outlet(name, np.frombuffer(data or b"", "<u4") if due is None else self._due(outlet, due))
+            outlet: Outlet(
+                name, np.frombuffer(data or b"", "<u4") if due is None else self._learn_once(outlet, due)
+            )
             for outlet, name, due, data in rows
         }
 
-    def _due(self, outlet: int, due: int) -> NDArray[np.uint32]:
+    def _learn_once(self, outlet: int, due: int) -> NDArray[np.uint32]:
         """Learned when it is wanted: an outlet of which many rows are entered and none is judged costs nothing."""
-        known = self._learned.get(outlet)
-        if known is None or known[0] != due:
-            known = self._learned[outlet] = due, self._learn(outlet, due)
-        return known[1]
+        learned = self._learned.get(outlet)
+        if learned is None or learned[0] != due:
+            learned = self._learned[outlet] = due, self._learn_from_rows(outlet, due)
+        return learned[1]
 
-    def count(self, name: str, seq: int) -> int:
+    def count_row(self, name: str, seq: int) -> int:
         """To be called for each row that is added; the outlet's number."""
         outlet, added = self._connection.execute(
             "INSERT INTO dedupe_outlets (name, added) VALUES (?, 1)"
             " ON CONFLICT (name) DO UPDATE SET added = added + 1 RETURNING outlet, added",
             (name,),
         ).fetchone()
-        self._write(outlet)
-        if added >= RECURRING_STORIES and (added <= LEARN_ALWAYS or added % LEARN_EVERY == 0):
+        self._store_learned(outlet)
+        if added >= RECURRING_STORIES and (added <= LEARN_EACH_ROW_UNTIL or added % LEARN_EVERY_ROWS == 0):
             self._connection.execute("UPDATE dedupe_outlets SET due = ? WHERE outlet = ?", (seq, outlet))
         return int(outlet)
 
-    def _write(self, outlet: int) -> None:
+    def _store_learned(self, outlet: int) -> None:
         """What was learned since, for all processes; unless more is due by now."""
-        if known := self._learned.pop(outlet, None):
-            due, learned = known
-            done = self._connection.execute(
+        if learned_until := self._learned.pop(outlet, None):
+            due, learned = learned_until
+            update = self._connection.execute(
                 "UPDATE dedupe_outlets SET due = NULL WHERE outlet = ? AND due = ?", (outlet, due)
             )
-            if done.rowcount:
+            if update.rowcount:
                 self._connection.execute(
                     "INSERT OR REPLACE INTO dedupe_boilerplate VALUES (?, ?)",
                     (outlet, learned.astype("<u4").tobytes()),
                 )
 
-    def _learn(self, outlet: int, last: int) -> NDArray[np.uint32]:
+    def _learn_from_rows(self, outlet: int, last_row: int) -> NDArray[np.uint32]:
         rows = self._connection.execute(
             "SELECT coalesce(story_id, id), signature FROM dedupe_documents WHERE outlet = ? AND seq <= ?"
             " ORDER BY seq DESC LIMIT ?",
-            (outlet, last, WINDOW_ROWS),
+            (outlet, last_row, WINDOW_ROWS),
         )
         stories: dict[object, list[bytes]] = {}
         for story_id, data in rows:
             stories.setdefault(story_id, []).append(data)
-        alone = [pages[0] for pages in stories.values() if len(pages) == 1]
-        several = [body for pages in stories.values() if len(pages) > 1 for body in _bodies(pages)]
-        if len(alone) + len(several) < RECURRING_STORIES:
-            return NOTHING
-        return recurring([bodies_of(alone), *several])
+        single_pages = [pages[0] for pages in stories.values() if len(pages) == 1]
+        bodies = [
+            body for pages in stories.values() if len(pages) > 1 for body in _bodies_of_different_pages(pages)
+        ]
+        if len(single_pages) + len(bodies) < RECURRING_STORIES:
+            return NO_HASHES
+        return recurring_hashes([unpack_bodies(single_pages), *bodies])
 
 
-def _bodies(packed: list[bytes]) -> list[NDArray[np.uint32]]:
+def _bodies_of_different_pages(packed: list[bytes]) -> list[NDArray[np.uint32]]:
     """Of one story's pages those that are no versions of one another."""
     pages: list[Page] = []
     for signature in map(unpack, packed):
-        page = page_of("", signature, NOTHING)
-        if len(pages) < RECURRING_STORIES and not any(is_version(page, other) for other in pages):
+        page = page_without_boilerplate("", signature, NO_HASHES)
+        if len(pages) < RECURRING_STORIES and not any(are_versions(page, other) for other in pages):
             pages.append(page)
     return [page.body.hashes for page in pages]
 
 
-def recurring(stories: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
+def recurring_hashes(stories: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
     """Ascending. Each story's hashes are distinct, so a hash counts once per story."""
     if not stories:
-        return NOTHING
+        return NO_HASHES
     ordered = np.sort(np.concatenate(stories))
-    reach = RECURRING_STORIES - 1
-    return distinct_of(ordered[reach:][ordered[reach:] == ordered[:-reach]])
+    distance = RECURRING_STORIES - 1
+    return sorted_distinct(ordered[distance:][ordered[distance:] == ordered[:-distance]])

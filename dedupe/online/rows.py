@@ -37,10 +37,10 @@ class Row(NamedTuple):
 
     @property
     def story(self) -> str:
-        return told(self.story_id if self.story_id is not None else self.id)
+        return decode_id(self.story_id if self.story_id is not None else self.id)
 
 
-def stored(id: str) -> bytes | str:
+def encode_id(id: str) -> bytes | str:
     """Half the size for the ids of pages."""
     if len(id) != 32:
         return id
@@ -51,16 +51,16 @@ def stored(id: str) -> bytes | str:
     return short if short.hex() == id else id
 
 
-def told(id: bytes | str) -> str:
+def decode_id(id: bytes | str) -> str:
     return id if isinstance(id, str) else id.hex()
 
 
-def number_of(digest: bytes) -> int:
+def digest_number(digest: bytes) -> int:
     """Its first 64 bits, signed: what SQLite holds in an integer."""
     return int.from_bytes(digest[:8], "little", signed=True)
 
 
-def microseconds(moment: datetime | None) -> int:
+def to_microseconds(moment: datetime | None) -> int:
     """A time without a zone is taken as UTC."""
     if moment is None:
         return UNDATED

@@ -18,7 +18,7 @@ SUPPORT_MEMBERS = 16  # of a group; larger ones are not linked to all that resem
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Tie:
+class Edge:
     """A verified relation that may join two groups; first < second."""
 
     first: str
@@ -36,9 +36,9 @@ def is_close(jaccard: float, containment: float) -> bool:
     return jaccard >= CLOSE_JACCARD or containment >= CLOSE_CONTAINMENT
 
 
-def is_supported(linked: int, one: int, other: int = 1) -> bool:
+def has_enough_links(linked: int, size: int, other_size: int = 1) -> bool:
     """Whether enough of the pairs between two groups of these sizes are linked."""
-    return linked >= SUPPORT * min(one, SUPPORT_MEMBERS) * min(other, SUPPORT_MEMBERS)
+    return linked >= SUPPORT * min(size, SUPPORT_MEMBERS) * min(other_size, SUPPORT_MEMBERS)
 
 
 class Groups:
@@ -67,37 +67,39 @@ class Groups:
         return name_of
 
 
-def components(count: int, some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+def connected_components(
+    row_count: int, rows: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Connected components of rows 0 to count: each row's least row that can be reached."""
-    label = np.arange(count)
+    labels = np.arange(row_count)
     while True:
-        before = label.copy()
-        least = np.minimum(label[some], label[others])
-        for ends in (some, others):
-            np.minimum.at(label, label[ends], least)
-            np.minimum.at(label, ends, least)
-        label = label[label]
-        if np.array_equal(label, before):
-            return label
+        previous = labels.copy()
+        lowest = np.minimum(labels[rows], labels[others])
+        for side in (rows, others):
+            np.minimum.at(labels, labels[side], lowest)
+            np.minimum.at(labels, side, lowest)
+        labels = labels[labels]
+        if np.array_equal(labels, previous):
+            return labels
 
 
-def join_supported(groups: Groups, ties: Iterable[Tie]) -> None:
+def join_supported(groups: Groups, edges: Iterable[Edge]) -> None:
     """Close links first, then average linkage for all others, the surest first.
 
     A chain of half-alike texts would otherwise join stories whose ends share nothing: an agency's second and
     fifth version, two reports with one common source.
     """
-    ordered = sorted(set(ties), key=lambda tie: tie.rank)
-    tied: dict[str, set[str]] = {}
-    for tie in ordered:
-        tied.setdefault(tie.first, set()).add(tie.second)
-        tied.setdefault(tie.second, set()).add(tie.first)
-    for tie in ordered:
-        if is_close(tie.jaccard, tie.containment) or _is_supported(groups, tied, tie):
-            groups.join(tie.first, tie.second)
+    ordered = sorted(set(edges), key=lambda edge: edge.rank)
+    neighbours: dict[str, set[str]] = {}
+    for edge in ordered:
+        neighbours.setdefault(edge.first, set()).add(edge.second)
+        neighbours.setdefault(edge.second, set()).add(edge.first)
+    for edge in ordered:
+        if is_close(edge.jaccard, edge.containment) or _has_support(groups, neighbours, edge):
+            groups.join(edge.first, edge.second)
 
 
-def _is_supported(groups: Groups, tied: Mapping[str, set[str]], tie: Tie) -> bool:
-    small, large = sorted((groups.members_of(tie.first), groups.members_of(tie.second)), key=len)
-    linked = sum(len(tied[id] & large) for id in small if id in tied)
-    return is_supported(linked, len(small), len(large))
+def _has_support(groups: Groups, neighbours: Mapping[str, set[str]], edge: Edge) -> bool:
+    small, large = sorted((groups.members_of(edge.first), groups.members_of(edge.second)), key=len)
+    linked = sum(len(neighbours[id] & large) for id in small if id in neighbours)
+    return has_enough_links(linked, len(small), len(large))

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 Reason = Literal["only", "credited", "earliest", "fullest"]
 
-FRESH = timedelta(days=2)  # seen so soon after its claimed publication, a page was new when it was seen
-ROUND = timedelta(hours=6)  # outlets are not all visited at once: what is seen so much later may be as old
-UNLISTED = timedelta(hours=1)  # feeds name a page some time after the hour that it bears
-TOGETHER = timedelta(minutes=10)  # published at the same time, as far as clocks and editors are exact
-FULLER = 1.1  # times as many words; less is an added line
-_LATEST = datetime.max.replace(tzinfo=UTC)
+FRESH_WITHIN = timedelta(
+    days=2
+)  # seen so soon after its claimed publication, a page was new when it was seen
+VISIT_ROUND = timedelta(
+    hours=6
+)  # outlets are not all visited at once: what is seen so much later may be as old
+LISTING_DELAY = timedelta(hours=1)  # feeds name a page some time after the hour that it bears
+SAME_TIME_WITHIN = timedelta(minutes=10)  # published at the same time, as far as clocks and editors are exact
+FULLER_RATIO = 1.1  # times as many words; less is an added line
+_NO_DATE = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,18 @@ def original(members: Sequence[Member]) -> tuple[str, Reason]:
     """The id of the original, and why it is; the order of the members does not matter. At least one is wanted."""
     if len(members) == 1:
         return members[0].id, "only"
-    credited = _credited(members)
+    credited = _most_credited(members)
     if credited:
         return credited, "credited"
-    earliest = _earliest(members)
+    earliest = _earliest_members(members)
     fullest = min(earliest, key=lambda m: (-m.words, m.id))
-    first = min(earliest, key=lambda m: (m.published_at or _LATEST, m.id))
-    if fullest.words > FULLER * first.words:
+    first = min(earliest, key=lambda m: (m.published_at or _NO_DATE, m.id))
+    if fullest.words > FULLER_RATIO * first.words:
         return fullest.id, "fullest"
     return first.id, "earliest"
 
 
-def _credited(members: Sequence[Member]) -> str | None:
+def _most_credited(members: Sequence[Member]) -> str | None:
     """The page named by most; not one that itself names another, unless they name one another."""
     votes = Counter(id for member in members for id in member.credits - {member.id})
     copies = {member.id for member in members if member.credits - {member.id}}
@@ -65,30 +69,30 @@ def _credited(members: Sequence[Member]) -> str | None:
     return min(ids, key=lambda id: (-sources[id], id), default=None)
 
 
-def _earliest(members: Sequence[Member]) -> list[Member]:
+def _earliest_members(members: Sequence[Member]) -> list[Member]:
     """Those that were published first, among those that may have been."""
-    fresh = [
+    fresh_sightings = [
         m.seen_at
         for m in members
         if m.seen_at
         and m.published_at
-        and m.seen_at - m.published_at <= FRESH
+        and m.seen_at - m.published_at <= FRESH_WITHIN
         and not _should_have_been_seen(m)
     ]
-    if fresh:
-        members = [_believed(m) for m in members if _may_be_first(m, min(fresh))]
-    start = min(m.published_at or _LATEST for m in members)
-    return [m for m in members if (m.published_at or _LATEST) - start <= TOGETHER]
+    if fresh_sightings:
+        members = [_with_corrected_date(m) for m in members if _may_be_first(m, min(fresh_sightings))]
+    start = min(m.published_at or _NO_DATE for m in members)
+    return [m for m in members if (m.published_at or _NO_DATE) - start <= SAME_TIME_WITHIN]
 
 
-def _may_be_first(member: Member, first: datetime) -> bool:
+def _may_be_first(member: Member, first_sighting: datetime) -> bool:
     """Not seen too late after the first sight of the story, unless its outlet was not visited in between."""
-    if member.seen_at is None or member.seen_at <= first + ROUND:
+    if member.seen_at is None or member.seen_at <= first_sighting + VISIT_ROUND:
         return True
-    return member.visited_at is not None and member.visited_at <= first
+    return member.visited_at is not None and member.visited_at <= first_sighting
 
 
-def _believed(member: Member) -> Member:
+def _with_corrected_date(member: Member) -> Member:
     return replace(member, published_at=member.seen_at) if _should_have_been_seen(member) else member
 
 
@@ -97,5 +101,5 @@ def _should_have_been_seen(member: Member) -> bool:
     return (
         member.published_at is not None
         and member.visited_at is not None
-        and member.published_at + UNLISTED < member.visited_at
+        and member.published_at + LISTING_DELAY < member.visited_at
     )

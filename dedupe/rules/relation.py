@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedupe.signature.scheme import SHINGLE_TOKENS
-from dedupe.signature.sketch import WHOLE, Overlap, Sketch, is_in, overlap, shared_hashes
+from dedupe.signature.sketch import HASH_RANGE, Overlap, Sketch, is_in, overlap, shared_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dedupe.records import Relation
-    from dedupe.signature.packing import Body
+    from dedupe.signature.packing import PackedBody
     from dedupe.signature.signature import Signature
 
 MERGING: frozenset[Relation] = frozenset({"alias", "identical", "copy", "truncated", "update"})
 
-COMMON_SHINGLES = 15  # fewer are a formula, a name with its title, a slogan
-SAMPLED_COMMON = 8  # shingles seen in a sample; fewer estimate nothing
+MIN_COMMON_SHINGLES = 15  # fewer are a formula, a name with its title, a slogan
+MIN_SAMPLED_COMMON = 8  # shingles seen in a sample; fewer estimate nothing
 
 # between outlets: one of four kinds of evidence
 ALIKE_JACCARD, ALIKE_CONTAINMENT = 0.28, 0.45  # texts of like length, edited
-PART_CONTAINMENT, PART_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
+INSIDE_CONTAINMENT, INSIDE_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
 HEAD_CONTAINMENT, HEAD_SUM = 0.35, 1.2  # the same head, then cut or in clutter; sum: of body's and lead's
 # in a text not much longer than its lead, the lead is no second witness
 LONG_SHINGLES, LONG_CONTAINMENT, LONG_SUM = 150, 0.45, 1.0
@@ -48,10 +48,13 @@ REWORKED_JACCARD, REWORKED_LEAD = 0.4, 0.8  # the same lead, and clutter or new 
 FIGURES_DIFFERING = 4  # numbers on either side
 FIGURES_SHARED, CHAIN_FIGURES_SHARED = 0.75, 0.6  # of the smaller page's numbers; small ones agree by chance
 SAME_LEAD = 0.85  # word for word the same lead: its figures too, so that the differing ones lie in clutter
-FILLED_IN, FILLED_SHARE = 3, 0.7  # particulars on either side; share of the differing shingles they explain
+MIN_FILLED, FILLED_SHARE = 3, 0.7  # particulars on either side; share of the differing shingles they explain
 
 # a text that holds the heads of several stories in different places
-HELD_LEAD, HELD_SHARED = 0.5, 0.2  # share of the story's lead; of the smaller of two parts, what both hold
+ROUND_UP_LEAD, ROUND_UP_SHARED = (
+    0.5,
+    0.2,
+)  # share of the story's lead; of the smaller of two parts, what both hold
 
 # linked only
 CONTAINS_CONTAINMENT, CONTAINS_COMMON = 0.3, 30
@@ -80,7 +83,7 @@ class Finding:
     containment: float
 
 
-def page_of(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
+def page_without_boilerplate(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
     return Page(outlet, signature, boilerplate, signature.body_sketch().without(boilerplate))
 
 
@@ -103,37 +106,37 @@ def compare(new: Page, old: Page) -> Finding | None:
         relation = "update" if _is_update(new, old, shared) else None
     else:
         relation = _copy_relation(new, old, shared)
-    if relation is None and _contains(shared):
+    if relation is None and _is_contained(shared):
         relation = "contains"
     return relation and Finding(relation, shared.jaccard, shared.containment)
 
 
-class Sieve:
+class Prefilter:
     """Tells of packed texts that have nothing to do with a new one, from a part of each hash."""
 
     def __init__(self, new: Page) -> None:
         self._new = new
-        self._mine = np.zeros(1 << 16, np.uint8)
-        self._mine[(new.body.hashes >> np.uint32(8)).astype(np.uint16)] = 1
+        self._has_middle_bits = np.zeros(1 << 16, np.uint8)
+        self._has_middle_bits[(new.body.hashes >> np.uint32(8)).astype(np.uint16)] = 1
 
-    def shared_at_most(self, old: Sequence[Body]) -> list[int]:
+    def max_shared(self, packed: Sequence[PackedBody]) -> list[int]:
         """How many shingles of each old text the new one has, at most."""
-        middles = np.frombuffer(b"".join(body.middles() for body in old), "<u2")
-        before = np.concatenate([[0], self._mine.take(middles).cumsum(dtype=np.int32)])
-        ends = np.array([0, *accumulate(body.length for body in old)])
-        found: list[int] = np.diff(before.take(ends)).tolist()
-        return found
+        middle_bits = np.frombuffer(b"".join(body.middle_bits() for body in packed), "<u2")
+        hits_before = np.concatenate([[0], self._has_middle_bits.take(middle_bits).cumsum(dtype=np.int32)])
+        ends = np.array([0, *accumulate(body.length for body in packed)])
+        max_counts: list[int] = np.diff(hits_before.take(ends)).tolist()
+        return max_counts
 
-    def may_relate(self, old: Body, shared: int, recurring: int) -> bool:
+    def may_relate(self, packed: PackedBody, shared: int, boilerplate_size: int) -> bool:
         """Whether `compare` could find anything. recurring: how many shingles the old text's boilerplate has."""
-        if old.limit < WHOLE or self._new.body.limit < WHOLE:
-            return shared >= SAMPLED_COMMON or old.digest == self._new.signature.digest
-        smaller = min(len(self._new.body), old.length - recurring)
-        least = max(min(COMMON_SHINGLES, max(smaller, 1)), CONTAINS_CONTAINMENT * smaller)
-        return shared >= least or old.digest == self._new.signature.digest
+        if packed.limit < HASH_RANGE or self._new.body.limit < HASH_RANGE:
+            return shared >= MIN_SAMPLED_COMMON or packed.digest == self._new.signature.digest
+        smaller = min(len(self._new.body), packed.length - boilerplate_size)
+        min_shared = max(min(MIN_COMMON_SHINGLES, max(smaller, 1)), CONTAINS_CONTAINMENT * smaller)
+        return shared >= min_shared or packed.digest == self._new.signature.digest
 
 
-def is_version(new: Page, old: Page) -> bool:
+def are_versions(new: Page, old: Page) -> bool:
     """Of one page of one outlet."""
     finding = compare(new, old)
     return finding is not None and finding.relation in {"identical", "update"}
@@ -141,23 +144,23 @@ def is_version(new: Page, old: Page) -> bool:
 
 def is_round_up(new: Page, others: Iterable[Page]) -> bool:
     """Whether the text puts two of the others, or their heads, one after the other."""
-    held: list[NDArray[np.uint32]] = []
+    held_passages: list[NDArray[np.uint32]] = []
     for old in others:
         common = shared_hashes(new.body, old.body)
         lead = overlap(old.lead(), new.body)
-        if len(common) < CONTAINS_COMMON or lead.common < HELD_LEAD * lead.first:
+        if len(common) < CONTAINS_COMMON or lead.common < ROUND_UP_LEAD * lead.first_size:
             continue
-        if any(_are_apart(common, other) for other in held):
+        if any(_are_apart(common, passage) for passage in held_passages):
             return True
-        held.append(common)
+        held_passages.append(common)
     return False
 
 
-def _are_apart(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
-    return int(np.count_nonzero(is_in(one, other))) <= HELD_SHARED * min(len(one), len(other))
+def _are_apart(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> bool:
+    return int(np.count_nonzero(is_in(first, second))) <= ROUND_UP_SHARED * min(len(first), len(second))
 
 
-def as_round_up(finding: Finding) -> Finding:
+def demote_to_contains(finding: Finding) -> Finding:
     """What a finding is worth if one of the two texts is a round-up: two round-ups may share most of their stories."""
     return replace(finding, relation="contains") if is_loose(finding) else finding
 
@@ -167,35 +170,43 @@ def is_loose(finding: Finding) -> bool:
 
 
 def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
-    if not _enough(shared) or shared.jaccard < REWORKED_JACCARD:
+    if not _has_enough_common(shared) or shared.jaccard < REWORKED_JACCARD:
         return False
     if shared.jaccard < UPDATE_JACCARD and overlap(new.lead(), old.lead()).containment < REWORKED_LEAD:
         return False
     return not (
         figures_differ(new.signature, old.signature, FIGURES_SHARED)
-        or filled_in(new.signature, old.signature)
+        or is_filled_template(new.signature, old.signature)
     )
 
 
 def _copy_relation(new: Page, old: Page, shared: Overlap) -> Relation | None:
-    if not _enough(shared) or shared.containment < HEAD_CONTAINMENT:  # the least that any rule asks for
+    if (
+        not _has_enough_common(shared) or shared.containment < HEAD_CONTAINMENT
+    ):  # the least that any rule asks for
         return None
     lead = overlap(new.lead(), old.lead())
     if not (_is_copy(shared, lead) or (lead.containment >= WITNESS_LEAD and _tails_agree(new, old))):
         return None
     if lead.containment < SAME_LEAD and _is_chain_template(new.signature, old.signature):
         return None
-    if shared.containment >= TRUNCATED_CONTAINMENT and shared.first < TRUNCATED_SIZE * shared.second:
+    if (
+        shared.containment >= TRUNCATED_CONTAINMENT
+        and shared.first_size < TRUNCATED_SIZE * shared.second_size
+    ):
         return "truncated"
     return "copy"
 
 
 def _is_copy(body: Overlap, lead: Overlap) -> bool:
-    if body.whole(min(body.first, body.second)) < SHORT_SHINGLES and body.containment < SHORT_CONTAINMENT:
+    if (
+        body.estimate_total(min(body.first_size, body.second_size)) < SHORT_SHINGLES
+        and body.containment < SHORT_CONTAINMENT
+    ):
         return False
     if _heads_agree(body, lead):
         return True
-    if body.containment >= PART_CONTAINMENT and lead.containment >= PART_LEAD:
+    if body.containment >= INSIDE_CONTAINMENT and lead.containment >= INSIDE_LEAD:
         return True
     if body.jaccard < ALIKE_JACCARD or body.containment < ALIKE_CONTAINMENT:
         return False
@@ -206,29 +217,31 @@ def _is_copy(body: Overlap, lead: Overlap) -> bool:
 
 def _tails_agree(new: Page, old: Page) -> bool:
     tail = overlap(new.tail(), old.tail())
-    return tail.containment >= WITNESS_TAIL and tail.whole(tail.common) >= WITNESS_COMMON
+    return tail.containment >= WITNESS_TAIL and tail.estimate_total(tail.common) >= WITNESS_COMMON
 
 
 def _heads_agree(body: Overlap, lead: Overlap) -> bool:
     both = body.containment + lead.containment
     if body.containment >= HEAD_CONTAINMENT and both >= HEAD_SUM:
         return True
-    smaller = body.whole(min(body.first, body.second))
+    smaller = body.estimate_total(min(body.first_size, body.second_size))
     return smaller >= LONG_SHINGLES and body.containment >= LONG_CONTAINMENT and both >= LONG_SUM
 
 
-def _enough(shared: Overlap) -> bool:
+def _has_enough_common(shared: Overlap) -> bool:
     """Enough words in common to speak of a story at all; for a very short text: all of it."""
-    smaller = shared.whole(min(shared.first, shared.second))
-    least = SAMPLED_COMMON if shared.sampled < 1 else 1
-    return shared.common >= least and shared.whole(shared.common) >= min(COMMON_SHINGLES, smaller)
+    smaller = shared.estimate_total(min(shared.first_size, shared.second_size))
+    min_common = MIN_SAMPLED_COMMON if shared.sampled_share < 1 else 1
+    return shared.common >= min_common and shared.estimate_total(shared.common) >= min(
+        MIN_COMMON_SHINGLES, smaller
+    )
 
 
-def _contains(shared: Overlap) -> bool:
+def _is_contained(shared: Overlap) -> bool:
     return (
         shared.containment >= CONTAINS_CONTAINMENT
-        and shared.common >= SAMPLED_COMMON
-        and shared.whole(shared.common) >= CONTAINS_COMMON
+        and shared.common >= MIN_SAMPLED_COMMON
+        and shared.estimate_total(shared.common) >= CONTAINS_COMMON
     )
 
 
@@ -237,32 +250,34 @@ def _is_chain_template(new: Signature, old: Signature) -> bool:
 
     One side is enough: the other may stand in more clutter.
     """
-    return figures_differ(new, old, CHAIN_FIGURES_SHARED) and any(_filled_sides(new, old))
+    return figures_differ(new, old, CHAIN_FIGURES_SHARED) and any(_are_sides_filled(new, old))
 
 
-def figures_differ(new: Signature, old: Signature, most_shared: float) -> bool:
+def figures_differ(new: Signature, old: Signature, max_shared_share: float) -> bool:
     """The same wording with other figures: a forecast, a market report, a table of results."""
     shared = overlap(new.numbers_sketch(), old.numbers_sketch())
-    differing = min(shared.first, shared.second) - shared.common
-    return shared.whole(differing) >= FIGURES_DIFFERING and shared.containment < most_shared
+    differing = min(shared.first_size, shared.second_size) - shared.common
+    return shared.estimate_total(differing) >= FIGURES_DIFFERING and shared.containment < max_shared_share
 
 
-def filled_in(new: Signature, old: Signature) -> bool:
+def is_filled_template(new: Signature, old: Signature) -> bool:
     """Most of what differs on both sides is a figure or a name in the same surroundings.
 
     A particular that differs changes SHINGLE_TOKENS shingles; an editor's new sentence changes many
     shingles and few particulars.
     """
-    return all(_filled_sides(new, old))
+    return all(_are_sides_filled(new, old))
 
 
-def _filled_sides(new: Signature, old: Signature) -> tuple[bool, bool]:
-    body = overlap(new.body_sketch(), old.body_sketch())
-    part = overlap(new.particulars_sketch(), old.particulars_sketch())
+def _are_sides_filled(new: Signature, old: Signature) -> tuple[bool, bool]:
+    shared_body = overlap(new.body_sketch(), old.body_sketch())
+    shared_particulars = overlap(new.particulars_sketch(), old.particulars_sketch())
 
     def is_filled(particulars: int, shingles: int) -> bool:
-        filled = part.whole(particulars - part.common)
-        changed = body.whole(shingles - body.common)
-        return filled >= FILLED_IN and filled * SHINGLE_TOKENS >= FILLED_SHARE * changed
+        filled = shared_particulars.estimate_total(particulars - shared_particulars.common)
+        changed = shared_body.estimate_total(shingles - shared_body.common)
+        return filled >= MIN_FILLED and filled * SHINGLE_TOKENS >= FILLED_SHARE * changed
 
-    return is_filled(part.first, body.first), is_filled(part.second, body.second)
+    return is_filled(shared_particulars.first_size, shared_body.first_size), is_filled(
+        shared_particulars.second_size, shared_body.second_size
+    )

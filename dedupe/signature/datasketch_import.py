@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
-_NAME = "scipy.integrate"
+_DEFERRED_MODULE = "scipy.integrate"
 
 
 @contextmanager
-def scipy_when_called() -> Iterator[None]:
+def defer_scipy_import() -> Iterator[None]:
     """What is imported meanwhile gets a function that loads scipy when it is called."""
-    if _NAME in sys.modules:
+    if _DEFERRED_MODULE in sys.modules:
         yield
         return
-    stand_in = ModuleType(_NAME)
-    stand_in.quad = lambda *given: import_module(_NAME).quad(*given)  # type: ignore[attr-defined]
-    sys.modules[_NAME] = stand_in
+    stand_in = ModuleType(_DEFERRED_MODULE)
+    stand_in.quad = lambda *arguments: import_module(_DEFERRED_MODULE).quad(*arguments)  # type: ignore[attr-defined]
+    sys.modules[_DEFERRED_MODULE] = stand_in
     try:
         yield
     finally:
-        del sys.modules[_NAME]
+        del sys.modules[_DEFERRED_MODULE]

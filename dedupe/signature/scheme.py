@@ -10,7 +10,7 @@ VERSION = 2  # of the arithmetic in tokens, sketch and signature: raise it with 
 SEED = 1
 SHINGLE_TOKENS = 3
 LEAD_TOKENS = 120
-BANDS, ROWS = 12, 3  # for the body, and again for the lead
+BANDS, ROWS_PER_BAND = 12, 3  # for the body, and again for the lead
 SKETCH_HASHES = 1024
 POSTING_SHARE, POSTINGS = 16, 64  # one shingle in 16, at most 64 of a text
 FIGURE_HASHES = 128  # numbers, and particulars
@@ -20,7 +20,7 @@ FIGURE_HASHES = 128  # numbers, and particulars
 SCHEME = (
     f"v{VERSION};datasketch-{version('datasketch').split('.')[0]}-affine32;seed={SEED};hash=xxh3_64;"
     f"tokens=nfkc-casefold-words-or-spaceless-characters;shingle={SHINGLE_TOKENS};lead={LEAD_TOKENS};"
-    f"bands={BANDS}x{ROWS}+{BANDS}x{ROWS};postings=1/{POSTING_SHARE}<={POSTINGS};"
+    f"bands={BANDS}x{ROWS_PER_BAND}+{BANDS}x{ROWS_PER_BAND};postings=1/{POSTING_SHARE}<={POSTINGS};"
     f"sketch={SKETCH_HASHES};figures={FIGURE_HASHES}"
 )
 # what an index must have been made as: the scheme, and the layout of its tables

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WHOLE = 1 << 32  # the limit of a sketch that holds every hash
+HASH_RANGE = 1 << 32  # the limit of a sketch that holds every hash
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,49 +44,49 @@ class Sketch:
 class Overlap:
     """Counts below the common limit; the properties are exact where both sketches are whole."""
 
-    first: int
-    second: int
+    first_size: int
+    second_size: int
     common: int
-    sampled: float  # share of the hash range that was compared, above 0 to 1
+    sampled_share: float  # share of the hash range that was compared, above 0 to 1
 
     @property
     def jaccard(self) -> float:
-        union = self.first + self.second - self.common
+        union = self.first_size + self.second_size - self.common
         return self.common / union if union else 0.0
 
     @property
     def containment(self) -> float:
-        smaller = min(self.first, self.second)
+        smaller = min(self.first_size, self.second_size)
         return self.common / smaller if smaller else 0.0
 
-    def whole(self, count: int) -> float:
+    def estimate_total(self, count: int) -> float:
         """An estimate for the whole set from a count below the limit."""
-        return count / self.sampled
+        return count / self.sampled_share
 
 
-def sketch_of(hashes: NDArray[np.uint32], most: int) -> Sketch:
-    return whole_or_least(distinct_of(hashes), most)
+def make_sketch(hashes: NDArray[np.uint32], max_size: int) -> Sketch:
+    return bottom_k(sorted_distinct(hashes), max_size)
 
 
-def whole_or_least(distinct: NDArray[np.uint32], most: int) -> Sketch:
+def bottom_k(distinct: NDArray[np.uint32], max_size: int) -> Sketch:
     """Of hashes that are ascending, each once."""
-    if len(distinct) <= most:
-        return Sketch(distinct, WHOLE)
-    return Sketch(distinct[:most], int(distinct[most]))
+    if len(distinct) <= max_size:
+        return Sketch(distinct, HASH_RANGE)
+    return Sketch(distinct[:max_size], int(distinct[max_size]))
 
 
-def distinct_of(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def sorted_distinct(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Ascending, each once. numpy.unique goes through a hash table, which takes longer at this size."""
     ordered = np.sort(hashes)
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+    is_first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
 
 
 def is_in(hashes: NDArray[np.uint32], others: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Which of `hashes` occur in `others` (ascending, not empty); faster than numpy.isin here."""
-    found: NDArray[np.bool_] = others.take(others.searchsorted(hashes), mode="clip") == hashes
-    return found
+    is_member: NDArray[np.bool_] = others.take(others.searchsorted(hashes), mode="clip") == hashes
+    return is_member
 
 
 def shared_hashes(a: Sketch, b: Sketch) -> NDArray[np.uint32]:
@@ -99,14 +99,14 @@ def shared_hashes(a: Sketch, b: Sketch) -> NDArray[np.uint32]:
 def overlap(a: Sketch, b: Sketch) -> Overlap:
     limit = min(a.limit, b.limit)
     first, second = a.below(limit), b.below(limit)
-    short, long = (first, second) if len(first) <= len(second) else (second, first)
-    common = int(np.count_nonzero(is_in(short, long))) if len(short) else 0
-    return Overlap(len(first), len(second), common, limit / WHOLE)
+    shorter, longer = (first, second) if len(first) <= len(second) else (second, first)
+    common = int(np.count_nonzero(is_in(shorter, longer))) if len(shorter) else 0
+    return Overlap(len(first), len(second), common, limit / HASH_RANGE)
 
 
-def spread(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+def concatenate_ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """start, start + 1, ... of each range, one range after the other."""
     ends = counts.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    found: NDArray[np.int64] = np.arange(total) + np.repeat(starts - ends + counts, counts)
-    return found
+    ranges: NDArray[np.int64] = np.arange(total) + np.repeat(starts - ends + counts, counts)
+    return ranges
