@@ -1,8 +1,9 @@
-"""Which rows of a batch share keys: each list of rows under one key is read once, sorted, without a dictionary.
+"""Generates candidate pairs in a batch: joins the rows that share MinHash bands or postings.
 
-Keys lie with their rows in one array of 64-bit numbers: sorted, the rows of a key stand side by side in the order of
-publication. A row meets the REACH rows before and after it under each of its keys, however many there are: a key of
-a million rows costs a million times REACH, not a million squared, and finds those nearest in time.
+1. Each key is stored with its row in one 64-bit number. When the array of all of them is sorted, the rows of a key
+   are adjacent, in the order of publication.
+2. Under each of its keys a row is paired with the REACH rows before and after it, the nearest in time. So a key of a
+   million rows costs a million times REACH steps, not a million squared.
 """
 
 from __future__ import annotations
@@ -22,26 +23,31 @@ if TYPE_CHECKING:
 
     MayMatch = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
-MAX_DOUBTFUL = 8  # pairs of a row that share less than two bands or four postings
-REACH = 16  # rows on either side that a row meets under one key
-ROWS_AT_ONCE = 1024  # of which the meetings are counted; each has some thousand
+MAX_DOUBTFUL = 8  # a row's rank from which on its pairs need two bands or four postings in common
+REACH = 16  # rows on either side with which a row is paired under one key
+ROWS_AT_ONCE = 1024  # rows whose pairs are counted together; a row has some thousand
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedPairs:
+    """The candidate pairs of a batch."""
+
     pairs: NDArray[np.int64]  # two columns, the younger row first; ascending, each pair once
-    crowded_keys: int  # keys of more rows than one row meets
+    crowded_keys: int  # number of keys with more rows than one row is paired with
 
 
 def key_entries(keys: list[int], row: int) -> NDArray[np.uint64]:
-    """A row's keys as the join wants them."""
+    """The entries of a row for `join_on_keys`: each key in the upper 32 bits, the row in the lower."""
     entries: NDArray[np.uint64] = np.array(keys, np.int64).astype(np.uint64) << np.uint64(32) | np.uint64(row)
     return entries
 
 
 def join_on_keys(entries: NDArray[np.uint64], row_count: int, may_match: MayMatch) -> JoinedPairs:
-    """Sorts `filed` (entries of all rows) in place. A pair has one band in common or two postings; of each row's
-    pairs those with most in common are taken, as `Keys.nearest` does."""
+    """Pair the rows that have at least one band or two postings in common.
+
+    entries: those of all rows; they are sorted in place. may_match: which of two arrays of rows may be paired.
+    Of each row's pairs those with the most keys in common are taken, as `InvertedIndex.find_candidates` does.
+    """
     entries.sort()
     keys, rows_of = (entries >> np.uint64(32)).astype(np.uint32), entries.astype(np.uint32)
     shared, crowded_keys = _rows_of_shared_keys(keys)
@@ -67,7 +73,7 @@ _ROW_MASK = np.uint64(0xFFFFFFFF)
 
 
 def _rows_of_shared_keys(keys: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int]:
-    """Where a key has more than one row, and how many keys have more than a row can meet."""
+    """A mask of the entries whose key has more than one row, and the number of crowded keys. keys: ascending."""
     if not len(keys):
         return np.zeros(0, np.bool_), 0
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
@@ -78,7 +84,10 @@ def _rows_of_shared_keys(keys: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], i
 def _neighbour_pairs(
     keys: NDArray[np.uint32], rows_of: NDArray[np.uint32], places: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
-    """For each of the places, the rows around it under the same key: row << 32 | other << 1 | is a band, unsorted."""
+    """For each of the places in `keys`, pairs with the rows around it under the same key, unsorted.
+
+    A pair is row << 33 | other row << 1 | 1 if the key is a band.
+    """
     own_keys = keys[places]
     pairs = []
     for step in (*range(-REACH, 0), *range(1, REACH + 1)):
@@ -96,7 +105,7 @@ def _neighbour_pairs(
 
 
 def _best_pairs(neighbour_pairs: NDArray[np.uint64], may_match: MayMatch) -> NDArray[np.uint64]:
-    """The pairs worth a look: younger << 32 | older."""
+    """The pairs of each row that are to be verified, as younger row << 32 | older row."""
     neighbour_pairs.sort()
     pair = neighbour_pairs >> np.uint64(1)
     starts = (

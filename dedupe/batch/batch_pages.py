@@ -1,4 +1,4 @@
-"""The pages of a batch as the rules see them: each without what recurs around it in its outlet."""
+"""Provides the pages of a batch for comparison, each without its outlet's boilerplate at that time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ CACHED_PAGES = 1 << 14  # some 10 kB each
 
 
 class BatchPages:
-    """Boilerplate is learned from WINDOW_ROWS rows of an outlet that follow one another; of the last ones, from as
-    many up to the end."""
+    """The pages of a batch by row number; the latest used ones are cached.
+
+    Each block of WINDOW_ROWS successive rows of an outlet has its own boilerplate, learned from these rows. That of
+    the last block is learned from the outlet's last WINDOW_ROWS rows.
+    """
 
     def __init__(self, batch: StagedBatch) -> None:
         self._batch = batch
@@ -32,12 +35,12 @@ class BatchPages:
         for rows in np.split(by_outlet, ends) if len(by_outlet) else []:
             for start in range(0, len(rows), WINDOW_ROWS):
                 self._block_of[rows[start : start + WINDOW_ROWS]] = len(self._boilerplates)
-                around = rows[max(0, min(start, len(rows) - WINDOW_ROWS)) :][:WINDOW_ROWS]
-                self._boilerplates.append(self._learn_boilerplate(around.tolist()))
+                window = rows[max(0, min(start, len(rows) - WINDOW_ROWS)) :][:WINDOW_ROWS]
+                self._boilerplates.append(self._learn_boilerplate(window.tolist()))
         self.get = lru_cache(CACHED_PAGES)(self._make_page)
 
     def keys(self, row: int) -> list[int]:
-        """Under which the row is sought: boilerplate would find its whole outlet."""
+        """The keys by which candidates for the row are found. Those of boilerplate would find its whole outlet."""
         page = self.get(row)
         return page.signature.band_keys() + posting_keys(page.body)
 
@@ -46,17 +49,20 @@ class BatchPages:
         return page_without_boilerplate(self._batch.outlet_name(row), self._batch.signature(row), boilerplate)
 
     def _learn_boilerplate(self, rows: list[int]) -> NDArray[np.uint32]:
-        """Versions of one story count once; a version has a band in common, and nearly always all of them."""
-        distinct: list[Page] = []
+        """The hashes that recur in these rows of one outlet. Versions of one page count once.
+
+        Only rows that share a band are compared: versions have at least one in common, and nearly always all.
+        """
+        distinct_pages: list[Page] = []
         pages_by_key: dict[int, list[int]] = {}
         for row in rows:
             signature = self._batch.signature(row)
             page = page_without_boilerplate("", signature, NO_HASHES)
             keys = signature.band_keys()
-            alike = {n for key in keys for n in pages_by_key.get(key, ())}
-            if any(are_versions(page, distinct[n]) for n in sorted(alike)):
+            similar = {n for key in keys for n in pages_by_key.get(key, ())}
+            if any(are_versions(page, distinct_pages[n]) for n in sorted(similar)):
                 continue
             for key in keys:
-                pages_by_key.setdefault(key, []).append(len(distinct))
-            distinct.append(page)
-        return recurring_hashes([page.body.hashes for page in distinct])
+                pages_by_key.setdefault(key, []).append(len(distinct_pages))
+            distinct_pages.append(page)
+        return recurring_hashes([page.body.hashes for page in distinct_pages])

@@ -1,7 +1,7 @@
-"""A batch laid out on disk: signatures in a temporary file, what is compared of every row in arrays.
+"""Stages a batch: writes its signatures to a temporary file, and keeps ids, outlets, times and digests in arrays.
 
-Rows are numbered in the order of publication, then of ids, whatever the order of the input: all that follows goes by
-row numbers, so that any permutation of a batch gives the same answer.
+Rows are numbered by time of publication, then by id, whatever the order of the input. All later stages use the row
+numbers, so that any permutation of a batch gives the same clusters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StagedBatch:
-    """One entry for each row, in the order of publication."""
+    """A staged batch. Every list and array has one entry for each row, in the order of publication."""
 
     ids: list[str]
     outlets: NDArray[np.int32]  # numbers of outlets
@@ -40,21 +40,23 @@ class StagedBatch:
     digests: NDArray[np.uint64]  # of the words, in two columns
     comparable: NDArray[np.bool_]
     window: int  # microseconds
-    _byte_ranges: NDArray[np.int64]  # first byte in the file, and the first after
+    _byte_ranges: NDArray[np.int64]  # first byte in the file, and the first one after it
     _file_descriptor: int
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def signature(self, row: int) -> Signature:
+        """The row's signature, read from the file."""
         start, end = self._byte_ranges[row].tolist()
         return Signature.from_bytes(os.pread(self._file_descriptor, end - start, start))
 
     def outlet_name(self, row: int) -> str:
+        """The name of the row's outlet."""
         return self.outlet_names[int(self.outlets[row])]
 
     def may_match(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Rows that lie within the window of one another, or that have no time."""
+        """A mask of the pairs rows[i], others[i] that are no further apart than the window, or have no time."""
         times, other_times = self.moments[rows], self.moments[others]
         undated = (times == UNDATED) | (other_times == UNDATED)
         distance = np.abs(np.where(undated, 0, times) - np.where(undated, 0, other_times))
@@ -64,7 +66,11 @@ class StagedBatch:
 
 @contextmanager
 def stage_batch(signed: Iterable[tuple[Document, bytes]], window: timedelta | None) -> Iterator[StagedBatch]:
-    """Of an id that comes twice the last counts; raises SchemeMismatch."""
+    """Stage documents with their signatures; the temporary file exists while the context is open.
+
+    If an id occurs twice, the last document counts. Raises SchemeMismatch for a signature of another scheme,
+    ValueError for one of the wrong length.
+    """
     latest_entry: dict[str, int] = {}
     outlet_numbers: dict[str, int] = {}
     outlets, moments, byte_ranges, digests, comparable = (

@@ -1,4 +1,4 @@
-"""Pairs of a batch compared, and the links that merge."""
+"""Verifies the candidate pairs of a batch by their signatures, and returns the links that merge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MERGES = np.array([relation in MERGING for relation in RELATIONS])
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Merging relations, of each row to others."""
+    """Relations between rows: the relation of rows[i] to others[i], with its figures."""
 
     rows: NDArray[np.int64]
     others: NDArray[np.int64]
@@ -32,30 +32,41 @@ class Links:
     containment: NDArray[np.float64]
 
     def select(self, mask: NDArray[np.bool_]) -> Links:
+        """The links for which the mask is true."""
         return Links(*(getattr(self, name)[mask] for name in Links.__slots__))
 
     def concatenate(self, more: Links) -> Links:
+        """These links, followed by others."""
         return Links(
             *(np.concatenate([getattr(self, name), getattr(more, name)]) for name in Links.__slots__)
         )
 
     def best_links(self, row_count: int) -> NDArray[np.int64]:
-        """For each row the place of its best link; -1: none."""
+        """For each row the position of its best link; -1 if it has none."""
         order = np.lexsort((self.others, -self.jaccard, -self.containment, self.rows))
         linked_rows, first = np.unique(self.rows[order], return_index=True)
         best = np.full(row_count, -1)
         best[linked_rows] = order[first]
         return best
 
-    def make_link(self, at: int, ids: list[str], story_id: str) -> Link:
-        relation = RELATIONS[self.relations[at]]
+    def make_link(self, position: int, ids: list[str], story_id: str) -> Link:
+        """The link at a position as a record. ids: the id of each row."""
+        relation = RELATIONS[self.relations[position]]
         assert relation
         return Link(
-            ids[self.others[at]], story_id, relation, float(self.jaccard[at]), float(self.containment[at])
+            ids[self.others[position]],
+            story_id,
+            relation,
+            float(self.jaccard[position]),
+            float(self.containment[position]),
         )
 
 
 def verify_pairs(pages: BatchPages, pairs: NDArray[np.int64]) -> Links:
+    """Compare each pair (younger row, older row); return the merging links, in both directions.
+
+    Loose links from or to a round-up are left out.
+    """
     relations, reverse_relations, loose = array("B"), array("B"), array("b")
     jaccard, containment = array("d"), array("d")
     for younger, older in pairs.tolist():
@@ -81,7 +92,7 @@ def verify_pairs(pages: BatchPages, pairs: NDArray[np.int64]) -> Links:
 def _reverse_relation(
     finding: Finding | None, pages: BatchPages, younger: int, older: int
 ) -> Relation | None:
-    """The older row's relation to the younger: only a cut has a direction."""
+    """The older row's relation to the younger one. It differs only where one of them is a copy cut short."""
     if finding is None:
         return None
     if finding.relation not in ("copy", "truncated"):
@@ -91,7 +102,7 @@ def _reverse_relation(
 
 
 def _find_round_ups(pages: BatchPages, links: Links, rows: NDArray[np.int64]) -> list[int]:
-    """Those of the rows that hold several of the others they were compared with."""
+    """The given rows that are round-ups: they hold several of the other stories they were compared with."""
     is_unmerged = np.isin(links.rows, rows) & ~_MERGES[links.relations]
     order = np.flatnonzero(is_unmerged)[np.argsort(links.rows[is_unmerged], kind="stable")]
     candidates, starts = np.unique(links.rows[order], return_index=True)

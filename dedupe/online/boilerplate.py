@@ -1,9 +1,11 @@
-"""Shingles that recur in an outlet's stories and therefore say nothing about one of them.
+"""Learns each outlet's boilerplate: the shingles that recur in its stories and say nothing about any of them.
 
-Learned from the outlet's latest stories as they lie in the index. Versions of one story count once, so that a
-story put out under many addresses does not become boilerplate; pages of one story that are no versions of one
-another count each, so that a wrong merge does not keep the boilerplate from being learned. Durable with the
-index, and learned again every few rows rather than at each, which would cost more than all the rest.
+1. It is learned from the outlet's latest rows in the index.
+2. Versions of one page count once, so that a story published under many URLs does not become boilerplate.
+3. Pages of one story that are not versions of one another count each, so that a wrong merge does not prevent
+   learning.
+4. It is stored in the index, and learned again every few rows. Learning it for each row would cost more than all the
+   rest.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-RECURRING_STORIES = 4
-WINDOW_ROWS = 128  # the outlet's latest rows that are looked at
+RECURRING_STORIES = 4  # a shingle in so many stories is boilerplate
+WINDOW_ROWS = 128  # the outlet's latest rows, from which boilerplate is learned
 LEARN_EACH_ROW_UNTIL, LEARN_EVERY_ROWS = 32, 32  # after each of the first 32 rows, then after every 32nd
 NO_HASHES: NDArray[np.uint32] = np.empty(0, np.uint32)
 
@@ -44,31 +46,35 @@ CREATE TABLE IF NOT EXISTS dedupe_boilerplate ( -- apart: the count above is wri
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
+    """An outlet's name and its boilerplate, as ascending shingle hashes."""
+
     name: str
     boilerplate: NDArray[np.uint32]
 
 
 class Boilerplate:
-    """Reads and writes in the caller's transaction."""
+    """The boilerplate of all outlets in the index. Reads and writes in the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.reset()
 
     def reset(self) -> None:
-        """After a rollback: what was learned since is not to be written."""
-        self._learned: dict[int, tuple[int, NDArray[np.uint32]]] = {}  # by outlet: what was due, and found
+        """Discard what was learned and not yet stored; needed after a rollback."""
+        # by outlet: the row up to which learning was due, and the result
+        self._learned: dict[int, tuple[int, NDArray[np.uint32]]] = {}
 
     def find_outlet(self, name: str) -> dict[int, Outlet]:
-        """By number; nothing if nothing has been added of this outlet."""
+        """The outlet of this name, by its number; empty if no row of it was ever added."""
         return self._read("name = ?", (name,))
 
     def before_removal(self, outlet: int) -> None:
-        """To be called before a row is removed: what is due is learned from what was there."""
+        """Learn and store what is due for the outlet, while the row that will be removed still exists."""
         self.read_outlets({outlet})
         self._store_learned(outlet)
 
     def read_outlets(self, outlets: Collection[int]) -> dict[int, Outlet]:
+        """The outlets of these numbers, by number."""
         return self._read(f"outlet IN ({','.join('?' * len(outlets))})", tuple(outlets)) if outlets else {}
 
     def _read(self, condition: str, values: tuple[object, ...]) -> dict[int, Outlet]:
@@ -85,14 +91,20 @@ class Boilerplate:
         }
 
     def _learn_once(self, outlet: int, due: int) -> NDArray[np.uint32]:
-        """Learned when it is wanted: an outlet of which many rows are entered and none is judged costs nothing."""
+        """Learn the boilerplate that is due, unless that was done before.
+
+        It is learned only when it is needed, so that adding many rows without judging any costs nothing.
+        """
         learned = self._learned.get(outlet)
         if learned is None or learned[0] != due:
             learned = self._learned[outlet] = due, self._learn_from_rows(outlet, due)
         return learned[1]
 
     def count_row(self, name: str, seq: int) -> int:
-        """To be called for each row that is added; the outlet's number."""
+        """Count a row that is added to the outlet, and return the outlet's number. Call it for each added row.
+
+        seq: the row's number, up to which boilerplate is then due, if it is.
+        """
         outlet, added = self._connection.execute(
             "INSERT INTO dedupe_outlets (name, added) VALUES (?, 1)"
             " ON CONFLICT (name) DO UPDATE SET added = added + 1 RETURNING outlet, added",
@@ -104,7 +116,7 @@ class Boilerplate:
         return int(outlet)
 
     def _store_learned(self, outlet: int) -> None:
-        """What was learned since, for all processes; unless more is due by now."""
+        """Store what this process has learned of the outlet, unless learning is due again by now."""
         if learned_until := self._learned.pop(outlet, None):
             due, learned = learned_until
             update = self._connection.execute(
@@ -135,7 +147,7 @@ class Boilerplate:
 
 
 def _bodies_of_different_pages(packed: list[bytes]) -> list[NDArray[np.uint32]]:
-    """Of one story's pages those that are no versions of one another."""
+    """The bodies of one story's pages that are not versions of one another, at most RECURRING_STORIES."""
     pages: list[Page] = []
     for signature in map(unpack, packed):
         page = page_without_boilerplate("", signature, NO_HASHES)
@@ -145,7 +157,7 @@ def _bodies_of_different_pages(packed: list[bytes]) -> list[NDArray[np.uint32]]:
 
 
 def recurring_hashes(stories: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
-    """Ascending. Each story's hashes are distinct, so a hash counts once per story."""
+    """The hashes that occur in RECURRING_STORIES stories or more, ascending. Each story's hashes are distinct."""
     if not stories:
         return NO_HASHES
     ordered = np.sort(np.concatenate(stories))

@@ -1,4 +1,4 @@
-"""The signatures of all that landed, in SQLite tables inside the caller's connection."""
+"""Judges each new article against the signatures of all earlier ones, kept in the caller's SQLite database."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
     from dedupe.signature.signature import Signature
 
-MAX_CANDIDATES = 32  # verified per document, those with most keys in common first
-MAX_EXACT_DUPLICATES = 8  # word-for-word equal documents looked at: the earliest
+MAX_CANDIDATES = 32  # rows verified for a document at most, those with the most keys in common first
+MAX_EXACT_DUPLICATES = 8  # of rows with the same words, the earliest so many are compared
 WINDOW = timedelta(days=30)  # documents published further apart do not match
-UNLIMITED_WINDOW = 2**62  # microseconds: a window that all dates share
+UNLIMITED_WINDOW = 2**62  # microseconds; contains all dates
 
 
 class Index:
-    """Never commits: the caller's transaction decides what is kept.
+    """The index of signatures. It never commits: the caller's transaction decides what is stored.
 
-    judge and add belong into one transaction that holds the write lock (BEGIN IMMEDIATE), or two processes
-    may each miss the other's copy.
+    Call judge and add in one transaction that holds the write lock (BEGIN IMMEDIATE). Otherwise two processes may
+    each miss the other's copy.
     """
 
     def __init__(self, connection: sqlite3.Connection, window: timedelta | None = WINDOW) -> None:
-        """Creates missing tables; raises SchemeMismatch if the stored signatures follow another scheme.
+        """Open the index, and create its tables if they are missing.
 
-        Documents published further apart than the window do not match; None: all may. Those without any time
-        match all.
+        window: documents published further apart do not match; None if all may. A document without any time matches
+        all. Raises SchemeMismatch if the stored signatures follow another scheme.
         """
         self._connection = connection
         self.keep_within(window)
         self._boilerplate = Boilerplate(connection)
         self._inverted_index = InvertedIndex(connection)
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dedupe_scheme'").fetchone():
-            self._create_tables()  # only then: opening an index that is there takes no lock
+            self._create_tables()  # only if missing, so that opening an existing index takes no lock
         row = connection.execute("SELECT scheme FROM dedupe_scheme").fetchone()
         if row is None or row[0] != INDEX_FORMAT:
             raise SchemeMismatch("index", row[0] if row else "none")
 
     def keep_within(self, window: timedelta | None) -> None:
-        """From now on; nothing that is stored depends on it."""
+        """Set the window for all further calls. Nothing that is stored depends on it."""
         self._window = window // timedelta(microseconds=1) if window is not None else UNLIMITED_WINDOW
 
     def __len__(self) -> int:
@@ -63,17 +63,21 @@ class Index:
 
     @property
     def refused(self) -> int:
-        """Key entries that full buckets did not take, or gave up."""
+        """Number of entries that full buckets did not take or gave up."""
         return self._inverted_index.refused
 
     def story_of(self, id: str) -> str | None:
+        """The story id that was stored for a document; None if the document is unknown."""
         row = self._connection.execute(
             "SELECT coalesce(story_id, id) FROM dedupe_documents WHERE id = ?", (encode_id(id),)
         ).fetchone()
         return decode_id(row[0]) if row else None
 
     def judge(self, document: Document, signature: Signature) -> Verdict:
-        """Reads only. The document's own row, if it has one, does not count."""
+        """Decide which story the document belongs to, and which older document it copies.
+
+        Reads only. If the document has a row in the index, that row is ignored.
+        """
         self._read_new_rows()
         links = self._links(document, signature)
         best = next(iter(self._merging_links(document, links)), None)
@@ -90,7 +94,7 @@ class Index:
         )
 
     def _merging_links(self, document: Document, links: tuple[Link, ...]) -> Iterable[Link]:
-        """The links that merge, best first: close ones, and those that enough of the story's documents share."""
+        """The links that merge, best first: close ones, and those to a story of which enough documents are linked."""
         merging = [link for link in links if link.relation in MERGING]
         linked = Counter(link.story_id for link in merging)
         for link in merging:
@@ -100,8 +104,11 @@ class Index:
                 yield link
 
     def _count_members(self, story_id: str, document: Document) -> int:
-        """How many documents of a story this one could be linked to; no more than matter are counted."""
-        story, since_until, mine = (
+        """The number of a story's documents in the window, this one left out.
+
+        Counting stops once there are enough for the rule of support.
+        """
+        encoded_story, window, own_id = (
             encode_id(story_id),
             self._window_around(to_microseconds(document.moment)),
             encode_id(document.id),
@@ -109,17 +116,20 @@ class Index:
         (count,) = self._connection.execute(
             "SELECT count(*) FROM (SELECT 1 FROM dedupe_documents WHERE story_id = ?1"
             " AND published BETWEEN ?2 AND ?3 AND id != ?4 LIMIT ?5)",
-            (story, *since_until, mine, SUPPORT_MEMBERS),
+            (encoded_story, *window, own_id, SUPPORT_MEMBERS),
         ).fetchone()
         (first,) = self._connection.execute(
             "SELECT count(*) FROM dedupe_documents WHERE id = ?1 AND story_id IS NULL"
             " AND published BETWEEN ?2 AND ?3 AND id != ?4",
-            (story, *since_until, mine),
+            (encoded_story, *window, own_id),
         ).fetchone()
         return int(count + first)
 
     def original_of(self, story_id: str, document: Document) -> str:
-        """The earliest-published document of a story to which this one belongs too."""
+        """The id of the earliest-published document of a story, to which the given document belongs too.
+
+        On equal times it is the least id.
+        """
         rows = self._connection.execute(
             "SELECT * FROM (SELECT published, id FROM dedupe_documents WHERE story_id = ?1 AND id != ?2"
             " ORDER BY published, id LIMIT 1)"
@@ -127,14 +137,14 @@ class Index:
             " WHERE id = ?1 AND story_id IS NULL AND id != ?2",
             (encode_id(story_id), encode_id(document.id)),
         ).fetchall()
-        known = [(published, decode_id(id)) for published, id in rows]
-        return min([(to_microseconds(document.moment), document.id), *known])[1]
+        candidates = [(published, decode_id(id)) for published, id in rows]
+        return min([(to_microseconds(document.moment), document.id), *candidates])[1]
 
     def add(self, document: Document, signature: Signature, story_id: str) -> None:
-        """An earlier row of the same id is replaced."""
+        """Store a document and its story. An earlier row of the same id is replaced."""
         self.remove(document.id)
         self._read_new_rows()
-        published, seq, kept = (
+        published, seq, coarse = (
             to_microseconds(document.moment),
             self._inverted_index.next_row,
             coarsen(signature),
@@ -149,25 +159,27 @@ class Index:
                 published,
                 encode_id(story_id) if story_id != document.id else None,
                 digest_number(signature.digest),
-                pack(kept),
+                pack(coarse),
             ),
         )
         first, last = self._window_around(published)
         self._inverted_index.add(
-            kept.keys(kept.body_sketch()),
-            encode_place(published, kept.shingles, seq),
+            coarse.keys(coarse.body_sketch()),
+            encode_place(published, coarse.shingles, seq),
             (day_number(first), day_number(last)),
         )
 
     def _read_new_rows(self) -> None:
-        """What other processes have added, and whether what was known is there still."""
+        """Read the rows that other processes have added, and discard learned boilerplate after a rollback."""
         if not self._inverted_index.read_new_rows():
             self._boilerplate.reset()
 
     @contextmanager
     def catching_up(self) -> Iterator[None]:
-        """For rows that come with their stories, inside one transaction: the same index in less time, because
-        keys are written in larger portions. Nothing can be judged meanwhile."""
+        """While this is open, `add` writes keys in larger portions, which takes less time and gives the same index.
+
+        Use it inside one transaction to add rows whose stories are known. Nothing can be judged meanwhile.
+        """
         self._read_new_rows()
         self._inverted_index.delay_writes()
         try:
@@ -179,7 +191,7 @@ class Index:
         self._inverted_index.write_at_once()
 
     def remove(self, id: str) -> None:
-        """An unknown id is no error."""
+        """Delete a document's row. An unknown id is ignored."""
         row = self._connection.execute(
             "SELECT seq, published, outlet, signature FROM dedupe_documents WHERE id = ?", (encode_id(id),)
         ).fetchone()
@@ -193,7 +205,10 @@ class Index:
         self._inverted_index.remove(old.keys(old.body_sketch()), encode_place(published, old.shingles, seq))
 
     def _create_tables(self) -> None:
-        """In one transaction, the caller's or its own: another process sees all of the index or nothing."""
+        """Create all tables in one transaction, so that another process sees the whole index or nothing.
+
+        The transaction is the caller's, if there is one.
+        """
         starts_transaction = not self._connection.in_transaction
         if starts_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -208,11 +223,12 @@ class Index:
             self._connection.execute("COMMIT")
 
     def _links(self, document: Document, signature: Signature) -> tuple[Link, ...]:
+        """All verified relations of the document to stored ones, best first."""
         if not signature.comparable:
             return ()
         outlets = self._boilerplate.find_outlet(document.outlet)
-        (mine,) = outlets.values() or (Outlet(document.outlet, NO_HASHES),)
-        new = page_without_boilerplate(mine.name, coarsen(signature), mine.boilerplate)
+        (outlet,) = outlets.values() or (Outlet(document.outlet, NO_HASHES),)
+        new = page_without_boilerplate(outlet.name, coarsen(signature), outlet.boilerplate)
         rows = self._candidate_rows(new, document)
         outlets |= self._boilerplate.read_outlets({row.outlet for row in rows} - outlets.keys())
         return tuple(
@@ -220,19 +236,19 @@ class Index:
             for finding, row in find_related(new, rows, outlets)
         )
 
-    def _is_within_window(self, one: int, other: int) -> bool:
-        return UNDATED in (one, other) or abs(one - other) <= self._window
+    def _is_within_window(self, moment: int, other_moment: int) -> bool:
+        """Whether two times are no further apart than the window. An undated document is in every window."""
+        return UNDATED in (moment, other_moment) or abs(moment - other_moment) <= self._window
 
     def _window_around(self, moment: int) -> tuple[int, int]:
-        """The window's first and last microsecond."""
+        """The first and the last microsecond of the window around a time."""
         return (
             (-UNDATED, UNDATED - 1) if moment == UNDATED else (moment - self._window, moment + self._window)
         )
 
     def _candidate_rows(self, new: Page, document: Document) -> list[Row]:
-        """Other rows with equal words, then those that share a band or two postings, the most first; all in the
-        window."""
-        moment, mine = to_microseconds(document.moment), encode_id(document.id)
+        """The rows in the window that may be related to the new page: exact duplicates and those that share keys."""
+        moment, own_id = to_microseconds(document.moment), encode_id(document.id)
         window = self._window_around(moment)
         seqs = {
             seq
@@ -251,12 +267,12 @@ class Index:
                 MAX_CANDIDATES,
             )
         )
-        found = self._connection.execute(
+        rows = self._connection.execute(
             f"SELECT {', '.join(Row._fields)} FROM dedupe_documents WHERE seq IN ({placeholders(seqs)})",
             tuple(seqs),
         )
         return [
             row
-            for row in map(Row._make, found)
-            if row.id != mine and self._is_within_window(moment, row.published)
+            for row in map(Row._make, rows)
+            if row.id != own_id and self._is_within_window(moment, row.published)
         ]

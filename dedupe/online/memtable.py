@@ -1,7 +1,9 @@
-"""Keys that wait for their turn to be written, in memory: sorted numbers of 64 bits, the key above the row.
+"""Holds the newest entries of the inverted index in memory, sorted, until they are written to the table in SQLite.
 
-Every SWEEP_ROWS rows one slice of the key space is swept into the table: after SLICES turns all slices have been. So
-the latest SLICES * SWEEP_ROWS rows tell what waits. Rows are numbered without gaps.
+An entry is a 64-bit number: the key in the upper half, the row number in the lower half. The key space is divided
+into SLICES slices. After every SWEEP_ROWS rows one slice is swept: its entries are written to the table. After SLICES
+sweeps every slice has been swept once. So the latest SLICES * SWEEP_ROWS rows hold all entries that are not yet
+written. Rows are numbered without gaps.
 """
 
 from __future__ import annotations
@@ -15,56 +17,62 @@ from dedupe.signature.sketch import concatenate_ranges
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SLICES = 512  # of the key space; a sweep writes SWEEP_ROWS texts' worth of keys on neighbouring pages
+SLICES = 512  # of the key space; a sweep writes as many keys as SWEEP_ROWS texts have, on neighbouring pages
 SWEEP_ROWS = 32
-TAIL_ROWS, MERGED_ROWS = (
-    32,
-    512,
-)  # of the latest so many are sorted apart: all would take as long as a verdict
+# the newest rows are sorted apart, in levels of so many rows: sorting all would take as long as a verdict
+TAIL_ROWS, MERGED_ROWS = 32, 512
 _ROW_MASK = np.uint64(0xFFFFFFFF)
 _KEY_SHIFT = np.uint64(32)
 _NO_ENTRIES: NDArray[np.uint64] = np.empty(0, np.uint64)
 
 
 def sweep_number(seq: int) -> int:
-    """How many sweeps there have been once so many rows are there."""
+    """The number of sweeps that are due once the row `seq` exists."""
     return seq // SWEEP_ROWS
 
 
 def slices_of(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The slice of the key space in which each key lies, 0 to SLICES - 1."""
     return (keys * np.uint64(SLICES) >> _KEY_SHIFT).astype(np.int64)
 
 
 def last_swept_rows(slices: NDArray[np.int64], sweep: int) -> NDArray[np.int64]:
-    """The row at which each slice was last swept, as of a turn; 0 or less: never."""
+    """The last row whose entries have been swept from each slice, as of a sweep; 0 or less if there is none."""
     return (sweep - (sweep - slices) % SLICES) * SWEEP_ROWS
 
 
 class MemTable:
-    """What is no longer waiting may lie here for a while; nobody is told of it."""
+    """The entries that are not yet written to the table.
+
+    It may also hold entries that are already written. `lookup` and `entries_to_sweep` leave them out, and
+    `drop_swept` deletes them.
+    """
 
     def __init__(self) -> None:
-        self._levels = [_NO_ENTRIES, _NO_ENTRIES, _NO_ENTRIES]  # sorted; the next rows in each
-        self._level_rows = [0, 0, 0]  # entered so far into each
-        self._sweep = -1  # of which the next tells at which row the keys of each slice begin to wait
-        self._first_waiting_rows: NDArray[np.uint64] = _NO_ENTRIES
-        self._unsorted: list[NDArray[np.uint64]] = []  # rows after those: sorted in when they are wanted
-        self._places = np.zeros(1 << 16, np.int64)  # of each row, at its number modulo the length
+        self._levels = [_NO_ENTRIES, _NO_ENTRIES, _NO_ENTRIES]  # each sorted; the oldest rows in the first
+        self._level_rows = [0, 0, 0]  # rows merged into each level so far
+        self._sweep = -1  # the sweep for which _first_waiting_rows was computed
+        self._first_waiting_rows: NDArray[np.uint64] = _NO_ENTRIES  # of each slice: first row not yet swept
+        self._unsorted: list[NDArray[np.uint64]] = []  # the newest rows, sorted into a level on first use
+        self._places = np.zeros(1 << 16, np.int64)  # ring buffer: the place of each row, by its row number
 
     def add(self, seq: int, place: int, keys: NDArray[np.uint32]) -> None:
-        """Keys ascending, each once."""
+        """Add a row with its keys, which are ascending and distinct. place: see `inverted_index.encode_place`."""
         self._places[seq % len(self._places)] = place
         self._unsorted.append(keys.astype(np.uint64) << _KEY_SHIFT | np.uint64(seq))
 
     def places_of(self, entries: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Of the rows of some entries."""
+        """The place of each entry's row."""
         places: NDArray[np.int64] = self._places.take(
             (entries & _ROW_MASK).astype(np.int64) % len(self._places)
         )
         return places
 
     def lookup(self, keys: NDArray[np.uint64], last_row: int, limit: int) -> NDArray[np.uint64]:
-        """Entries of the keys (ascending) that wait once row `last` is there; the latest `most` of each key."""
+        """The unwritten entries of the keys (ascending), at most the latest `limit` of each key.
+
+        last_row: the latest row that was added.
+        """
         if self._sweep != sweep_number(last_row):
             self._sweep = sweep_number(last_row)
             swept = last_swept_rows(np.arange(SLICES), self._sweep)
@@ -84,7 +92,7 @@ class MemTable:
         return np.concatenate(found) if found else _NO_ENTRIES
 
     def entries_to_sweep(self, first_sweep: int, last_sweep: int) -> NDArray[np.uint64]:
-        """Entries, sorted, that the turns from first to last (no slice twice) sweep."""
+        """The entries that the sweeps from first to last have to write, sorted. They may sweep no slice twice."""
         self._sort_new_rows()
         entries = np.concatenate(
             [
@@ -101,7 +109,7 @@ class MemTable:
         return entries
 
     def drop_swept(self, last_row: int) -> None:
-        """To be called after a sweep: drops what waits no more, if there is much of it."""
+        """Delete entries that are written, if there may be many of them. Call it after a sweep."""
         self._sort_new_rows()
         if sum(self._level_rows[1:]) < MERGED_ROWS:
             return
@@ -122,15 +130,15 @@ class MemTable:
             self._merge(2)
 
     def _merge(self, level: int) -> None:
-        """Into the one above."""
+        """Merge a level into the one before it."""
         merged = np.concatenate(self._levels[level - 1 : level + 1])
-        merged.sort(kind="stable")  # merges what is sorted
+        merged.sort(kind="stable")  # fast for two sorted runs
         self._levels[level - 1 : level + 1] = merged, _NO_ENTRIES
         self._level_rows[level - 1 : level + 1] = self._level_rows[level - 1] + self._level_rows[level], 0
 
 
 def _sweep_ranges(first_sweep: int, last_sweep: int) -> list[NDArray[np.uint64]]:
-    """Bounds of the entries of the slices that turns sweep."""
+    """The bounds, as pairs, of the entries in the slices that the sweeps from first to last sweep."""
     start, count = first_sweep % SLICES, last_sweep - first_sweep + 1
     slice_ranges = [(start, min(start + count, SLICES)), (0, start + count - SLICES)]
     return [
@@ -141,5 +149,5 @@ def _sweep_ranges(first_sweep: int, last_sweep: int) -> list[NDArray[np.uint64]]
 
 
 def _first_entry(slice: int) -> int:
-    """The first entry of a slice."""
+    """The least entry that a slice may hold."""
     return min(-(-(slice << 32) // SLICES) << 32, (1 << 64) - 1)

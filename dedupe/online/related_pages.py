@@ -1,4 +1,4 @@
-"""What a new text is to the rows that share keys with it."""
+"""Compares a new page with its candidate rows and returns the related ones, best first."""
 
 from __future__ import annotations
 
@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 
 def find_related(new: Page, rows: Sequence[Row], outlets: Mapping[int, Outlet]) -> list[tuple[Finding, Row]]:
-    """Merging relations first, then the highest containment, the earliest, the least id. Only rows that may be related
-    are unpacked; others are looked at where the new text may be a round-up of them."""
+    """The rows that are related to the new page, each with its finding.
+
+    Merging relations come first, then the highest containment, the earliest time, the least id. Only rows that may
+    be related are unpacked. The others are needed only to see whether the new page is a round-up.
+
+    outlets: by number, the outlets of all rows.
+    """
 
     def page(row: Row) -> Page:
         outlet = outlets[row.outlet]
@@ -58,5 +63,6 @@ def find_related(new: Page, rows: Sequence[Row], outlets: Mapping[int, Outlet]) 
 
 
 def _rank(related: tuple[Finding, Row]) -> tuple[bool, float, int, str]:
+    """Sort key of a related row: the best has the least."""
     finding, row = related
     return finding.relation not in MERGING, -finding.containment, row.published, decode_id(row.id)

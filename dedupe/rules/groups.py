@@ -1,4 +1,4 @@
-"""Documents joined into groups along their links, the surest link first."""
+"""Joins documents into groups (stories) along their verified links, the surest link first."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # such a link joins two groups by itself
-SUPPORT = 0.34  # any other must not stand alone: share of the pairs between two groups that are linked
-SUPPORT_MEMBERS = 16  # of a group; larger ones are not linked to all that resembles them
+CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # from either on, one link joins two groups
+SUPPORT = 0.34  # any weaker link joins them only if this share of the pairs between the groups is linked
+SUPPORT_MEMBERS = 16  # members that count at most: in larger groups not all that is alike has been linked
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """A verified relation that may join two groups; first < second."""
+    """A verified relation between two ids that may join their groups; first < second."""
 
     first: str
     second: str
@@ -28,29 +28,33 @@ class Edge:
 
     @property
     def rank(self) -> tuple[bool, float, str, str]:
+        """Sort key: close edges first, then by jaccard plus containment, the highest first."""
         close = is_close(self.jaccard, self.containment)
         return not close, -(self.jaccard + self.containment), self.first, self.second
 
 
 def is_close(jaccard: float, containment: float) -> bool:
+    """Whether a link of these figures joins two groups by itself."""
     return jaccard >= CLOSE_JACCARD or containment >= CLOSE_CONTAINMENT
 
 
 def has_enough_links(linked: int, size: int, other_size: int = 1) -> bool:
-    """Whether enough of the pairs between two groups of these sizes are linked."""
+    """Whether enough pairs between two groups of these sizes are linked. linked: number of linked pairs."""
     return linked >= SUPPORT * min(size, SUPPORT_MEMBERS) * min(other_size, SUPPORT_MEMBERS)
 
 
 class Groups:
-    """Disjoint sets of ids."""
+    """Disjoint sets of ids; each id starts in a set of its own."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._members = {id: {id} for id in ids}
 
     def members_of(self, id: str) -> set[str]:
+        """The ids in the same group as this one, itself included."""
         return self._members[id]
 
     def join(self, a: str, b: str) -> None:
+        """Merge the groups of two ids."""
         small, large = sorted((self._members[a], self._members[b]), key=len)
         if small is large:
             return
@@ -59,7 +63,7 @@ class Groups:
             self._members[id] = large
 
     def names(self) -> dict[str, str]:
-        """Id to the least id of its group, whatever the order of joining."""
+        """Map each id to the least id of its group. The order of joining does not matter."""
         name_of: dict[str, str] = {}
         for id in sorted(self._members):
             if id not in name_of:
@@ -70,7 +74,10 @@ class Groups:
 def connected_components(
     row_count: int, rows: NDArray[np.int64], others: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Connected components of rows 0 to count: each row's least row that can be reached."""
+    """Connected components of the graph of rows 0 to row_count - 1, whose edges join rows[i] and others[i].
+
+    Returns for each row the least row of its component.
+    """
     labels = np.arange(row_count)
     while True:
         previous = labels.copy()
@@ -84,10 +91,10 @@ def connected_components(
 
 
 def join_supported(groups: Groups, edges: Iterable[Edge]) -> None:
-    """Close links first, then average linkage for all others, the surest first.
+    """Join groups along the edges: close edges first, then all others by average linkage, the surest first.
 
-    A chain of half-alike texts would otherwise join stories whose ends share nothing: an agency's second and
-    fifth version, two reports with one common source.
+    Without average linkage a chain of half-alike texts would join stories whose ends share nothing: an agency's
+    second and fifth version, or two reports with one common source.
     """
     ordered = sorted(set(edges), key=lambda edge: edge.rank)
     neighbours: dict[str, set[str]] = {}
@@ -100,6 +107,7 @@ def join_supported(groups: Groups, edges: Iterable[Edge]) -> None:
 
 
 def _has_support(groups: Groups, neighbours: Mapping[str, set[str]], edge: Edge) -> bool:
+    """Whether enough pairs between the two groups that an edge joins are linked."""
     small, large = sorted((groups.members_of(edge.first), groups.members_of(edge.second)), key=len)
     linked = sum(len(neighbours[id] & large) for id in small if id in neighbours)
     return has_enough_links(linked, len(small), len(large))

@@ -1,4 +1,4 @@
-"""Which passages two texts share, for people to read; verdicts rest on signatures and need no text."""
+"""Finds the passages that two texts share, to show them to people. Verdicts need signatures only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from difflib import SequenceMatcher
 
 from dedupe.signature.tokens import COMBINING_MARKS, SPACELESS_SCRIPTS
 
-MIN_WORDS = 8  # a shorter run is a formula
+MIN_WORDS = 8  # a shorter run is a set phrase
 MAX_WORDS = 5_000  # of each text; SequenceMatcher's worst case is quadratic
 _TOKEN = re.compile(rf"[{SPACELESS_SCRIPTS}]|(?:[^\W_{SPACELESS_SCRIPTS}]|[{COMBINING_MARKS}])+")
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Characters [start, end) of either text; the words between are equal but for case and width."""
+    """A run of equal words as characters [start, end) of each text. Case and character width may differ."""
 
     start: int
     end: int
@@ -26,8 +26,10 @@ class Passage:
 
 
 def shared_passages(text: str, other: str, least_words: int = MIN_WORDS) -> list[Passage]:
-    """In the order of the text; only those that stand in the same order in both, of at least so many words. Beyond
-    MOST_WORDS the texts are not compared."""
+    """The passages of at least `least_words` words that both texts have in the same order, in the order of the text.
+
+    Only the first MAX_WORDS words of each text are compared.
+    """
     text_tokens, other_tokens = (list(_TOKEN.finditer(tokens))[:MAX_WORDS] for tokens in (text, other))
     words, other_words = (
         [_fold(match.group()) for match in tokens] for tokens in (text_tokens, other_tokens)

@@ -1,4 +1,4 @@
-"""All that is kept of a text to find and verify its copies."""
+"""Signs a text: computes the keys that find candidates for its copies, and the sketches that verify them."""
 
 from __future__ import annotations
 
@@ -30,65 +30,77 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPARABLE_SHINGLES = 5  # a shorter text ("Watch the video") says nothing about its story
-MINHASH_BATCH = 1 << 12  # one row of permutations per hash is held: a text of 10 MB would take 400 MB
-BODY_BANDS_BELOW = 192  # shingles; longer texts that share what a rule asks for share postings
-MAX_NAMES_SHARE = 0.25  # of all tokens; English news has about 0.15, German 0.35
+MINHASH_BATCH = 1 << 12  # hashes permuted at once; all hashes of a 10 MB text would take 400 MB
+BODY_BANDS_BELOW = 192  # shingles; longer texts that share as much as a rule asks for also share postings
+MAX_NAMES_SHARE = 0.25  # capitalised share of all tokens; English news has about 0.15, German 0.35
 _HEADER = struct.Struct("<4s16sIIIIIHHHH")
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Arrays are little-endian bytes, so that signatures compare, hash and pickle by value on any machine."""
+    """What is stored of a text: its digest, its MinHash bands, and sketches of its shingles and particulars.
 
-    digest: bytes  # 16 bytes over the words in their order
+    Arrays are little-endian bytes, so that signatures compare, hash and pickle by value on any machine.
+    """
+
+    digest: bytes  # 16 bytes over the words in order
     tokens: int  # words, or characters in scripts without spaces
     shingles: int  # distinct shingles of the whole text
     body: bytes  # uint32 ascending: shingle hashes, all or the smallest
-    body_limit: int  # all shingle hashes below this are in body; 2**32: all
-    lead: bytes  # bits in the order of body, most significant first: this shingle occurs in the lead
-    bands: bytes  # uint32: BANDS keys of the body, BANDS of the lead; empty if not comparable
-    numbers: bytes  # uint32 ascending: numbers
+    body_limit: int  # body holds all shingle hashes below this; 2**32: all there are
+    lead: bytes  # one bit for each hash of body, most significant first: the shingle occurs in the lead
+    bands: bytes  # uint32: BANDS band hashes of the body, then BANDS of the lead; empty if not comparable
+    numbers: bytes  # uint32 ascending: hashes of the numbers
     numbers_limit: int
-    particulars: bytes  # uint32 ascending: a number or capitalised word with the word before it
+    particulars: bytes  # uint32 ascending: hashes of a number or capitalised word with the word before it
     particulars_limit: int
 
     @property
     def comparable(self) -> bool:
+        """Whether the text is long enough to be compared: at least COMPARABLE_SHINGLES distinct shingles."""
         return self.shingles >= COMPARABLE_SHINGLES
 
     def body_sketch(self) -> Sketch:
+        """The shingle hashes of the whole text."""
         return Sketch(_as_array(self.body), self.body_limit)
 
     def lead_sketch(self) -> Sketch:
+        """The shingle hashes of the first LEAD_TOKENS tokens."""
         body = _as_array(self.body)
-        marks = np.unpackbits(np.frombuffer(self.lead, np.uint8), count=len(body)).astype(np.bool_)
-        return Sketch(body[marks], self.body_limit)
+        is_in_lead = np.unpackbits(np.frombuffer(self.lead, np.uint8), count=len(body)).astype(np.bool_)
+        return Sketch(body[is_in_lead], self.body_limit)
 
     def numbers_sketch(self) -> Sketch:
+        """The hashes of the text's numbers."""
         return Sketch(_as_array(self.numbers), self.numbers_limit)
 
     def particulars_sketch(self) -> Sketch:
+        """The hashes of the text's numbers and names, each with the word before it."""
         return Sketch(_as_array(self.particulars), self.particulars_limit)
 
     def band_keys(self) -> list[int]:
+        """The 32-bit candidate keys of all bands: those of the body, then those of the lead."""
         keys: list[int] = _hash_keys(_as_array(self.bands), _as_array(b"")).tolist()
         return keys
 
     def index_keys(self) -> list[int]:
-        """Under which an index files the text."""
+        """The keys of the whole text, boilerplate included, under which the index stores it."""
         keys: list[int] = self.keys(self.body_sketch()).tolist()
         return keys
 
     def keys(self, body: Sketch) -> NDArray[np.uint32]:
-        """Under which a text is filed, or sought: then by a body without boilerplate, which would find its whole
-        outlet. Of a longer text not under the bands of the body."""
+        """The candidate keys of the text with this body: bands and postings; none if it is too short to compare.
+
+        To store a text, pass its whole body. To search for it, pass the body without boilerplate, because boilerplate
+        would find the whole outlet. A text of BODY_BANDS_BELOW shingles or more has no keys for the body's bands.
+        """
         if not self.comparable:
             return _as_array(b"")
         keys = _hash_keys(_as_array(self.bands), _posting_shingles(body))
         return keys if self.shingles < BODY_BANDS_BELOW else keys[BANDS:]
 
     def to_bytes(self) -> bytes:
-        """Header, body, lead, bands, numbers, particulars; a limit of 2**32 is written as 0."""
+        """Serialise as header, body, lead, bands, numbers, particulars. A limit of 2**32 is written as 0."""
         return b"".join(
             (
                 _HEADER.pack(
@@ -114,7 +126,10 @@ class Signature:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Signature:
-        """Raises SchemeMismatch for another scheme, ValueError for a signature cut short."""
+        """Read what `to_bytes` wrote.
+
+        Raises SchemeMismatch for a signature of another scheme, ValueError for one of the wrong length.
+        """
         if data[:4] != SCHEME_TAG:
             raise SchemeMismatch("signature", f"tag {data[:4].hex()}")
         if len(data) < _HEADER.size:
@@ -145,7 +160,7 @@ class Signature:
 
 
 def sign(text: str) -> Signature:
-    """A pure function: equal on every machine, fit for worker processes."""
+    """The signature of a text. A pure function: the same on every machine, and usable in worker processes."""
     tokens = tokenize(text)
     shingles = shingle_hashes(tokens.hashes, SHINGLE_TOKENS)
     leading = max(1, LEAD_TOKENS - SHINGLE_TOKENS + 1)
@@ -169,26 +184,31 @@ def sign(text: str) -> Signature:
 
 
 def posting_keys(body: Sketch) -> list[int]:
-    """One shingle in POSTING_SHARE, the same ones in every text: they find a text inside a longer one."""
+    """The candidate keys made from single shingles, which find a text inside a longer one.
+
+    One shingle in POSTING_SHARE is used. The choice depends on the shingle's hash alone, so it is the same in every
+    text.
+    """
     keys: list[int] = _hash_keys(_as_array(b""), _posting_shingles(body)).tolist()
     return keys
 
 
 def is_band(key: int) -> int:
-    """1 for the key of a band, 0 for a posting."""
+    """1 for the key of a band, 0 for that of a posting."""
     return key & 1
 
 
 def _posting_shingles(body: Sketch) -> NDArray[np.uint32]:
+    """The lowest hashes of the body, at most POSTINGS, from the lowest POSTING_SHARE-th of the hash range."""
     return body.below(HASH_RANGE // POSTING_SHARE)[:POSTINGS]
 
 
-# a band's number is hashed with it, so that bands do not meet one another
+# a band's number is hashed with its value, so that equal values of different bands give different keys
 _BAND_NUMBERS = np.arange(1, 2 * BANDS + 1, dtype=np.uint64) << np.uint64(32)
 
 
 def _hash_keys(bands: NDArray[np.uint32], postings: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Evenly spread over 32 bits; the last tells the kind."""
+    """Hash bands and postings to keys, evenly spread over 32 bits. The lowest bit is 1 for bands, 0 for postings."""
     values = np.concatenate([bands, postings]).astype(np.uint64)
     values[: len(bands)] += _BAND_NUMBERS[: len(bands)]
     keys = (mix_bits(values) >> np.uint64(32)).astype(np.uint32)
@@ -198,10 +218,10 @@ def _hash_keys(bands: NDArray[np.uint32], postings: NDArray[np.uint32]) -> NDArr
 
 
 def _particular_hashes(tokens: Tokens) -> NDArray[np.uint32]:
-    """What a template page fills in: figures and names, each with the word before it.
+    """Hashes of what a template page fills in: figures and names, each together with the word before it.
 
-    The word before tells one place of the template from another; the first word of a text has none. Where
-    every noun has a capital (German), a capital tells no name, and figures alone are taken.
+    The word before distinguishes one place of the template from another; the first word of a text has none, and is
+    left out. Where every noun has a capital (German), a capital does not mark a name, and only figures count.
     """
     is_name, is_number = tokens.name_mask(), tokens.number_mask()
     capitals_mean_names = np.count_nonzero(is_name) <= MAX_NAMES_SHARE * len(tokens)
@@ -211,7 +231,7 @@ def _particular_hashes(tokens: Tokens) -> NDArray[np.uint32]:
 
 @lru_cache(maxsize=1)
 def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Drawn once a process: factors and summands, in columns."""
+    """The factors and summands of datasketch's permutations, as columns. Computed once for each process."""
     with defer_scipy_import():
         from datasketch import MinHash
 
@@ -222,13 +242,15 @@ def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
 def _minhash_values(
     hashes: NDArray[np.uint32], leading: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """datasketch's MinHash.update_batch, value for value, without its walk over every hash in Python: of all hashes,
-    and of the first."""
+    """The MinHash values of all hashes, and those of the first `leading` hashes.
+
+    Equal to those of datasketch's MinHash.update_batch, but without its Python loop over the hashes.
+    """
     factors, summands = _permutations()
     minima = []
     for start in range(0, len(hashes), MINHASH_BATCH):
         values = _murmur3_finalizer(hashes[start : start + MINHASH_BATCH])
-        permuted = values * factors  # a permutation in each row: its minimum lies side by side
+        permuted = values * factors  # one permutation in each row, so that a minimum reads contiguous memory
         permuted += summands
         minima += (
             [permuted[:, :leading].min(axis=1), permuted.min(axis=1)] if not start else [permuted.min(axis=1)]
@@ -244,7 +266,7 @@ def _murmur3_finalizer(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _band_hashes(shingles: NDArray[np.uint32], leading: int) -> NDArray[np.uint32]:
-    """Of all shingles, then of the first."""
+    """The band hashes of all shingles, then those of the first `leading` shingles."""
     rows = (
         np.concatenate(_minhash_values(shingles, leading)).reshape(2 * BANDS, ROWS_PER_BAND).astype(np.uint64)
     )
