@@ -40,7 +40,7 @@ def batch(count: int, text: str, what: str, clusters: int, pairs: int) -> None:
     found = {one.cluster for one in cluster_signed(((d, data) for d in documents(count)), counts=counts)}
     expect(
         f"{count} {what} in a batch: {len(found)} clusters, {time.process_time() - began:.1f} s of CPU, "
-        f"{counts.sought} rows sought, {counts.pairs} pairs compared",
+        f"{counts.compared_rows} rows sought, {counts.pairs} pairs compared",
         len(found) == clusters and counts.pairs <= pairs,
     )
 

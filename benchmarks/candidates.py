@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.articles import Generator
 from dedupe import Signature, sign
-from dedupe.online.boilerplate import NOTHING
-from dedupe.rules.relation import MERGING, Sieve, compare, page_of
-from dedupe.signature.packing import Body, coarse, pack
+from dedupe.online.boilerplate import NO_HASHES
+from dedupe.rules.relation import MERGING, Prefilter, compare, page_without_boilerplate
+from dedupe.signature.packing import PackedBody, coarsen, pack
 from dedupe.signature.scheme import BANDS
 from dedupe.signature.signature import BODY_BANDS_BELOW
 
@@ -66,11 +66,14 @@ def _edited(texts: list[str], draw: random.Random) -> Iterator[Text]:
 
 def related(signatures: list[Signature], outlets: list[str]) -> Iterator[tuple[int, int, str]]:
     """Pairs, and what they are to one another."""
-    pages = [page_of(outlet, one, NOTHING) for outlet, one in zip(outlets, signatures, strict=True)]
-    bodies = [Body.of(pack(signature)) for signature in signatures]
+    pages = [
+        page_without_boilerplate(outlet, one, NO_HASHES)
+        for outlet, one in zip(outlets, signatures, strict=True)
+    ]
+    bodies = [PackedBody.from_packed(pack(signature)) for signature in signatures]
     for number, new in enumerate(pages):
-        sieve = Sieve(new)
-        for other, shared in enumerate(sieve.shared_at_most(bodies[:number])):
+        sieve = Prefilter(new)
+        for other, shared in enumerate(sieve.max_shared(bodies[:number])):
             found = compare(new, pages[other]) if sieve.may_relate(bodies[other], shared, 0) else None
             if found and found.relation != "identical":
                 yield number, other, "merging" if found.relation in MERGING else "containing"
@@ -85,7 +88,7 @@ def keys_of(signature: Signature, body_below: int, lead_bands: int) -> set[int]:
 
 def main(folder: Path, seed: int) -> None:
     for name, texts in sets_of(folder, seed):
-        signatures = [coarse(sign(text)) for _, text in texts]
+        signatures = [coarsen(sign(text)) for _, text in texts]
         pairs = list(related(signatures, [outlet for outlet, _ in texts]))
         print(f"{name}: {dict(Counter(kind for *_, kind in pairs))}")
         for policy, filed in POLICIES.items():

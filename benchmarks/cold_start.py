@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cleaning import Rules, page_id
 from dedupe import Document, Signature
-from dedupe.online.inverted_index import packed, place_of
+from dedupe.online.inverted_index import encode_place, pack_places
 from dedupe.online.memtable import SLICES, SWEEP_ROWS
-from dedupe.online.rows import stored
-from dedupe.signature.packing import coarse, pack
-from dedupe.signature.sketch import WHOLE
+from dedupe.online.rows import encode_id
+from dedupe.signature.packing import coarsen, pack
+from dedupe.signature.sketch import HASH_RANGE
 from demo.object_store import ObjectStore
 from lake.index import checkpoints
 from lake.index.checkpoints import Cadence
@@ -63,13 +63,13 @@ def signature() -> Signature:
         tokens=WORDS,
         shingles=WORDS - 2,
         body=_hashes(WORDS - 2),
-        body_limit=WHOLE,
+        body_limit=HASH_RANGE,
         lead=_CHANCE.bytes((WORDS - 2 + 7) // 8),
         bands=_hashes(24),
         numbers=_hashes(8),
-        numbers_limit=WHOLE,
+        numbers_limit=HASH_RANGE,
         particulars=_hashes(40),
-        particulars_limit=WHOLE,
+        particulars_limit=HASH_RANGE,
     )
 
 
@@ -111,7 +111,7 @@ def fill(index: Index, count: int) -> None:
     began = datetime(2026, 1, 1, tzinfo=UTC)
     moment = int(began.timestamp() * 1e6)
     drawn = [
-        pack(coarse(signature())) for _ in range(min(count, 10_000))
+        pack(coarsen(signature())) for _ in range(min(count, 10_000))
     ]  # further apart than a compressor looks back
     db = index._db
     db.execute("PRAGMA synchronous = OFF")
@@ -124,17 +124,17 @@ def fill(index: Index, count: int) -> None:
         ))  # fmt: skip
         digests = _CHANCE.integers(0, 2**62, count).tolist()
         _into(db, "dedupe_documents", (
-            (n + 1, stored(_page(n)), n % OUTLETS + 1, moment, None, digests[n], drawn[n % len(drawn)])
+            (n + 1, encode_id(_page(n)), n % OUTLETS + 1, moment, None, digests[n], drawn[n % len(drawn)])
             for n in range(count)
         ))  # fmt: skip
         _into(db, "dedupe_outlets", (
             (n + 1, f"outlet{n}", len(range(n, count, OUTLETS)), None) for n in range(OUTLETS)
         ))  # fmt: skip
         keys = np.sort(_CHANCE.integers(0, 2**32, count * KEYS, dtype=np.int64))
-        place = place_of(moment, 450, 0)
+        place = encode_place(moment, 450, 0)
         for first in range(0, len(keys), 1_000_000):
             some = keys[first : first + 1_000_000].tolist()
-            data = packed(place | _CHANCE.integers(1, count + 1, len(some)))
+            data = pack_places(place | _CHANCE.integers(1, count + 1, len(some)))
             each = len(data) // len(some)
             _into(db, "dedupe_keys", (
                 (key, data[n * each : (n + 1) * each]) for n, key in enumerate(some)

@@ -43,7 +43,7 @@ from benchmarks.articles import (
 from cleaning import page_id
 from dedupe import Signature, sign
 from dedupe.signature.sketch import is_in
-from dedupe.signature.tokens import mixed
+from dedupe.signature.tokens import mix_bits
 from lake.parquet import part_files
 from lake.schema.columns import schema
 from lake.storage.open_store import open_store
@@ -203,7 +203,7 @@ def _replaced(
 ) -> NDArray[np.uint32]:
     """Those below the limit by others below it, but for those that are kept."""
     wide = hashes.astype(np.uint64) + (np.uint64(turn) << np.uint64(32))
-    other = (mixed(wide) >> np.uint64(16)) % np.uint64(limit)
+    other = (mix_bits(wide) >> np.uint64(16)) % np.uint64(limit)
     return np.where(is_in(hashes, kept), hashes, other.astype(np.uint32)).astype("<u4")
 
 

@@ -1,4 +1,4 @@
-"""Which articles are copies of one another: knows ids, texts and signatures only. The only home of datasketch.
+"""Finds which articles are copies of one another, from ids, texts and signatures alone. The only home of datasketch.
 
 May import: nothing else of the project. Data comes as texts and their signatures; it leaves as verdicts and clusters.
 `sign` works in any process, `Index.judge` and `Index.add` in the caller's transaction, `cluster` on a batch.

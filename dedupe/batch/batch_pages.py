@@ -1,4 +1,4 @@
-"""The pages of a batch as the rules see them: each without what recurs around it in its outlet."""
+"""Provides the pages of a batch for comparison, each without its outlet's boilerplate at that time."""
 
 from __future__ import annotations
 
@@ -7,56 +7,62 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.online.boilerplate import NOTHING, WINDOW_ROWS, recurring
-from dedupe.rules.relation import Page, is_version, page_of
+from dedupe.online.boilerplate import NO_HASHES, WINDOW_ROWS, recurring_hashes
+from dedupe.rules.relation import Page, are_versions, page_without_boilerplate
 from dedupe.signature.signature import posting_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dedupe.batch.staging import Staged
+    from dedupe.batch.staging import StagedBatch
 
 CACHED_PAGES = 1 << 14  # some 10 kB each
 
 
-class Pages:
-    """Boilerplate is learned from WINDOW_ROWS rows of an outlet that follow one another; of the last ones, from as
-    many up to the end."""
+class BatchPages:
+    """The pages of a batch by row number; the latest used ones are cached.
 
-    def __init__(self, staged: Staged) -> None:
-        self._staged = staged
-        self._block_of = np.zeros(len(staged), np.int32)
-        self._learned: list[NDArray[np.uint32]] = []
-        by_outlet = np.argsort(staged.outlets, kind="stable")
-        ends = np.flatnonzero(np.diff(staged.outlets[by_outlet])) + 1
+    Each block of WINDOW_ROWS successive rows of an outlet has its own boilerplate, learned from these rows. That of
+    the last block is learned from the outlet's last WINDOW_ROWS rows.
+    """
+
+    def __init__(self, batch: StagedBatch) -> None:
+        self._batch = batch
+        self._block_of = np.zeros(len(batch), np.int32)
+        self._boilerplates: list[NDArray[np.uint32]] = []
+        by_outlet = np.argsort(batch.outlets, kind="stable")
+        ends = np.flatnonzero(np.diff(batch.outlets[by_outlet])) + 1
         for rows in np.split(by_outlet, ends) if len(by_outlet) else []:
             for start in range(0, len(rows), WINDOW_ROWS):
-                self._block_of[rows[start : start + WINDOW_ROWS]] = len(self._learned)
-                around = rows[max(0, min(start, len(rows) - WINDOW_ROWS)) :][:WINDOW_ROWS]
-                self._learned.append(self._learn(around.tolist()))
-        self.of = lru_cache(CACHED_PAGES)(self._page)
+                self._block_of[rows[start : start + WINDOW_ROWS]] = len(self._boilerplates)
+                window = rows[max(0, min(start, len(rows) - WINDOW_ROWS)) :][:WINDOW_ROWS]
+                self._boilerplates.append(self._learn_boilerplate(window.tolist()))
+        self.get = lru_cache(CACHED_PAGES)(self._make_page)
 
     def keys(self, row: int) -> list[int]:
-        """Under which the row is sought: boilerplate would find its whole outlet."""
-        page = self.of(row)
+        """The keys by which candidates for the row are found. Those of boilerplate would find its whole outlet."""
+        page = self.get(row)
         return page.signature.band_keys() + posting_keys(page.body)
 
-    def _page(self, row: int) -> Page:
-        learned = self._learned[self._block_of[row]]
-        return page_of(self._staged.outlet(row), self._staged.signature(row), learned)
+    def _make_page(self, row: int) -> Page:
+        boilerplate = self._boilerplates[self._block_of[row]]
+        return page_without_boilerplate(self._batch.outlet_name(row), self._batch.signature(row), boilerplate)
 
-    def _learn(self, rows: list[int]) -> NDArray[np.uint32]:
-        """Versions of one story count once; a version has a band in common, and nearly always all of them."""
-        kept: list[Page] = []
-        filed: dict[int, list[int]] = {}
+    def _learn_boilerplate(self, rows: list[int]) -> NDArray[np.uint32]:
+        """The hashes that recur in these rows of one outlet. Versions of one page count once.
+
+        Only rows that share a band are compared: versions have at least one in common, and nearly always all.
+        """
+        distinct_pages: list[Page] = []
+        pages_by_key: dict[int, list[int]] = {}
         for row in rows:
-            signature = self._staged.signature(row)
-            page = page_of("", signature, NOTHING)
+            signature = self._batch.signature(row)
+            page = page_without_boilerplate("", signature, NO_HASHES)
             keys = signature.band_keys()
-            alike = {n for key in keys for n in filed.get(key, ())}
-            if any(is_version(page, kept[n]) for n in sorted(alike)):
+            similar = {n for key in keys for n in pages_by_key.get(key, ())}
+            if any(are_versions(page, distinct_pages[n]) for n in sorted(similar)):
                 continue
             for key in keys:
-                filed.setdefault(key, []).append(len(kept))
-            kept.append(page)
-        return recurring([page.body.hashes for page in kept])
+                pages_by_key.setdefault(key, []).append(len(distinct_pages))
+            distinct_pages.append(page)
+        return recurring_hashes([page.body.hashes for page in distinct_pages])

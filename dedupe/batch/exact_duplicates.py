@@ -1,4 +1,4 @@
-"""Rows of equal words: one text, of which few need be compared with others."""
+"""Groups the rows of a batch that are exact duplicates, so that only a few of each group need be compared."""
 
 from __future__ import annotations
 
@@ -6,52 +6,67 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dedupe.batch.verify_pairs import CODE, Links
+from dedupe.batch.verify_pairs import RELATION_CODES, Links
 from dedupe.online.inverted_index import UNDATED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dedupe.batch.staging import Staged
+    from dedupe.batch.staging import StagedBatch
 
-EQUALS = 8  # of equal texts published within one window's length, the earliest are compared with others
+# of exact duplicates published within one window's length, the earliest so many are compared with other texts
+MAX_COMPARED_DUPLICATES = 8
 
 
-def equal_texts(batch: Staged) -> NDArray[np.int64]:
-    """Each row's earliest row of the same words, through gaps no longer than the window. Texts too short to tell
-    equal none; one without a time belongs to all of its words."""
+def group_equal_texts(batch: StagedBatch) -> NDArray[np.int64]:
+    """For each row its representative: the earliest row of its group of exact duplicates.
+
+    A gap longer than the window ends a group, except where one of the duplicates has no time: then all are one group.
+    A text that is too short to compare is a group of its own.
+    """
     order = np.lexsort((np.arange(len(batch)), batch.digests[:, 1], batch.digests[:, 0]))
     digests = batch.digests[order]
-    begins = np.any(digests != np.roll(digests, 1, axis=0), axis=1)
-    begins[:1] = True
-    words = np.cumsum(begins) - 1
-    timeless = np.bincount(words, batch.moments[order] == UNDATED)[words] > 0 if len(order) else begins
-    begins |= ~timeless & ~batch.may_match(order, np.roll(order, 1))
-    begins |= ~batch.comparable[order]
-    text_of = np.empty(len(batch), np.int64)
-    text_of[order] = order[begins][np.cumsum(begins) - 1]
-    return text_of
+    starts_group = np.any(digests != np.roll(digests, 1, axis=0), axis=1)
+    starts_group[:1] = True
+    word_groups = np.cumsum(starts_group) - 1
+    has_undated = (
+        np.bincount(word_groups, batch.moments[order] == UNDATED)[word_groups] > 0
+        if len(order)
+        else starts_group
+    )
+    starts_group |= ~has_undated & ~batch.may_match(order, np.roll(order, 1))
+    starts_group |= ~batch.comparable[order]
+    representative_of = np.empty(len(batch), np.int64)
+    representative_of[order] = order[starts_group][np.cumsum(starts_group) - 1]
+    return representative_of
 
 
-def standing_for(batch: Staged, text_of: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows to be compared with others, ascending: of each text the earliest EQUALS in each window's length of
-    time. None that is too short to tell."""
+def rows_to_compare(batch: StagedBatch, representative_of: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows that are compared with other texts, ascending.
+
+    Of each group of exact duplicates they are the earliest MAX_COMPARED_DUPLICATES in each window's length of time.
+    Rows that are too short to compare are left out.
+    """
     period = batch.moments // max(batch.window, 1)
-    order = np.lexsort((np.arange(len(batch)), period, text_of))
-    begins = (np.diff(text_of[order], prepend=-1) != 0) | (np.diff(period[order], prepend=-1) != 0)
-    starts = np.flatnonzero(begins)
-    rank = np.arange(len(order)) - starts[np.cumsum(begins) - 1]
-    return np.sort(order[(rank < EQUALS) & batch.comparable[order]])
+    order = np.lexsort((np.arange(len(batch)), period, representative_of))
+    starts_group = (np.diff(representative_of[order], prepend=-1) != 0) | (
+        np.diff(period[order], prepend=-1) != 0
+    )
+    starts = np.flatnonzero(starts_group)
+    rank = np.arange(len(order)) - starts[np.cumsum(starts_group) - 1]
+    return np.sort(order[(rank < MAX_COMPARED_DUPLICATES) & batch.comparable[order]])
 
 
-def between_equals(batch: Staged, text_of: NDArray[np.int64]) -> Links:
-    """Each row of equal words to the first of them, or, where that is too long ago, to the one before; the first to
-    the second."""
-    order = np.lexsort((np.arange(len(text_of)), text_of))
-    later = np.flatnonzero(text_of[order][1:] == text_of[order][:-1]) + 1
-    rows, before = order[later], order[later - 1]
-    others = np.where(batch.may_match(rows, text_of[rows]), text_of[rows], before)
-    second = rows[before == text_of[rows]]
-    rows, others = np.concatenate([rows, text_of[second]]), np.concatenate([others, second])
+def links_between_duplicates(batch: StagedBatch, representative_of: NDArray[np.int64]) -> Links:
+    """A link of each exact duplicate to the first row of its group, and of that row to the second one.
+
+    Where the first row is outside the window, the link is to the row before.
+    """
+    order = np.lexsort((np.arange(len(representative_of)), representative_of))
+    later = np.flatnonzero(representative_of[order][1:] == representative_of[order][:-1]) + 1
+    rows, previous = order[later], order[later - 1]
+    others = np.where(batch.may_match(rows, representative_of[rows]), representative_of[rows], previous)
+    second = rows[previous == representative_of[rows]]
+    rows, others = np.concatenate([rows, representative_of[second]]), np.concatenate([others, second])
     ones = np.ones(len(rows))
-    return Links(rows, others, np.full(len(rows), CODE["identical"], np.uint8), ones, ones)
+    return Links(rows, others, np.full(len(rows), RELATION_CODES["identical"], np.uint8), ones, ones)

@@ -1,4 +1,4 @@
-"""The index's rows: one for each document, and how ids and times are stored."""
+"""Defines the index's table of documents, and how ids, digests and times are stored in it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ CREATE INDEX IF NOT EXISTS dedupe_documents_story ON dedupe_documents (story_id,
 
 
 class Row(NamedTuple):
+    """What a comparison reads of a row of dedupe_documents, as stored."""
+
     id: bytes | str
     outlet: int
     published: int
@@ -37,31 +39,33 @@ class Row(NamedTuple):
 
     @property
     def story(self) -> str:
-        return told(self.story_id if self.story_id is not None else self.id)
+        """The id of the row's story."""
+        return decode_id(self.story_id if self.story_id is not None else self.id)
 
 
-def stored(id: str) -> bytes | str:
-    """Half the size for the ids of pages."""
+def encode_id(id: str) -> bytes | str:
+    """An id as it is stored: 16 bytes if it has 32 hexadecimal digits, as page ids do, else the text."""
     if len(id) != 32:
         return id
     try:
-        short = bytes.fromhex(id)
+        encoded = bytes.fromhex(id)
     except ValueError:
         return id
-    return short if short.hex() == id else id
+    return encoded if encoded.hex() == id else id
 
 
-def told(id: bytes | str) -> str:
+def decode_id(id: bytes | str) -> str:
+    """The id that was stored by `encode_id`."""
     return id if isinstance(id, str) else id.hex()
 
 
-def number_of(digest: bytes) -> int:
-    """Its first 64 bits, signed: what SQLite holds in an integer."""
+def digest_number(digest: bytes) -> int:
+    """The first 64 bits of a digest as a signed integer, which SQLite can store."""
     return int.from_bytes(digest[:8], "little", signed=True)
 
 
-def microseconds(moment: datetime | None) -> int:
-    """A time without a zone is taken as UTC."""
+def to_microseconds(moment: datetime | None) -> int:
+    """Microseconds since 1970; UNDATED for None. A time without a zone is taken as UTC."""
     if moment is None:
         return UNDATED
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

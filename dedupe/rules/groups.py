@@ -1,4 +1,4 @@
-"""Documents joined into groups along their links, the surest link first."""
+"""Joins documents into groups (stories) along their verified links, the surest link first."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # such a link joins two groups by itself
-SUPPORT = 0.34  # any other must not stand alone: share of the pairs between two groups that are linked
-SUPPORT_MEMBERS = 16  # of a group; larger ones are not linked to all that resembles them
+CLOSE_JACCARD, CLOSE_CONTAINMENT = 0.5, 0.8  # from either on, one link joins two groups
+SUPPORT = 0.34  # any weaker link joins them only if this share of the pairs between the groups is linked
+SUPPORT_MEMBERS = 16  # members that count at most: in larger groups not all that is alike has been linked
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Tie:
-    """A verified relation that may join two groups; first < second."""
+class Edge:
+    """A verified relation between two ids that may join their groups; first < second."""
 
     first: str
     second: str
@@ -28,29 +28,33 @@ class Tie:
 
     @property
     def rank(self) -> tuple[bool, float, str, str]:
+        """Sort key: close edges first, then by jaccard plus containment, the highest first."""
         close = is_close(self.jaccard, self.containment)
         return not close, -(self.jaccard + self.containment), self.first, self.second
 
 
 def is_close(jaccard: float, containment: float) -> bool:
+    """Whether a link of these figures joins two groups by itself."""
     return jaccard >= CLOSE_JACCARD or containment >= CLOSE_CONTAINMENT
 
 
-def is_supported(linked: int, one: int, other: int = 1) -> bool:
-    """Whether enough of the pairs between two groups of these sizes are linked."""
-    return linked >= SUPPORT * min(one, SUPPORT_MEMBERS) * min(other, SUPPORT_MEMBERS)
+def has_enough_links(linked: int, size: int, other_size: int = 1) -> bool:
+    """Whether enough pairs between two groups of these sizes are linked. linked: number of linked pairs."""
+    return linked >= SUPPORT * min(size, SUPPORT_MEMBERS) * min(other_size, SUPPORT_MEMBERS)
 
 
 class Groups:
-    """Disjoint sets of ids."""
+    """Disjoint sets of ids; each id starts in a set of its own."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._members = {id: {id} for id in ids}
 
     def members_of(self, id: str) -> set[str]:
+        """The ids in the same group as this one, itself included."""
         return self._members[id]
 
     def join(self, a: str, b: str) -> None:
+        """Merge the groups of two ids."""
         small, large = sorted((self._members[a], self._members[b]), key=len)
         if small is large:
             return
@@ -59,7 +63,7 @@ class Groups:
             self._members[id] = large
 
     def names(self) -> dict[str, str]:
-        """Id to the least id of its group, whatever the order of joining."""
+        """Map each id to the least id of its group. The order of joining does not matter."""
         name_of: dict[str, str] = {}
         for id in sorted(self._members):
             if id not in name_of:
@@ -67,37 +71,43 @@ class Groups:
         return name_of
 
 
-def components(count: int, some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Connected components of rows 0 to count: each row's least row that can be reached."""
-    label = np.arange(count)
-    while True:
-        before = label.copy()
-        least = np.minimum(label[some], label[others])
-        for ends in (some, others):
-            np.minimum.at(label, label[ends], least)
-            np.minimum.at(label, ends, least)
-        label = label[label]
-        if np.array_equal(label, before):
-            return label
+def connected_components(
+    row_count: int, rows: NDArray[np.int64], others: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Connected components of the graph of rows 0 to row_count - 1, whose edges join rows[i] and others[i].
 
-
-def join_supported(groups: Groups, ties: Iterable[Tie]) -> None:
-    """Close links first, then average linkage for all others, the surest first.
-
-    A chain of half-alike texts would otherwise join stories whose ends share nothing: an agency's second and
-    fifth version, two reports with one common source.
+    Returns for each row the least row of its component.
     """
-    ordered = sorted(set(ties), key=lambda tie: tie.rank)
-    tied: dict[str, set[str]] = {}
-    for tie in ordered:
-        tied.setdefault(tie.first, set()).add(tie.second)
-        tied.setdefault(tie.second, set()).add(tie.first)
-    for tie in ordered:
-        if is_close(tie.jaccard, tie.containment) or _is_supported(groups, tied, tie):
-            groups.join(tie.first, tie.second)
+    labels = np.arange(row_count)
+    while True:
+        previous = labels.copy()
+        lowest = np.minimum(labels[rows], labels[others])
+        for side in (rows, others):
+            np.minimum.at(labels, labels[side], lowest)
+            np.minimum.at(labels, side, lowest)
+        labels = labels[labels]
+        if np.array_equal(labels, previous):
+            return labels
 
 
-def _is_supported(groups: Groups, tied: Mapping[str, set[str]], tie: Tie) -> bool:
-    small, large = sorted((groups.members_of(tie.first), groups.members_of(tie.second)), key=len)
-    linked = sum(len(tied[id] & large) for id in small if id in tied)
-    return is_supported(linked, len(small), len(large))
+def join_supported(groups: Groups, edges: Iterable[Edge]) -> None:
+    """Join groups along the edges: close edges first, then all others by average linkage, the surest first.
+
+    Without average linkage a chain of half-alike texts would join stories whose ends share nothing: an agency's
+    second and fifth version, or two reports with one common source.
+    """
+    ordered = sorted(set(edges), key=lambda edge: edge.rank)
+    neighbours: dict[str, set[str]] = {}
+    for edge in ordered:
+        neighbours.setdefault(edge.first, set()).add(edge.second)
+        neighbours.setdefault(edge.second, set()).add(edge.first)
+    for edge in ordered:
+        if is_close(edge.jaccard, edge.containment) or _has_support(groups, neighbours, edge):
+            groups.join(edge.first, edge.second)
+
+
+def _has_support(groups: Groups, neighbours: Mapping[str, set[str]], edge: Edge) -> bool:
+    """Whether enough pairs between the two groups that an edge joins are linked."""
+    small, large = sorted((groups.members_of(edge.first), groups.members_of(edge.second)), key=len)
+    linked = sum(len(neighbours[id] & large) for id in small if id in neighbours)
+    return has_enough_links(linked, len(small), len(large))

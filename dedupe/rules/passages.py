@@ -1,4 +1,4 @@
-"""Which passages two texts share, for people to read; verdicts rest on signatures and need no text."""
+"""Finds the passages that two texts share, to show them to people. Verdicts need signatures only."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from dedupe.signature.tokens import MARKS, SPACELESS
+from dedupe.signature.tokens import COMBINING_MARKS, SPACELESS_SCRIPTS
 
-LEAST_WORDS = 8  # a shorter run is a formula
-MOST_WORDS = 5_000  # of each text; SequenceMatcher's worst case is quadratic
-_TOKEN = re.compile(rf"[{SPACELESS}]|(?:[^\W_{SPACELESS}]|[{MARKS}])+")
+MIN_WORDS = 8  # a shorter run is a set phrase
+MAX_WORDS = 5_000  # of each text; SequenceMatcher's worst case is quadratic
+_TOKEN = re.compile(rf"[{SPACELESS_SCRIPTS}]|(?:[^\W_{SPACELESS_SCRIPTS}]|[{COMBINING_MARKS}])+")
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Characters [start, end) of either text; the words between are equal but for case and width."""
+    """A run of equal words as characters [start, end) of each text. Case and character width may differ."""
 
     start: int
     end: int
@@ -25,18 +25,22 @@ class Passage:
     words: int
 
 
-def shared_passages(text: str, other: str, least_words: int = LEAST_WORDS) -> list[Passage]:
-    """In the order of the text; only those that stand in the same order in both, of at least so many words. Beyond
-    MOST_WORDS the texts are not compared."""
-    mine, theirs = (list(_TOKEN.finditer(one))[:MOST_WORDS] for one in (text, other))
-    words, others = ([_folded(match.group()) for match in one] for one in (mine, theirs))
-    matcher = SequenceMatcher(None, words, others, autojunk=False)
+def shared_passages(text: str, other: str, least_words: int = MIN_WORDS) -> list[Passage]:
+    """The passages of at least `least_words` words that both texts have in the same order, in the order of the text.
+
+    Only the first MAX_WORDS words of each text are compared.
+    """
+    text_tokens, other_tokens = (list(_TOKEN.finditer(tokens))[:MAX_WORDS] for tokens in (text, other))
+    words, other_words = (
+        [_fold(match.group()) for match in tokens] for tokens in (text_tokens, other_tokens)
+    )
+    matcher = SequenceMatcher(None, words, other_words, autojunk=False)
     return [
         Passage(
-            start=mine[block.a].start(),
-            end=mine[block.a + block.size - 1].end(),
-            other_start=theirs[block.b].start(),
-            other_end=theirs[block.b + block.size - 1].end(),
+            start=text_tokens[block.a].start(),
+            end=text_tokens[block.a + block.size - 1].end(),
+            other_start=other_tokens[block.b].start(),
+            other_end=other_tokens[block.b + block.size - 1].end(),
             words=block.size,
         )
         for block in matcher.get_matching_blocks()
@@ -44,5 +48,5 @@ def shared_passages(text: str, other: str, least_words: int = LEAST_WORDS) -> li
     ]
 
 
-def _folded(word: str) -> str:
+def _fold(word: str) -> str:
     return unicodedata.normalize("NFKC", word).casefold()

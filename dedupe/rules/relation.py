@@ -1,4 +1,7 @@
-"""What two texts are to one another: the rules, on the figures of their sketches."""
+"""Decides how two texts are related (identical, copy, truncated, update, contains) from their signatures.
+
+Every threshold of these rules stands here, with its reason.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dedupe.signature.scheme import SHINGLE_TOKENS
-from dedupe.signature.sketch import WHOLE, Overlap, Sketch, is_in, overlap, shared_hashes
+from dedupe.signature.sketch import HASH_RANGE, Overlap, Sketch, is_in, overlap, shared_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,81 +20,92 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dedupe.records import Relation
-    from dedupe.signature.packing import Body
+    from dedupe.signature.packing import PackedBody
     from dedupe.signature.signature import Signature
 
 MERGING: frozenset[Relation] = frozenset({"alias", "identical", "copy", "truncated", "update"})
 
-COMMON_SHINGLES = 15  # fewer are a formula, a name with its title, a slogan
-SAMPLED_COMMON = 8  # shingles seen in a sample; fewer estimate nothing
+MIN_COMMON_SHINGLES = 15  # fewer may be a set phrase, a name with its title, a slogan
+MIN_SAMPLED_COMMON = 8  # common shingles in a sample; an estimate from fewer means nothing
 
-# between outlets: one of four kinds of evidence
+# between outlets a copy needs one of four kinds of evidence
 ALIKE_JACCARD, ALIKE_CONTAINMENT = 0.28, 0.45  # texts of like length, edited
-PART_CONTAINMENT, PART_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
-HEAD_CONTAINMENT, HEAD_SUM = 0.35, 1.2  # the same head, then cut or in clutter; sum: of body's and lead's
-# in a text not much longer than its lead, the lead is no second witness
+INSIDE_CONTAINMENT, INSIDE_LEAD = 0.6, 0.3  # a shorter text inside a longer one, near its head
+HEAD_CONTAINMENT, HEAD_SUM = 0.35, 1.2  # the same head, then cut or in clutter; sum with the lead's
+# lower sum for long texts only: in a text not much longer than its lead, the lead is no separate evidence
 LONG_SHINGLES, LONG_CONTAINMENT, LONG_SUM = 150, 0.45, 1.0
-# two witnesses, both rewritten or in clutter: the lead, and what follows it; a round-up that opens with the
-# story goes on with others
+# two weaker agreements, where the text is rewritten or in clutter: the lead, and what follows it. A round-up that
+# opens with the story goes on with other stories
 WITNESS_LEAD, WITNESS_TAIL, WITNESS_COMMON = 0.4, 0.2, 20
-# alike, but the leads must not say otherwise: two round-ups share a story, an article quotes at length
+# alike, but the leads must agree too: two round-ups may share a story, and an article may quote at length
 LOOSE_JACCARD, LOOSE_LEAD, LOOSE_CONTAINMENT = 0.4, 0.3, 0.65
 MIXED_JACCARD, MIXED_LEAD = 0.6, 0.1
 SHORT_SHINGLES, SHORT_CONTAINMENT = 40, 0.7  # a text this short must be contained more fully
-TRUNCATED_CONTAINMENT, TRUNCATED_SIZE = 0.85, 0.85  # of the shorter; of the longer text's length
+# of a copy cut short: least containment; its shingles as a share of the longer text's must be below this
+TRUNCATED_CONTAINMENT, TRUNCATED_SIZE = 0.85, 0.85
 
 # inside one outlet
-UPDATE_JACCARD = 0.85
+UPDATE_JACCARD = 0.85  # near-identical texts
 REWORKED_JACCARD, REWORKED_LEAD = 0.4, 0.8  # the same lead, and clutter or new paragraphs below
 
 # pages made from one template
-FIGURES_DIFFERING = 4  # numbers on either side
-FIGURES_SHARED, CHAIN_FIGURES_SHARED = 0.75, 0.6  # of the smaller page's numbers; small ones agree by chance
-SAME_LEAD = 0.85  # word for word the same lead: its figures too, so that the differing ones lie in clutter
-FILLED_IN, FILLED_SHARE = 3, 0.7  # particulars on either side; share of the differing shingles they explain
+FIGURES_DIFFERING = 4  # numbers that the other page does not have, on either side
+# template pages share less than this of the smaller page's numbers; not zero, as small numbers agree by chance
+FIGURES_SHARED, CHAIN_FIGURES_SHARED = 0.75, 0.6
+SAME_LEAD = 0.85  # the same lead word for word has the same figures, so the differing ones are in the clutter
+# differing particulars on a side; share of the differing shingles that they explain
+MIN_FILLED, FILLED_SHARE = 3, 0.7
 
-# a text that holds the heads of several stories in different places
-HELD_LEAD, HELD_SHARED = 0.5, 0.2  # share of the story's lead; of the smaller of two parts, what both hold
+# a round-up holds the heads of several stories in different places: the least share of a story's lead it must hold,
+# and how much two of its passages may overlap, as a share of the smaller one
+ROUND_UP_LEAD, ROUND_UP_SHARED = 0.5, 0.2
 
-# linked only
+# linked, never merged
 CONTAINS_CONTAINMENT, CONTAINS_COMMON = 0.3, 30
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A signature as its outlet's boilerplate leaves it."""
+    """One side of a comparison: a signature, and its body without the outlet's boilerplate."""
 
     outlet: str
     signature: Signature
-    boilerplate: NDArray[np.uint32]  # ascending: shingles that say nothing about a story of this outlet
-    body: Sketch
+    boilerplate: NDArray[np.uint32]  # ascending: shingle hashes that recur in the outlet's stories
+    body: Sketch  # without boilerplate
 
     def lead(self) -> Sketch:
+        """The shingles of the lead, without boilerplate."""
         return self.signature.lead_sketch().without(self.boilerplate)
 
     def tail(self) -> Sketch:
+        """The shingles of what follows the lead, without boilerplate."""
         return self.body.without(self.signature.lead_sketch().hashes)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """What `compare` found out about two pages; jaccard and containment are those of the bodies."""
+
     relation: Relation
     jaccard: float
     containment: float
 
 
-def page_of(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
+def page_without_boilerplate(outlet: str, signature: Signature, boilerplate: NDArray[np.uint32]) -> Page:
+    """The page of a signature. boilerplate: the outlet's recurring shingle hashes, ascending."""
     return Page(outlet, signature, boilerplate, signature.body_sketch().without(boilerplate))
 
 
 def compare(new: Page, old: Page) -> Finding | None:
-    """None: nothing worth a link. Merging relations are symmetric but for copy and truncated.
+    """The relation of a new page to an older one; None if there is nothing worth a link.
 
-    1. Texts too short to tell are never copies.
-    2. The same words in the same order are identical, whatever else holds.
-    3. Inside one outlet only near-identical texts are one story, unless a template made them.
+    1. Texts that are too short to compare are never copies.
+    2. Texts of the same words in the same order are identical, whatever else holds.
+    3. Inside one outlet only near-identical texts are one story, unless they were made from a template.
     4. Between outlets the smaller text must be contained in the larger.
-    5. What shares a long passage without being the same story is linked.
+    5. Texts that share a long passage without being the same story are linked as `contains`.
+
+    Except for copy and truncated, the relation is the same in both directions.
     """
     if not (new.signature.comparable and old.signature.comparable):
         return None
@@ -103,99 +117,119 @@ def compare(new: Page, old: Page) -> Finding | None:
         relation = "update" if _is_update(new, old, shared) else None
     else:
         relation = _copy_relation(new, old, shared)
-    if relation is None and _contains(shared):
+    if relation is None and _is_contained(shared):
         relation = "contains"
     return relation and Finding(relation, shared.jaccard, shared.containment)
 
 
-class Sieve:
-    """Tells of packed texts that have nothing to do with a new one, from a part of each hash."""
+class Prefilter:
+    """Rules out packed texts that are unrelated to a new page, without unpacking them.
+
+    It compares 16 bits of each hash, which gives an upper bound of the shared shingles. So it never rules out a text
+    that `compare` would relate.
+    """
 
     def __init__(self, new: Page) -> None:
         self._new = new
-        self._mine = np.zeros(1 << 16, np.uint8)
-        self._mine[(new.body.hashes >> np.uint32(8)).astype(np.uint16)] = 1
+        self._has_middle_bits = np.zeros(1 << 16, np.uint8)
+        self._has_middle_bits[(new.body.hashes >> np.uint32(8)).astype(np.uint16)] = 1
 
-    def shared_at_most(self, old: Sequence[Body]) -> list[int]:
-        """How many shingles of each old text the new one has, at most."""
-        middles = np.frombuffer(b"".join(body.middles() for body in old), "<u2")
-        before = np.concatenate([[0], self._mine.take(middles).cumsum(dtype=np.int32)])
-        ends = np.array([0, *accumulate(body.length for body in old)])
-        found: list[int] = np.diff(before.take(ends)).tolist()
-        return found
+    def max_shared(self, packed: Sequence[PackedBody]) -> list[int]:
+        """An upper bound, for each packed text, of the number of its shingles that the new page has too."""
+        middle_bits = np.frombuffer(b"".join(body.middle_bits() for body in packed), "<u2")
+        hits_before = np.concatenate([[0], self._has_middle_bits.take(middle_bits).cumsum(dtype=np.int32)])
+        ends = np.array([0, *accumulate(body.length for body in packed)])
+        max_counts: list[int] = np.diff(hits_before.take(ends)).tolist()
+        return max_counts
 
-    def may_relate(self, old: Body, shared: int, recurring: int) -> bool:
-        """Whether `compare` could find anything. recurring: how many shingles the old text's boilerplate has."""
-        if old.limit < WHOLE or self._new.body.limit < WHOLE:
-            return shared >= SAMPLED_COMMON or old.digest == self._new.signature.digest
-        smaller = min(len(self._new.body), old.length - recurring)
-        least = max(min(COMMON_SHINGLES, max(smaller, 1)), CONTAINS_CONTAINMENT * smaller)
-        return shared >= least or old.digest == self._new.signature.digest
+    def may_relate(self, packed: PackedBody, shared: int, boilerplate_size: int) -> bool:
+        """Whether `compare` could find a relation to the packed text.
+
+        shared: the text's bound from `max_shared`. boilerplate_size: number of boilerplate shingles of its outlet.
+        """
+        if packed.limit < HASH_RANGE or self._new.body.limit < HASH_RANGE:
+            return shared >= MIN_SAMPLED_COMMON or packed.digest == self._new.signature.digest
+        smaller = min(len(self._new.body), packed.length - boilerplate_size)
+        min_shared = max(min(MIN_COMMON_SHINGLES, max(smaller, 1)), CONTAINS_CONTAINMENT * smaller)
+        return shared >= min_shared or packed.digest == self._new.signature.digest
 
 
-def is_version(new: Page, old: Page) -> bool:
-    """Of one page of one outlet."""
+def are_versions(new: Page, old: Page) -> bool:
+    """Whether two texts of one outlet are versions of one page: identical, or an update."""
     finding = compare(new, old)
     return finding is not None and finding.relation in {"identical", "update"}
 
 
 def is_round_up(new: Page, others: Iterable[Page]) -> bool:
-    """Whether the text puts two of the others, or their heads, one after the other."""
-    held: list[NDArray[np.uint32]] = []
+    """Whether the new page holds two of the other stories, or their heads, in different places."""
+    held_passages: list[NDArray[np.uint32]] = []
     for old in others:
         common = shared_hashes(new.body, old.body)
         lead = overlap(old.lead(), new.body)
-        if len(common) < CONTAINS_COMMON or lead.common < HELD_LEAD * lead.first:
+        if len(common) < CONTAINS_COMMON or lead.common < ROUND_UP_LEAD * lead.first_size:
             continue
-        if any(_are_apart(common, other) for other in held):
+        if any(_are_apart(common, passage) for passage in held_passages):
             return True
-        held.append(common)
+        held_passages.append(common)
     return False
 
 
-def _are_apart(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> bool:
-    return int(np.count_nonzero(is_in(one, other))) <= HELD_SHARED * min(len(one), len(other))
+def _are_apart(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> bool:
+    """Whether two passages of the new page, as shingle hashes, hardly overlap."""
+    return int(np.count_nonzero(is_in(first, second))) <= ROUND_UP_SHARED * min(len(first), len(second))
 
 
-def as_round_up(finding: Finding) -> Finding:
-    """What a finding is worth if one of the two texts is a round-up: two round-ups may share most of their stories."""
+def demote_to_contains(finding: Finding) -> Finding:
+    """The finding where one of the two texts is a round-up: a loose relation becomes `contains`.
+
+    Two round-ups may share most of their stories without being copies.
+    """
     return replace(finding, relation="contains") if is_loose(finding) else finding
 
 
 def is_loose(finding: Finding) -> bool:
+    """Whether the finding merges although the texts are not alike enough to rule out a round-up."""
     return finding.relation in MERGING and finding.jaccard < MIXED_JACCARD
 
 
 def _is_update(new: Page, old: Page, shared: Overlap) -> bool:
-    if not _enough(shared) or shared.jaccard < REWORKED_JACCARD:
+    """Whether two pages of one outlet are one story and not made from a template."""
+    if not _has_enough_common(shared) or shared.jaccard < REWORKED_JACCARD:
         return False
     if shared.jaccard < UPDATE_JACCARD and overlap(new.lead(), old.lead()).containment < REWORKED_LEAD:
         return False
     return not (
         figures_differ(new.signature, old.signature, FIGURES_SHARED)
-        or filled_in(new.signature, old.signature)
+        or is_filled_template(new.signature, old.signature)
     )
 
 
 def _copy_relation(new: Page, old: Page, shared: Overlap) -> Relation | None:
-    if not _enough(shared) or shared.containment < HEAD_CONTAINMENT:  # the least that any rule asks for
+    """The relation of two pages of different outlets: copy, truncated or None."""
+    if not _has_enough_common(shared) or shared.containment < HEAD_CONTAINMENT:  # the lowest of all the rules
         return None
     lead = overlap(new.lead(), old.lead())
     if not (_is_copy(shared, lead) or (lead.containment >= WITNESS_LEAD and _tails_agree(new, old))):
         return None
     if lead.containment < SAME_LEAD and _is_chain_template(new.signature, old.signature):
         return None
-    if shared.containment >= TRUNCATED_CONTAINMENT and shared.first < TRUNCATED_SIZE * shared.second:
+    if (
+        shared.containment >= TRUNCATED_CONTAINMENT
+        and shared.first_size < TRUNCATED_SIZE * shared.second_size
+    ):
         return "truncated"
     return "copy"
 
 
 def _is_copy(body: Overlap, lead: Overlap) -> bool:
-    if body.whole(min(body.first, body.second)) < SHORT_SHINGLES and body.containment < SHORT_CONTAINMENT:
+    if (
+        body.estimate_total(min(body.first_size, body.second_size)) < SHORT_SHINGLES
+        and body.containment < SHORT_CONTAINMENT
+    ):
         return False
     if _heads_agree(body, lead):
         return True
-    if body.containment >= PART_CONTAINMENT and lead.containment >= PART_LEAD:
+    if body.containment >= INSIDE_CONTAINMENT and lead.containment >= INSIDE_LEAD:
         return True
     if body.jaccard < ALIKE_JACCARD or body.containment < ALIKE_CONTAINMENT:
         return False
@@ -206,63 +240,72 @@ def _is_copy(body: Overlap, lead: Overlap) -> bool:
 
 def _tails_agree(new: Page, old: Page) -> bool:
     tail = overlap(new.tail(), old.tail())
-    return tail.containment >= WITNESS_TAIL and tail.whole(tail.common) >= WITNESS_COMMON
+    return tail.containment >= WITNESS_TAIL and tail.estimate_total(tail.common) >= WITNESS_COMMON
 
 
 def _heads_agree(body: Overlap, lead: Overlap) -> bool:
     both = body.containment + lead.containment
     if body.containment >= HEAD_CONTAINMENT and both >= HEAD_SUM:
         return True
-    smaller = body.whole(min(body.first, body.second))
+    smaller = body.estimate_total(min(body.first_size, body.second_size))
     return smaller >= LONG_SHINGLES and body.containment >= LONG_CONTAINMENT and both >= LONG_SUM
 
 
-def _enough(shared: Overlap) -> bool:
-    """Enough words in common to speak of a story at all; for a very short text: all of it."""
-    smaller = shared.whole(min(shared.first, shared.second))
-    least = SAMPLED_COMMON if shared.sampled < 1 else 1
-    return shared.common >= least and shared.whole(shared.common) >= min(COMMON_SHINGLES, smaller)
+def _has_enough_common(shared: Overlap) -> bool:
+    """Whether enough shingles are common to speak of one story; of a very short text, all of them must be."""
+    smaller = shared.estimate_total(min(shared.first_size, shared.second_size))
+    min_common = MIN_SAMPLED_COMMON if shared.sampled_share < 1 else 1
+    return shared.common >= min_common and shared.estimate_total(shared.common) >= min(
+        MIN_COMMON_SHINGLES, smaller
+    )
 
 
-def _contains(shared: Overlap) -> bool:
+def _is_contained(shared: Overlap) -> bool:
     return (
         shared.containment >= CONTAINS_CONTAINMENT
-        and shared.common >= SAMPLED_COMMON
-        and shared.whole(shared.common) >= CONTAINS_COMMON
+        and shared.common >= MIN_SAMPLED_COMMON
+        and shared.estimate_total(shared.common) >= CONTAINS_COMMON
     )
 
 
 def _is_chain_template(new: Signature, old: Signature) -> bool:
-    """Outlets of one group fill in one template; both signs are wanted, as house styles change figures too.
+    """Whether two outlets of one group filled in one template.
 
-    One side is enough: the other may stand in more clutter.
+    Both signs of a template are required, because house styles change figures too. It is enough if the second one
+    holds on one side: the other page may have more clutter.
     """
-    return figures_differ(new, old, CHAIN_FIGURES_SHARED) and any(_filled_sides(new, old))
+    return figures_differ(new, old, CHAIN_FIGURES_SHARED) and any(_are_sides_filled(new, old))
 
 
-def figures_differ(new: Signature, old: Signature, most_shared: float) -> bool:
-    """The same wording with other figures: a forecast, a market report, a table of results."""
+def figures_differ(new: Signature, old: Signature, max_shared_share: float) -> bool:
+    """Whether the pages mostly have different numbers, as forecasts, market reports and tables of results do.
+
+    max_shared_share: share of the smaller page's numbers from which on they count as the same.
+    """
     shared = overlap(new.numbers_sketch(), old.numbers_sketch())
-    differing = min(shared.first, shared.second) - shared.common
-    return shared.whole(differing) >= FIGURES_DIFFERING and shared.containment < most_shared
+    differing = min(shared.first_size, shared.second_size) - shared.common
+    return shared.estimate_total(differing) >= FIGURES_DIFFERING and shared.containment < max_shared_share
 
 
-def filled_in(new: Signature, old: Signature) -> bool:
-    """Most of what differs on both sides is a figure or a name in the same surroundings.
+def is_filled_template(new: Signature, old: Signature) -> bool:
+    """Whether most of what differs, on both sides, is a figure or a name in the same surroundings.
 
-    A particular that differs changes SHINGLE_TOKENS shingles; an editor's new sentence changes many
-    shingles and few particulars.
+    A particular that differs changes SHINGLE_TOKENS shingles. An editor's new sentence changes many shingles and few
+    particulars.
     """
-    return all(_filled_sides(new, old))
+    return all(_are_sides_filled(new, old))
 
 
-def _filled_sides(new: Signature, old: Signature) -> tuple[bool, bool]:
-    body = overlap(new.body_sketch(), old.body_sketch())
-    part = overlap(new.particulars_sketch(), old.particulars_sketch())
+def _are_sides_filled(new: Signature, old: Signature) -> tuple[bool, bool]:
+    """For the new and for the old text: whether differing particulars explain most of its differing shingles."""
+    shared_body = overlap(new.body_sketch(), old.body_sketch())
+    shared_particulars = overlap(new.particulars_sketch(), old.particulars_sketch())
 
     def is_filled(particulars: int, shingles: int) -> bool:
-        filled = part.whole(particulars - part.common)
-        changed = body.whole(shingles - body.common)
-        return filled >= FILLED_IN and filled * SHINGLE_TOKENS >= FILLED_SHARE * changed
+        filled = shared_particulars.estimate_total(particulars - shared_particulars.common)
+        changed = shared_body.estimate_total(shingles - shared_body.common)
+        return filled >= MIN_FILLED and filled * SHINGLE_TOKENS >= FILLED_SHARE * changed
 
-    return is_filled(part.first, body.first), is_filled(part.second, body.second)
+    return is_filled(shared_particulars.first_size, shared_body.first_size), is_filled(
+        shared_particulars.second_size, shared_body.second_size
+    )

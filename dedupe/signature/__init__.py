@@ -1,4 +1,4 @@
-"""From a text to its signature: tokens, shingles, sketch, MinHash bands, packed bytes.
+"""Turns a text into its signature: tokens, shingles, sketch, MinHash bands, packed bytes.
 
 May import: nothing else of `dedupe`. Data comes as text; it leaves as a Signature or its bytes.
 Open first: signature.py.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dedupe import Index, sign
-from dedupe.online.boilerplate import RECURRING_STORIES, recurring
+from dedupe.online.boilerplate import RECURRING_STORIES, recurring_hashes
 
 from .stories import HARBOUR, cut, document, invented
 
@@ -34,7 +34,7 @@ def land(index, id, text, *, outlet="nordhaven-post", story=None):
     ],
 )
 def test_what_stands_in_four_stories_recurs(stories, expected):
-    assert recurring([np.array(hashes, np.uint32) for hashes in stories]).tolist() == expected
+    assert recurring_hashes([np.array(hashes, np.uint32) for hashes in stories]).tolist() == expected
 
 
 def test_a_cut_copy_inside_two_outlets_clutter_is_found_once_the_clutter_is_known(index):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe.rules.groups import Groups, Tie, join_supported
+from dedupe.rules.groups import Edge, Groups, join_supported
 
 IDS = "abcdef"
 
@@ -19,11 +19,11 @@ def grouped(ties, ids=IDS):
 
 
 def close(first, second):
-    return Tie(first, second, jaccard=0.9, containment=0.95)
+    return Edge(first, second, jaccard=0.9, containment=0.95)
 
 
 def loose(first, second, containment=0.6):
-    return Tie(first, second, jaccard=0.3, containment=containment)
+    return Edge(first, second, jaccard=0.3, containment=containment)
 
 
 @pytest.mark.parametrize(

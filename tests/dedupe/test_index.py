@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import INDEX_FORMAT, SCHEME, Document, Index, SchemeMismatch, sign
-from dedupe.online.index import CANDIDATES
-from dedupe.online.inverted_index import BUCKET_ROWS, Keys, place_of
+from dedupe.online.index import MAX_CANDIDATES
+from dedupe.online.inverted_index import BUCKET_ROWS, InvertedIndex, encode_place
 
 from .stories import HARBOUR, LIBRARY, cut, document, invented, weather, with_words_changed
 
@@ -429,17 +429,17 @@ def test_a_verdict_does_not_depend_on_the_order_of_adding():
 def test_of_texts_that_share_little_the_shortest_are_looked_at(monkeypatch, connection, index, rows):
     """Two postings of 400 shingles are a chance hit, of 40 they are most of the text."""
     sweeping(monkeypatch, slices=1, rows=rows)
-    keys, postings = Keys(connection), np.arange(2, 40, 2, dtype=np.uint32)
+    keys, postings = InvertedIndex(connection), np.arange(2, 40, 2, dtype=np.uint32)
     for shingles in (1000, 40, 900, 60, 800, 50, 700, 42):
-        keys.add(postings[:2], place_of(0, shingles, keys.next), (0, 1))
-    assert keys.nearest(postings, 400, (0, 1), 32) == [2, 8, 4, 6]
-    assert keys.nearest(postings, 1000, (2, 3), 32) == []
-    keys.add(postings[:4], place_of(0, 1000, keys.next), (0, 1))
-    assert keys.nearest(postings, 400, (0, 1), 32)[0] == 9
+        keys.add(postings[:2], encode_place(0, shingles, keys.next_row), (0, 1))
+    assert keys.find_candidates(postings, 400, (0, 1), 32) == [2, 8, 4, 6]
+    assert keys.find_candidates(postings, 1000, (2, 3), 32) == []
+    keys.add(postings[:4], encode_place(0, 1000, keys.next_row), (0, 1))
+    assert keys.find_candidates(postings, 400, (0, 1), 32)[0] == 9
     for seq, shingles in ((2, 40), (8, 42), (4, 60), (6, 50)):
-        keys.remove(postings[:2], place_of(0, shingles, seq))
+        keys.remove(postings[:2], encode_place(0, shingles, seq))
     if rows == 1:
-        assert keys.nearest(postings, 900, (0, 1), 32) == [9, 7]
+        assert keys.find_candidates(postings, 900, (0, 1), 32) == [9, 7]
 
 
 @pytest.mark.usefixtures("swept_at_once")
@@ -453,7 +453,7 @@ def test_many_equal_texts_stay_bounded_and_meet_the_earliest(index, connection):
     assert index.refused == 9 * BUCKET_ROWS * len(signature.index_keys())
     verdict = index.judge(document("new", "valley-news"), signature)
     assert verdict.copy_of == "00000"
-    assert len(verdict.links) <= CANDIDATES + 8
+    assert len(verdict.links) <= MAX_CANDIDATES + 8
 
 
 def test_of_many_equal_texts_that_wait_the_latest_are_looked_at(index):

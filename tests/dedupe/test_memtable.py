@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dedupe.online import memtable
-from dedupe.online.memtable import Waiting, slices_of, turns
+from dedupe.online.memtable import MemTable, slices_of, sweep_number
 
 ROWS, MOST = 200, 3
 
@@ -21,14 +21,14 @@ def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, m
     draw = random.Random(1)
     known = [draw.randrange(2**32) for _ in range(40)]
     all_keys = np.array(sorted(known), np.uint64)
-    found, expected = Waiting(), dict[int, list[int]]()
+    found, expected = MemTable(), dict[int, list[int]]()
     swept = 0
     for seq in range(1, ROWS):
         keys = sorted(draw.sample(known, 12))
-        found.enter(seq, seq % 11 << 32 | seq, np.array(keys, np.uint32))
+        found.add(seq, seq % 11 << 32 | seq, np.array(keys, np.uint32))
         for key in keys:
             expected.setdefault(key, []).append(seq)
-        turn = turns(seq)
+        turn = sweep_number(seq)
         if turn - swept == min(at_once, slices) or (turn > swept and seq % 50 == 0):
             gone = []
             for past in range(swept + 1, turn + 1):
@@ -37,19 +37,19 @@ def test_each_key_waits_until_the_turn_of_its_slice(monkeypatch, slices, rows, m
                         due = [row for row in expected.get(key, []) if row <= past * rows]
                         gone += [(key, row) for row in due]
                         expected[key] = [row for row in expected.get(key, []) if row > past * rows]
-            entries = found.due(swept + 1, turn)
+            entries = found.entries_to_sweep(swept + 1, turn)
             assert [(entry >> 32, entry & 0xFFFFFFFF) for entry in entries.tolist()] == sorted(gone)
             swept = turn
-            found.settle(seq)
+            found.drop_swept(seq)
         if turn == swept:
-            waits = found.under(all_keys, seq, MOST)
+            waits = found.lookup(all_keys, seq, MOST)
             assert sorted((entry >> 32, entry & 0xFFFFFFFF) for entry in waits.tolist()) == sorted(
                 (key, row) for key, left in expected.items() for row in left[-MOST:]
             )
-            assert found.places(waits).tolist() == [
+            assert found.places_of(waits).tolist() == [
                 (e % 2**32 % 11) << 32 | e % 2**32 for e in waits.tolist()
             ]
 
 
 def test_what_waits_is_bounded():
-    assert len(Waiting()._places) > memtable.SLICES * memtable.SWEEP_ROWS + memtable.MERGED_ROWS
+    assert len(MemTable()._places) > memtable.SLICES * memtable.SWEEP_ROWS + memtable.MERGED_ROWS

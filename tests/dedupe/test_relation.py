@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from dedupe import sign
-from dedupe.online.boilerplate import NOTHING
-from dedupe.rules.relation import Sieve, compare, page_of
-from dedupe.signature.packing import Body, coarse, pack
+from dedupe.online.boilerplate import NO_HASHES
+from dedupe.rules.relation import Prefilter, compare, page_without_boilerplate
+from dedupe.signature.packing import PackedBody, coarsen, pack
 from dedupe.signature.sketch import overlap
 
 from .stories import (
@@ -28,7 +28,10 @@ LOCAL = (
 def relation(
     new: str, old: str, *, outlets: tuple[str, str] = ("valley-news", "nordhaven-post")
 ) -> str | None:
-    finding = compare(page_of(outlets[0], sign(new), NOTHING), page_of(outlets[1], sign(old), NOTHING))
+    finding = compare(
+        page_without_boilerplate(outlets[0], sign(new), NO_HASHES),
+        page_without_boilerplate(outlets[1], sign(old), NO_HASHES),
+    )
     return finding.relation if finding else None
 
 
@@ -145,7 +148,10 @@ def test_a_thai_copy_cut_short_is_found():
 
 @pytest.mark.parametrize("other", [HARBOUR, cut(HARBOUR, 0.5), LOCAL + HARBOUR, LIBRARY, invented(2), ""])
 def test_the_figures_do_not_depend_on_who_came_first(other):
-    pages = page_of("a", sign(HARBOUR), NOTHING), page_of("b", sign(other), NOTHING)
+    pages = (
+        page_without_boilerplate("a", sign(HARBOUR), NO_HASHES),
+        page_without_boilerplate("b", sign(other), NO_HASHES),
+    )
     there, back = compare(*pages), compare(*reversed(pages))
     assert (there and (there.jaccard, there.containment)) == (back and (back.jaccard, back.containment))
 
@@ -154,8 +160,16 @@ def test_boilerplate_does_not_count():
     footer = invented(21, 150)
     one, other = sign(invented(22, 100) + footer), sign(invented(23, 100) + footer)
     known = sign(footer).body_sketch().hashes
-    assert compare(page_of("a", one, known), page_of("a", other, known)) is None
-    assert compare(page_of("a", one, NOTHING), page_of("b", other, NOTHING)) is not None
+    assert (
+        compare(page_without_boilerplate("a", one, known), page_without_boilerplate("a", other, known))
+        is None
+    )
+    assert (
+        compare(
+            page_without_boilerplate("a", one, NO_HASHES), page_without_boilerplate("b", other, NO_HASHES)
+        )
+        is not None
+    )
 
 
 TEXTS = [
@@ -181,14 +195,14 @@ TEXTS = [
 @pytest.mark.parametrize("words", [0, 160])
 def test_what_is_not_compared_would_not_have_been_related(words):
     footer = invented(44, words)
-    known = coarse(sign(footer)).body_sketch().hashes
-    signatures = [coarse(sign(text + " " + footer)) for text in TEXTS]
+    known = coarsen(sign(footer)).body_sketch().hashes
+    signatures = [coarsen(sign(text + " " + footer)) for text in TEXTS]
     dropped = 0
-    for new in (page_of("a", signature, known) for signature in signatures):
-        sieve = Sieve(new)
-        bodies = [Body.of(pack(signature)) for signature in signatures]
-        for signature, body, shared in zip(signatures, bodies, sieve.shared_at_most(bodies), strict=True):
-            old = page_of("b", signature, known)
+    for new in (page_without_boilerplate("a", signature, known) for signature in signatures):
+        sieve = Prefilter(new)
+        bodies = [PackedBody.from_packed(pack(signature)) for signature in signatures]
+        for signature, body, shared in zip(signatures, bodies, sieve.max_shared(bodies), strict=True):
+            old = page_without_boilerplate("b", signature, known)
             assert overlap(new.body, old.body).common <= shared
             may = sieve.may_relate(body, shared, len(known))
             assert may or compare(new, old) is None

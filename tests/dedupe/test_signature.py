@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe import SCHEME, SchemeMismatch, Signature, sign
-from dedupe.signature.scheme import BANDS, ROWS, SEED
-from dedupe.signature.signature import BATCH, _minima, is_band, posting_keys
+from dedupe.signature.scheme import BANDS, ROWS_PER_BAND, SEED
+from dedupe.signature.signature import MINHASH_BATCH, _minhash_values, is_band, posting_keys
 
 from .stories import HARBOUR, JAPANESE, LIBRARY, THAI, cut, invented
 
@@ -57,9 +57,9 @@ def test_a_text_too_short_to_tell_has_no_bands(text):
 
 
 def test_the_minima_are_those_of_datasketch():
-    hashes = np.random.default_rng(1).integers(0, 2**32, 2 * BATCH + 5, dtype=np.uint32)
-    for found, some in zip(_minima(hashes, 100), (hashes, hashes[:100]), strict=True):
-        minhash = MinHash(num_perm=BANDS * ROWS, seed=SEED, scheme="affine32", hashfunc=int)
+    hashes = np.random.default_rng(1).integers(0, 2**32, 2 * MINHASH_BATCH + 5, dtype=np.uint32)
+    for found, some in zip(_minhash_values(hashes, 100), (hashes, hashes[:100]), strict=True):
+        minhash = MinHash(num_perm=BANDS * ROWS_PER_BAND, seed=SEED, scheme="affine32", hashfunc=int)
         minhash.update_batch(some)
         assert found.tolist() == minhash.hashvalues.tolist()
 
