@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Trace:
     """What `clean` found on the way. Pass a new one to each call; after NoArticle it is filled up to the failed step."""
 
-    stages: list[tuple[str, float]] = field(default_factory=list)  # (name, seconds) of each finished stage, in order
+    stages: list[tuple[str, float]] = field(
+        default_factory=list
+    )  # (name, seconds) of each finished stage, in order
     head: Head | None = None
     json_ld_article: Node = field(default_factory=dict)  # the page's JSON-LD object of the article
     title: str = ""

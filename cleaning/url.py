@@ -52,7 +52,9 @@ def without_tracking(url: str) -> str:
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
     parameters = [p for p in parts.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
     query = "&".join(p for p in parameters if not _AMBIGUOUS.fullmatch(p))
-    ajax_fragment = parts.fragment if parts.fragment.startswith("!") else ""  # #!… identifies a page (AJAX crawling scheme)
+    ajax_fragment = (
+        parts.fragment if parts.fragment.startswith("!") else ""
+    )  # #!… identifies a page (AJAX crawling scheme)
     return urlunsplit((scheme, netloc, _SESSION_ID.sub("", parts.path) or "/", query, ajax_fragment))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleaning.records import cut
+from cleaning.records import record_cut
 from cleaning.text.characters import fold
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ def _is_accounted_for(key: str, story: str, gone: str, whole: set[str]) -> bool:
 
 
 def _one(run: list[str]) -> list[Removed]:
-    return [cut("outside", "extraction.left-out", "extraction", "\n".join(run))] if run else []
+    return [record_cut("outside", "extraction.left-out", "extraction", "\n".join(run))] if run else []
