@@ -1,6 +1,6 @@
-"""Fallback extraction: where cleaning left little text, tries the page without general cuts, or JSON-LD's articleBody.
+"""Fallback extraction: where little text is left, tries the page without general cuts, or JSON-LD's articleBody.
 
-A wrong cut must not cost a whole story. Here only what the outlet's rules name, the headline and a disclosure are cut.
+A wrong cut must not cost a whole story. Only what the outlet's rules name, headline and disclosure are cut here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def body_lines(article: Node) -> list[Line]:
     if not isinstance(body, str) or len(body) < 400:
         return []
     text = html.unescape(html.unescape(body))
-    lines = [Line(tidy(_TAG.sub(" ", part))) for part in _LINE_BREAK.split(text)]
+    lines = [Line(tidy(_TAG.sub(" ", line))) for line in _LINE_BREAK.split(text)]
     lines = [line for line in lines if line.text]
     return lines if sum(word_count(line.text) for line in lines) >= _MIN_BODY_WORDS else []
 

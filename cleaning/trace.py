@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Trace:
-    """What `clean` found on the way. Pass a new one to each call; after NoArticle it is filled up to the failed step."""
+    """What `clean` found on the way. Pass a new one to each call. After NoArticle it ends at the failed step."""
 
     stages: list[tuple[str, float]] = field(
         default_factory=list

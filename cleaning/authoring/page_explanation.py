@@ -29,8 +29,8 @@ class PagePiece:
 def page_pieces(blocks: Iterable[str], lines: Sequence[str], cuts: Sequence[Removed]) -> list[PagePiece]:
     """Return all lines of the story, in order, with each cut where it stood in the page.
 
-    blocks: the text of every block that the page shows, in order; lines: of the story. A cut that no block shows comes
-    last: its text was only in a script, or was put together from several blocks."""
+    blocks: the text of every block that the page shows, in order; lines: of the story. A cut that no block shows
+    comes last: its text was only in a script, or was put together from several blocks."""
     return _PieceOrdering(lines, cuts).arrange(blocks)
 
 
@@ -153,7 +153,7 @@ def field_places(article: Article, trace: Trace) -> dict[str, str]:
 
 
 def _find_places(values: Iterable[str], trace: Trace) -> Iterator[str]:
-    """Yield where one of the values is stated: in JSON-LD, in the head, in the shown text, in order of credibility."""
+    """Yield where one of the values is stated, most credible first: JSON-LD, the head, the shown text."""
     keys = [key for value in values if (key := fold(value))]
     if not keys:
         return

@@ -120,8 +120,8 @@ class Suggestion:
 def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Suggestion:
     """Return proposed rules for an outlet.
 
-    pages: of that outlet; pages without an article are passed over. With less than MIN_PAGES, do not trust the result.
-    rules: what the outlet's file already says."""
+    pages: of that outlet; pages without an article are passed over. Less than MIN_PAGES give no reliable
+    result. rules: what the outlet's file already says."""
     existing = rules or Rules()
     samples = [sample for page in pages if (sample := _clean_sample(page, existing))]
     boxes = _find_story_boxes(samples)
@@ -137,7 +137,9 @@ class _Sample:
     """One page of the outlet and its cleaned text."""
 
     page: RawPage
-    elements: list[HtmlElement]  # held so that lxml does not create a new object for an element at each visit
+    elements: list[
+        HtmlElement
+    ]  # referenced so that lxml does not create a new object for an element at each visit
     blocks: list[tuple[HtmlElement, str]]  # in order, each with its folded text
     line_keys: frozenset[str]  # folded lines of the cleaned text
     lines: dict[str, str]  # folded line -> line
@@ -201,12 +203,12 @@ def stable_name(token: str) -> str:
     """Return the part of a class name or id that a person chose; "" where there is none, or it is too generic.
 
     What a build tool appended is removed: `story__text__1FZLe` -> `story__text`."""
-    parts = re.split(r"([_-]+)", token)
+    pieces = re.split(r"([_-]+)", token)
     chosen: list[str] = []
-    for part in parts:
-        if part and not _is_word(part):
+    for piece in pieces:
+        if piece and not _is_word(piece):
             break
-        chosen.append(part)
+        chosen.append(piece)
     name = "" if _GENERATED_PREFIX.match(token) else "".join(chosen).rstrip("_-")
     is_whole = name == token
     if not _NAME.fullmatch(name) or name.lower() in _GENERIC_NAMES:
@@ -214,14 +216,14 @@ def stable_name(token: str) -> str:
     return name if is_whole or (len(name) >= 8 and re.search(r"[_-]", name)) else ""
 
 
-def _is_word(part: str) -> bool:
+def _is_word(piece: str) -> bool:
     """Return whether a piece of a name may be a word or a short number, and was not generated."""
-    if not part.strip("_-"):
+    if not piece.strip("_-"):
         return True
-    if re.search(r"\d", part):
-        return part.isdigit() and len(part) <= 2
-    is_generated = len(part) <= 7 and _MIXED_CASE.fullmatch(part)
-    return not is_generated and bool(re.search(r"[aeiouyAEIOUY]", part) or len(part) <= 3)
+    if re.search(r"\d", piece):
+        return piece.isdigit() and len(piece) <= 2
+    is_generated = len(piece) <= 7 and _MIXED_CASE.fullmatch(piece)
+    return not is_generated and bool(re.search(r"[aeiouyAEIOUY]", piece) or len(piece) <= 3)
 
 
 # ---------------------------------------------------------------- the story's box
@@ -230,7 +232,7 @@ def _is_word(part: str) -> bool:
 def _find_story_boxes(samples: Sequence[_Sample]) -> list[str]:
     """Return the names of the elements that directly hold most of a page's prose.
 
-    The name that does so on the most pages comes first; the next ones are for the pages that are left, two at least."""
+    The name that does so on the most pages comes first; each further name covers two of the other pages at least."""
     shares: dict[str, dict[int, float]] = defaultdict(
         dict
     )  # name -> {page number: share of the page's prose}
@@ -462,7 +464,7 @@ def _story_paragraphs(sample: _Sample, boxes: Sequence[str]) -> set[str]:
 
 
 def _is_sound(trial: Proposal, story: set[str], before: str, after: str) -> bool:
-    """Return whether a trial cost no paragraph of the story, and added text (`keep`) or removed some (`cut`, `lines`).
+    """Return whether a trial cost no paragraph of the story, and added text (`keep`) or removed text (the others).
 
     story: folded paragraphs; before, after: the text without and with the trial."""
     folded_after = fold(after)

@@ -59,7 +59,7 @@ class PageFacts:
 
 @dataclass(slots=True)
 class Story:
-    """The story's remaining lines, the cuts so far, and the tags and the AI disclosure that cut lines held."""
+    """The story's remaining lines, the cuts so far, and the tags and the AI disclosure found in cut lines."""
 
     lines: list[Line]
     removed: list[Removed] = field(default_factory=list)
@@ -133,7 +133,7 @@ def split_tags(text: str) -> list[str]:
     match = phrases.opens(text)
     if match and not colon:
         tag_list = re.sub(r"^\W*\w+\W*", "", text, count=1)
-    return [tag for part in re.split(r"[,;|·•#]", tag_list) if (tag := part.strip(" ."))]
+    return [tag for item in re.split(r"[,;|·•#]", tag_list) if (tag := item.strip(" ."))]
 
 
 def check_headline(line: Line, index: int, facts: PageFacts) -> CutDecision:
@@ -143,8 +143,8 @@ def check_headline(line: Line, index: int, facts: PageFacts) -> CutDecision:
         return "headline", "line.headline"
     if index >= _TOP_LINES or is_sentence(line.text):
         return None
-    parts = line.text.split()
-    without_kicker = (fold(" ".join(parts[n:])) for n in range(1, min(_MAX_KICKER_WORDS, len(parts) - 3) + 1))
+    words = line.text.split()
+    without_kicker = (fold(" ".join(words[n:])) for n in range(1, min(_MAX_KICKER_WORDS, len(words) - 3) + 1))
     return ("headline", "line.headline") if any(rest in facts.titles for rest in without_kicker) else None
 
 
@@ -192,13 +192,13 @@ def check_phrases(line: Line, index: int, facts: PageFacts) -> CutDecision:
 
 def check_keywords(line: Line, index: int, facts: PageFacts) -> CutDecision:
     """Cut a comma list of which more than half are keywords of the page's metadata."""
-    parts = [part for part in line.text.split(",") if part.strip()]
-    if len(parts) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
+    items = [item for item in line.text.split(",") if item.strip()]
+    if len(items) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
         return None
-    if max(word_count(part) for part in parts) > 7 or index < 3:
+    if max(word_count(item) for item in items) > 7 or index < 3:
         return None
-    known = sum(fold(part) in facts.keywords for part in parts)
-    return ("tags", "line.keywords") if known > len(parts) / 2 else None
+    known = sum(fold(item) in facts.keywords for item in items)
+    return ("tags", "line.keywords") if known > len(items) / 2 else None
 
 
 def check_byline(line: Line, index: int, facts: PageFacts) -> CutDecision:

@@ -88,7 +88,7 @@ def _cut_above_headline(story: Story, facts: PageFacts) -> None:
 
 
 def cut_headline_lists(story: Story) -> None:
-    """4. Cut a heading such as "Most read" and the headlines under it, or all that follows if it holds little prose."""
+    """4. Cut a heading such as "Most read" and the headlines under it; all that follows, if that is hardly prose."""
     index = 0
     while index < len(story.lines):
         match = phrases.whole(story.lines[index].text)
@@ -209,15 +209,15 @@ def blocks_behind(story: Story, blocks: list[str]) -> list[str]:
 
 def is_keyword_list(text: str) -> bool:
     """Return whether a text is a comma list of at least five short items, and no sentence."""
-    parts = [part for part in text.split(",") if part.strip()]
-    return len(parts) >= 5 and not is_sentence(text) and max(map(word_count, parts)) <= 8
+    items = [item for item in text.split(",") if item.strip()]
+    return len(items) >= 5 and not is_sentence(text) and max(map(word_count, items)) <= 8
 
 
 def is_person_name(text: str) -> bool:
     """Return whether a text may be nothing but a person's name: two to four capitalised words."""
-    parts = text.split()
-    return 2 <= len(parts) <= 4 and all(
-        part[0].isupper() and part.strip(".").replace("-", "").replace("'", "").isalpha() for part in parts
+    words = text.split()
+    return 2 <= len(words) <= 4 and all(
+        word[0].isupper() and word.strip(".").replace("-", "").replace("'", "").isalpha() for word in words
     )
 
 

@@ -1,7 +1,7 @@
 """Cuts clutter elements from the parsed tree before extraction: by class name, by links, by place under a picture.
 
-A general rule never cuts an element that holds a large share of the page's paragraph text. Class names can mislead (an
-article inside <div class="related-wrapper">), and losing the story is worse than keeping a box.
+A general rule never cuts an element that holds a large share of the page's paragraph text. Class names can mislead
+(an article inside <div class="related-wrapper">), and losing the story is worse than keeping a box.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def cut_tree(
 
 
 def _common_paragraph_classes(densities: dict[HtmlElement, TextDensity], page_prose: int) -> frozenset[str]:
-    """Return the classes whose paragraphs hold a large share of the text, as <p class="paywall"> all through a story."""
+    """Return the classes whose paragraphs hold a large share of the text: <p class="paywall"> all through a story."""
     prose_chars: dict[str, int] = defaultdict(int)
     for element, density in densities.items():
         if element.tag == "p" and (name := element.get("class")):
@@ -186,7 +186,7 @@ def _is_teaser(child: HtmlElement, density: TextDensity) -> bool:
 
 
 def _is_caption(element: HtmlElement) -> bool:
-    """Return whether an element is the caption of the picture right before it: no sentence, no paragraph of the story."""
+    """Return whether an element is the caption of the picture right before it; a sentence is not."""
     if element.tag != "p" and element.tag not in _CAPTION_TAGS:
         return False
     above = element.getprevious()
@@ -222,7 +222,7 @@ def _is_set_apart(paragraph: HtmlElement) -> bool:
 
 
 def _link_block_reason(element: HtmlElement, density: TextDensity) -> tuple[str, str] | None:
-    """Return (kind, rule) for a block that only links elsewhere: cards, a link alone, a label and a link. Else None."""
+    """Return (kind, rule) for a block that only links elsewhere (cards, a lone link, label and link), else None."""
     if density.links > 2 and density.linked > 0.75 * density.text and element.tag != "li":
         return "related", "tree.cards"
     if (
@@ -248,7 +248,7 @@ def _link_block_reason(element: HtmlElement, density: TextDensity) -> tuple[str,
 
 
 def _is_linked_subhead(element: HtmlElement) -> bool:
-    """Return whether a heading that is a link is a subhead: a paragraph follows it, and it is not the only such one."""
+    """Return whether a linked heading is a subhead: a paragraph follows it, and it is not the only linked one."""
     below, box = element.getnext(), element.getparent()
     if element.tag[0] != "h" or box is None or below is None or below.tag != "p":
         return False

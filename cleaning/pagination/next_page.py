@@ -105,7 +105,7 @@ def is_page_of(article: Article, later_page: Article, number: int) -> bool:
 
 
 def _is_same_story(article: Article, later_page: Article) -> bool:
-    """Compare titles and dates: the days of a daily column share title and URL except for a number, but not the date."""
+    """Compare titles and dates: the days of a daily column share the title, but not the date."""
     title, later_title = fold(article.title), fold(later_page.title)
     if not title or not later_title or not (title in later_title or later_title in title):
         return False

@@ -1,8 +1,8 @@
 """Computes the text confidence: the probability, 0 to 1, that the text is right.
 
-Right means an F1 of 0.9 or more against a text that a person took from the page. The probability is a logistic function
-of signs that cleaning measures anyway. benchmarks/confidence.py fits the weights and measures how well they separate
-right texts from wrong ones; docs/cleaning.md shows the table.
+Right means an F1 of 0.9 or more against a text that a person took from the page. The probability is a logistic
+function of signs that cleaning measures anyway. benchmarks/confidence.py fits the weights and measures
+how well they separate right texts from wrong ones; docs/cleaning.md shows the table.
 """
 
 from __future__ import annotations
