@@ -44,12 +44,12 @@ class CpuTrace(Trace):
 
     def __init__(self) -> None:
         super().__init__()
-        self._since = time.process_time()
+        self._stage_started = time.process_time()
 
-    def mark(self, stage: str) -> None:
+    def end_stage(self, stage: str) -> None:
         now = time.process_time()
-        self.stages.append((stage, now - self._since))
-        self._since = now
+        self.stages.append((stage, now - self._stage_started))
+        self._stage_started = now
 
 
 class Stages:
@@ -78,8 +78,8 @@ class Stages:
         try:
             article = clean(page, trace=trace, document=document)
         except NoArticle:
-            trace.mark("until it is refused")
-        trace.mark("the article's record")
+            trace.end_stage("until it is refused")
+        trace.end_stage("the article's record")
         for name, seconds in trace.stages:
             self.spent[f"  {name}"] += seconds
         self.cleaned += time.process_time() - began

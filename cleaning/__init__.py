@@ -1,7 +1,7 @@
-"""From a fetched page to a clean article: pure functions, no network, no disk. The only home of trafilatura.
+"""Turns a fetched page into a clean article. Pure functions: no network, no disk. Only this package uses trafilatura.
 
-May import: nothing else of the project. Data comes as a RawPage; it leaves as an Article, or NoArticle with a reason.
-Open first: cleaner.py, the steps in order, then records.py.
+May import: nothing else of the project. A page comes in as a RawPage; it leaves as an Article, or as NoArticle with a
+reason. Open first: cleaner.py, which runs the steps in order, then records.py.
 """
 
 from cleaning.cleaner import clean

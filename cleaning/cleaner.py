@@ -1,4 +1,4 @@
-"""One page, from bytes to article: the steps in order. docs/cleaning.md tells what each is for."""
+"""Cleans one page: runs all steps from bytes to Article, in order. docs/cleaning.md says what each step is for."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cleaning.clutter import line_cuts, position_cuts
 from cleaning.clutter.outlet_rules import compile_rules
 from cleaning.clutter.tree_cuts import cut_tree
 from cleaning.metadata import fields, json_ld, paywall
-from cleaning.metadata import notices as signals
 from cleaning.metadata.authors import authors_of
 from cleaning.metadata.credits import credit_of, credit_stated
 from cleaning.metadata.genre import genre_of
 from cleaning.metadata.head import head_of
 from cleaning.metadata.images import captions_of, images_of
 from cleaning.metadata.language import language_of
+from cleaning.metadata.notices import disclosure_stated, find_notices, rights_stated
 from cleaning.metadata.standfirst import standfirst
-from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, shortened
+from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, truncate_texts
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_words, tidy, word_count
 from cleaning.text.document import Document
@@ -31,7 +31,7 @@ from cleaning.text.text_density import measure_density
 from cleaning.text.unextracted_text import unextracted_text
 from cleaning.trace import Trace
 from cleaning.verdict import not_an_article
-from cleaning.verdict.confidence import paragraphs_of, signs_of, text_confidence
+from cleaning.verdict.confidence import measure_signs, paragraph_lengths, text_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,104 +44,122 @@ if TYPE_CHECKING:
     from cleaning.records import Removed
     from cleaning.text.text_density import TextDensity
 
-_GENERAL = Rules()
-_NO_STORY = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
-_WALL_NEAR = 15  # texts behind the story among which a wall stands
-_LABELS = 3  # texts right above the headline; further up stands the menu
-_REAL = 20  # folded characters; a shorter line may stand anywhere
+_GENERAL_RULES = Rules()
+_NON_STORY_TAGS = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
+_WALL_BLOCKS = 15  # blocks behind the story in which a wall is looked for
+_MAX_LABELS = 3  # texts right above the headline that may be its labels; further up is the menu
+_MIN_KEY_CHARS = 20  # of a folded line or link; a shorter one may occur in other texts by chance
 
 
 def clean(
-    page: RawPage, rules: Rules = _GENERAL, trace: Trace | None = None, *, document: Document | None = None
+    page: RawPage,
+    rules: Rules = _GENERAL_RULES,
+    trace: Trace | None = None,
+    *,
+    document: Document | None = None,
 ) -> Article:
-    """The article in a page. Raises NoArticle, and nothing else, whatever the bytes are; ValueError for rules
-    in which check_rules finds a mistake. trace: filled with how it came about. document: of the page, where somebody
-    has it; it is used up."""
-    outlet = compile_rules(rules)
+    """Return the article of a page.
+
+    trace: filled with what each step found. document: the page, already parsed, if available; clean() cuts from its
+    tree. Raises NoArticle where the page holds no article, and no other exception, whatever the bytes are. Raises
+    ValueError where check_rules finds a mistake in the rules."""
+    outlet_rules = compile_rules(rules)
     try:
-        return _clean(document or Document(page), rules, outlet, trace or Trace())
+        return _run_steps(document or Document(page), rules, outlet_rules, trace or Trace())
     except NoArticle:
         raise
-    except Exception as error:  # the promise to every caller: one bad page never costs another
+    except Exception as error:  # callers rely on this: one bad page never stops the work on others
         raise NoArticle("broken", f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
 
 
 @dataclass(slots=True)
-class _Parts:
+class _PageContents:
     """What is read from the page before anything is cut from it."""
 
     tree: HtmlElement
     head: Head
-    nodes: list[Node]
-    article: Node
+    nodes: list[Node]  # all JSON-LD objects
+    article: Node  # the JSON-LD object of the article; {} where there is none
     title: str
     summary: str | None
-    closed: bool | None  # what the page declares of a paywall
-    players: int
+    declared_paywall: bool | None  # whether the page declares a paywall; None where it declares nothing
+    player_count: int  # videos, audios and iframes
 
 
-def _clean(document: Document, rules: Rules, outlet: CompiledRules, trace: Trace) -> Article:
-    page, parts = document.page, _read(document, outlet)
-    trace.head, trace.stated, trace.title = parts.head, parts.article, parts.title
-    trace.mark("parse, headline, standfirst")
-    authors = authors_of(parts.tree, parts.head, parts.article)
-    images = images_of(parts.tree, parts.head, parts.article, page.url)
-    when = (page.url, page.fetched_at, rules.timezone)
-    published = fields.published(parts.tree, parts.head, parts.article, when)
-    modified = fields.modified(parts.head, parts.article, when)
-    canonical = fields.canonical_url(parts.tree, parts.head, page.url)
-    facts = _facts(page.url, parts, authors, outlet)
-    closed_away = paywall.is_closed_away(parts.tree, parts.article)
-    trace.mark("signals, metadata")
-    # read by now; every later step is faster without them
-    etree.strip_elements(parts.tree, *_NO_STORY, with_tail=False)
-    loose_text.wrap_loose_text(parts.tree)
-    sizes = measure_density(parts.tree)
-    paragraphs = paragraphs_of(parts.tree, sizes)
-    blocks, outside = block_texts(parts.tree)
-    notices = signals.find_notices(outside)
-    evidence = _evidence(page, parts, sizes[parts.tree], blocks)
+def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, trace: Trace) -> Article:
+    """Run all steps on one page, in order. Raises NoArticle; other exceptions are caught by `clean`."""
+    page, contents = document.page, _read_contents(document, outlet_rules)
+    trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title
+    trace.end_stage("parse, headline, standfirst")
+    authors = authors_of(contents.tree, contents.head, contents.article)
+    images = images_of(contents.tree, contents.head, contents.article, page.url)
+    date_context = (page.url, page.fetched_at, rules.timezone)
+    published = fields.published(contents.tree, contents.head, contents.article, date_context)
+    modified = fields.modified(contents.head, contents.article, date_context)
+    canonical = fields.canonical_url(contents.tree, contents.head, page.url)
+    facts = _collect_facts(page.url, contents, authors, outlet_rules)
+    closed_away = paywall.is_closed_away(contents.tree, contents.article)
+    trace.end_stage("signals, metadata")
+    # these elements have been read by now; every later step is faster without them
+    etree.strip_elements(contents.tree, *_NON_STORY_TAGS, with_tail=False)
+    loose_text.wrap_loose_text(contents.tree)
+    densities = measure_density(contents.tree)
+    paragraphs = paragraph_lengths(contents.tree, densities)
+    blocks, outside = block_texts(contents.tree)
+    notices = find_notices(outside)
+    make_evidence = _evidence_maker(page, contents, densities[contents.tree], blocks)
     trace.blocks = blocks
-    trace.mark("measures")
-    pruned = cut_tree(parts.tree, sizes, outlet)
-    trace.mark("cuts on the tree")
-    first = _story(parts.tree, page, facts)
-    story = fallback.longer_story(first, document.markup, parts.article, facts)
-    removed = [*(pruned if story is first else _without_story(pruned, story)), *story.removed]
-    trace.mark("extraction, cuts on lines, rescue")
+    trace.end_stage("measures")
+    tree_cuts = cut_tree(contents.tree, densities, outlet_rules)
+    trace.end_stage("cuts on the tree")
+    extracted = _extract_story(contents.tree, page, facts)
+    story = fallback.longer_story(extracted, document.markup, contents.article, facts)
+    removed = [
+        *(tree_cuts if story is extracted else _without_restored(tree_cuts, story)),
+        *story.removed,
+    ]
+    trace.end_stage("extraction, cuts on lines, rescue")
     text = "\n".join(line.text for line in story.lines)
     trace.lines, trace.removed = text.splitlines(), removed
-    behind = position_cuts.behind(story, blocks)
-    below = "\n".join(behind[:_WALL_NEAR])
+    blocks_behind = position_cuts.blocks_behind(story, blocks)
+    text_behind = "\n".join(blocks_behind[:_WALL_BLOCKS])
     if not story.tags:
-        story.tags += position_cuts.keywords_in(behind)
-    not_an_article.refuse_non_articles(evidence(text, below))
-    walled = paywall.is_seen(
+        story.tags += position_cuts.keywords_in(blocks_behind)
+    not_an_article.refuse_non_articles(make_evidence(text, text_behind))
+    has_wall = paywall.is_seen(
         rough_words(text),
-        parts.article,
-        closed=parts.closed,
+        contents.article,
+        closed=contents.declared_paywall,
         closed_away=closed_away,
-        behind="\n".join([*text.splitlines()[-2:], below]),
+        behind="\n".join([*text.splitlines()[-2:], text_behind]),
     )
-    trace.mark("refusal")
-    section = fields.section_of(parts.head, parts.article)
-    genre = genre_of(page.url, parts.title, section, parts.article, facts.labels)
+    trace.end_stage("refusal")
+    section = fields.section_of(contents.head, contents.article)
+    genre = genre_of(page.url, contents.title, section, contents.article, facts.labels)
     language, confidence = language_of(text, rules.language)
-    told = bool(parts.article) or (parts.head.first("og:type") or "").lower() == "article"
-    signs = signs_of(story.lines, paragraphs, sizes[parts.tree], told=told, signed=bool(authors))
+    is_declared_article = (
+        bool(contents.article) or (contents.head.first("og:type") or "").lower() == "article"
+    )
+    signs = measure_signs(
+        story.lines,
+        paragraphs,
+        densities[contents.tree],
+        is_declared_article=is_declared_article,
+        has_author=bool(authors),
+    )
     trace.removed = [
         *removed,
-        *unextracted_text(blocks, trace.lines, removed, [parts.title, parts.summary or ""]),
+        *unextracted_text(blocks, trace.lines, removed, [contents.title, contents.summary or ""]),
     ]
     trace.signs = signs
-    trace.mark("language, confidence, what was left out")
+    trace.end_stage("language, confidence, what was left out")
     return Article(
         id=page.id,
         url=page.url,
         canonical_url=canonical,
         outlet=page.outlet,
-        title=parts.title,
-        summary=parts.summary,
+        title=contents.title,
+        summary=contents.summary,
         text=text,
         authors=authors,
         published_at=published.at,
@@ -153,37 +171,42 @@ def _clean(document: Document, rules: Rules, outlet: CompiledRules, trace: Trace
         modified_source=modified.source,
         modified_raw=modified.raw,
         section=section,
-        tags=_merged(fields.tags_of(parts.head, parts.article), [*_listed(pruned), *story.tags]),
+        tags=_merge_tags(
+            fields.tags_of(contents.head, contents.article), [*_tags_of_cuts(tree_cuts), *story.tags]
+        ),
         images=images,
         language=language,
         language_confidence=confidence,
         text_confidence=text_confidence(signs),
-        rights=notices.rights or signals.rights_stated(parts.head, parts.article),
-        ai_disclosure=story.disclosure or notices.disclosure or signals.disclosure_stated(parts.article),
-        syndication_credit=credit_of(story.lines, [*story.removed, *pruned], notices.rights, facts.sites)
-        or credit_stated(parts.head, parts.article, authors, page.url, facts.sites),
-        paywall=parts.closed,
-        paywall_seen=walled,
+        rights=notices.rights or rights_stated(contents.head, contents.article),
+        ai_disclosure=story.disclosure or notices.disclosure or disclosure_stated(contents.article),
+        syndication_credit=credit_of(
+            story.lines, [*story.removed, *tree_cuts], notices.rights, facts.site_names
+        )
+        or credit_stated(contents.head, contents.article, authors, page.url, facts.site_names),
+        paywall=contents.declared_paywall,
+        paywall_seen=has_wall,
         sponsored=genre.sponsored,
         live_blog=genre.live_blog,
         opinion=genre.opinion,
         word_count=word_count(text),
-        removed=shortened(trace.removed),
+        removed=truncate_texts(trace.removed),
         fetched_at=page.fetched_at,
-        content_hash=content_hash(parts.title, text),
-        text_is_partial=walled,
+        content_hash=content_hash(contents.title, text),
+        text_is_partial=has_wall,
     )
 
 
-def _read(document: Document, outlet: CompiledRules) -> _Parts:
+def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageContents:
+    """Parse the page and read head, JSON-LD, headline and standfirst. Raises NoArticle(not_html | empty)."""
     document.check()
     tree = document.tree
     nodes = json_ld.nodes(tree)
     article: Node = next(iter(json_ld.articles(nodes)), {})
     head = head_of(tree)
     title = fields.title_of(tree, head, article)
-    summary = standfirst(tree, fields.descriptions(head, article), outlet.cut(tree))
-    return _Parts(
+    summary = standfirst(tree, fields.descriptions(head, article), outlet_rules.elements_to_cut(tree))
+    return _PageContents(
         tree,
         head,
         nodes,
@@ -195,21 +218,22 @@ def _read(document: Document, outlet: CompiledRules) -> _Parts:
     )
 
 
-def _facts(
-    page_url: str, parts: _Parts, authors: tuple[str, ...], outlet: CompiledRules
+def _collect_facts(
+    page_url: str, contents: _PageContents, authors: tuple[str, ...], outlet_rules: CompiledRules
 ) -> line_cuts.PageFacts:
-    titles = fields.titles(parts.tree, parts.head, parts.article, parts.title)
-    above = above_headline(parts.tree, titles)
+    """Return the facts that cuts on lines compare with."""
+    titles = fields.titles(contents.tree, contents.head, contents.article, contents.title)
+    above = above_headline(contents.tree, titles)
     return line_cuts.PageFacts(
         titles=titles,
-        above=frozenset(fold(text) for _, text in above),
-        labels=tuple(text for block, text in above[-_LABELS:] if not _is_in_menu(block)),
-        standfirst=fold(parts.summary or "\0"),
-        captions=frozenset(key for text in captions_of(parts.tree) if len(key := fold(text)) > 8),
+        above_headline=frozenset(fold(text) for _, text in above),
+        labels=tuple(text for block, text in above[-_MAX_LABELS:] if not _is_in_menu(block)),
+        standfirst=fold(contents.summary or "\0"),
+        captions=frozenset(key for text in captions_of(contents.tree) if len(key := fold(text)) > 8),
         authors=authors,
-        keywords=frozenset(fold(tag) for tag in fields.tags_of(parts.head, parts.article)),
-        sites=fields.site_names(parts.head, page_url),
-        outlet=outlet,
+        keywords=frozenset(fold(tag) for tag in fields.tags_of(contents.head, contents.article)),
+        site_names=fields.site_names(contents.head, page_url),
+        outlet_rules=outlet_rules,
     )
 
 
@@ -217,68 +241,76 @@ def _is_in_menu(block: HtmlElement) -> bool:
     return block.tag == "li" or any(outer.tag in ("li", "nav", "footer") for outer in block.iterancestors())
 
 
-def _story(tree: HtmlElement, page: RawPage, facts: line_cuts.PageFacts) -> line_cuts.Story:
+def _extract_story(tree: HtmlElement, page: RawPage, facts: line_cuts.PageFacts) -> line_cuts.Story:
+    """Extract the lines of the story and make all cuts on them, in order."""
     story = line_cuts.Story(
         list(line_cuts.without_bullets(restore_paragraphs(extract(tree, page.url), tree)))
     )
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
     position_cuts.cut_masthead(story, facts)
-    position_cuts.cut_lists(story)
+    position_cuts.cut_headline_lists(story)
     position_cuts.cut_biography(story, facts)
     line_cuts.cut_lines(story, facts)
-    line_cuts.cut_repeated(story)
+    line_cuts.cut_pull_quotes(story)
     position_cuts.cut_keywords(story)
     position_cuts.cut_closing_headlines(story)
-    position_cuts.trim(story)
+    position_cuts.trim_end(story)
     return story
 
 
-def _evidence(
-    page: RawPage, parts: _Parts, size: TextDensity, blocks: list[str]
+def _evidence_maker(
+    page: RawPage, contents: _PageContents, density: TextDensity, blocks: list[str]
 ) -> Callable[[str, str], not_an_article.Evidence]:
-    """What refusal wants to know, as far as it stands in what is cut later; to be called with the text and what stands behind it."""
-    captions = [word_count(shown_text(caption)) for caption in parts.tree.iter("figcaption")]
-    og_type = (parts.head.first("og:type") or "").lower()
-    listed = not_an_article.may_be_front(page.url, parts.nodes, og_type)
-    anchors = [key for a in parts.tree.iter("a") if len(key := fold(shown_text(a))) > _REAL] if listed else []
+    """Return a function that makes the evidence of `refuse_non_articles` from the text and what stands behind it.
 
-    def evidence(text: str, behind: str) -> not_an_article.Evidence:
+    Everything else is read now, because later steps cut from the tree."""
+    captions = [word_count(shown_text(caption)) for caption in contents.tree.iter("figcaption")]
+    og_type = (contents.head.first("og:type") or "").lower()
+    may_be_listing = not_an_article.may_be_listing(page.url, contents.nodes, og_type)
+    anchors = (
+        [key for a in contents.tree.iter("a") if len(key := fold(shown_text(a))) > _MIN_KEY_CHARS]
+        if may_be_listing
+        else []
+    )
+
+    def make_evidence(text: str, text_behind: str) -> not_an_article.Evidence:
         return not_an_article.Evidence(
             url=page.url,
-            title=parts.title,
+            title=contents.title,
             text=text,
-            behind=behind,
+            text_behind=text_behind,
             blocks=blocks,
             og_type=og_type,
-            nodes=parts.nodes,
-            links=size.links,
-            linked=size.linked / max(1, size.text),
+            nodes=contents.nodes,
+            link_count=density.links,
+            linked_share=density.linked / max(1, density.text),
             anchors=frozenset(anchors),
-            paywall=parts.closed,
-            captions=sum(captions) if len(captions) >= 4 else 0,
-            players=parts.players,
+            paywall=contents.declared_paywall,
+            caption_words=sum(captions) if len(captions) >= 4 else 0,
+            player_count=contents.player_count,
         )
 
-    return evidence
+    return make_evidence
 
 
-def _without_story(cuts: list[Removed], story: line_cuts.Story) -> list[Removed]:
-    """Cuts that a rescue did not take back."""
-    keys = [key for line in story.lines if len(key := fold(line.text)) > _REAL]
-    return [one for one in cuts if not any(key in (whole := fold(one.text)) or whole in key for key in keys)]
+def _without_restored(cuts: list[Removed], story: line_cuts.Story) -> list[Removed]:
+    """Return the cuts whose text is not in the story: fallback extraction restored the others."""
+    keys = [key for line in story.lines if len(key := fold(line.text)) > _MIN_KEY_CHARS]
+    return [cut for cut in cuts if not any(key in (whole := fold(cut.text)) or whole in key for key in keys)]
 
 
-def _listed(removed: list[Removed]) -> list[str]:
-    """Tags of the boxes of tags that were cut."""
+def _tags_of_cuts(cuts: list[Removed]) -> list[str]:
+    """Return the tags in the tag lists that were cut from the tree."""
     return [
         tag
-        for cut in removed
+        for cut in cuts
         if cut.kind == "tags" and "," in cut.text
-        for tag in line_cuts.tags_of(cut.text)
+        for tag in line_cuts.split_tags(cut.text)
     ]
 
 
-def _merged(known: tuple[str, ...], found: list[str]) -> tuple[str, ...]:
-    tags = {fold(tag): tag for tag in [*reversed(found), *reversed(known)]}
+def _merge_tags(stated: tuple[str, ...], shown: list[str]) -> tuple[str, ...]:
+    """Return the page's stated tags, then the shown ones, without repetitions; the first spelling stays."""
+    tags = {fold(tag): tag for tag in [*reversed(shown), *reversed(stated)]}
     return tuple(reversed(tags.values()))

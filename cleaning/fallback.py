@@ -1,6 +1,6 @@
-"""When little is left: the page again without general cuts, or the text that JSON-LD carries.
+"""Fallback extraction: where little text is left, tries the page without general cuts, or JSON-LD's articleBody.
 
-A wrong cut may not cost a story. Only what an outlet names, the headline and a disclosure are cut here.
+A wrong cut must not cost a whole story. Only what the outlet's rules name, headline and disclosure are cut here.
 """
 
 from __future__ import annotations
@@ -17,52 +17,55 @@ from cleaning.text.extraction import Line, extract
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
 
-_LITTLE = 80  # words; below, the page is looked at again
-_MORE = 1.5  # the other text has to be as many times longer
-_BODY_WORDS = 100  # an articleBody that counts
-_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^>]*>|\n+", re.I)
+_ENOUGH_WORDS = 80  # of a story; with fewer, the page is extracted again
+_MIN_GAIN = 1.5  # the text without general cuts has to be longer by this factor
+_MIN_BODY_WORDS = 100  # of an articleBody that is used
+_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^>]*>|\n+", re.I)
 _TAG = re.compile(r"<[^>]{1,500}>")
 
 
 def longer_story(
     story: line_cuts.Story, markup: str, article: Node, facts: line_cuts.PageFacts
 ) -> line_cuts.Story:
-    """The story as it is, or a longer one found on other ways."""
-    words = _words(story)
+    """Return `story` itself, or a longer story where fallback extraction finds one.
+
+    markup: of the page before cuts; article: its JSON-LD object."""
+    words = _count_words(story)
     body = body_lines(article)
-    if words < 0.5 * sum(word_count(line.text) for line in body) and words < 10 * _BODY_WORDS:
-        story, words = _bare(body, facts), sum(word_count(line.text) for line in body)
-    if words >= _LITTLE:
+    if words < 0.5 * sum(word_count(line.text) for line in body) and words < 10 * _MIN_BODY_WORDS:
+        story, words = _with_sure_cuts(body, facts), sum(word_count(line.text) for line in body)
+    if words >= _ENOUGH_WORDS:
         return story
     tree = document.parse(markup)
-    whole = len(tree.text_content()) // 2  # a selector that takes more is a slip
-    for element in [*facts.outlet.cut(tree), *tree.iter("figcaption")]:
+    half_page = len(tree.text_content()) // 2  # an outlet's selector that takes more is a mistake
+    for element in [*facts.outlet_rules.elements_to_cut(tree), *tree.iter("figcaption")]:
         if element.getparent() is not None and (
-            element.tag == "figcaption" or len(element.text_content()) < whole
+            element.tag == "figcaption" or len(element.text_content()) < half_page
         ):
             element.drop_tree()
-    other = _bare(extract(tree), facts)
-    return other if _words(other) > _MORE * words else story
+    uncut = _with_sure_cuts(extract(tree), facts)
+    return uncut if _count_words(uncut) > _MIN_GAIN * words else story
 
 
 def body_lines(article: Node) -> list[Line]:
-    """articleBody as lines; [] where it is none worth the name."""
+    """Return JSON-LD's articleBody as lines; [] where it is missing or short."""
     body = article.get("articleBody")
     if not isinstance(body, str) or len(body) < 400:
         return []
     text = html.unescape(html.unescape(body))
-    found = [Line(tidy(_TAG.sub(" ", part))) for part in _BREAK.split(text)]
-    found = [line for line in found if line.text]
-    return found if sum(word_count(line.text) for line in found) >= _BODY_WORDS else []
+    lines = [Line(tidy(_TAG.sub(" ", line))) for line in _LINE_BREAK.split(text)]
+    lines = [line for line in lines if line.text]
+    return lines if sum(word_count(line.text) for line in lines) >= _MIN_BODY_WORDS else []
 
 
-def _bare(found: list[Line], facts: line_cuts.PageFacts) -> line_cuts.Story:
-    story = line_cuts.Story(list(line_cuts.without_bullets(found)))
+def _with_sure_cuts(lines: list[Line], facts: line_cuts.PageFacts) -> line_cuts.Story:
+    """Return a story of these lines, with no cuts but those that cannot go wrong."""
+    story = line_cuts.Story(list(line_cuts.without_bullets(lines)))
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
-    line_cuts.cut_lines(story, facts, line_cuts.SURE)
+    line_cuts.cut_lines(story, facts, line_cuts.SURE_CHECKS)
     return story
 
 
-def _words(story: line_cuts.Story) -> int:
+def _count_words(story: line_cuts.Story) -> int:
     return sum(word_count(line.text) for line in story.lines)

@@ -1,7 +1,7 @@
-"""The records that cross cleaning's door: a page comes in, an article or a named reason goes out.
+"""Defines the records that enter and leave cleaning: RawPage and Rules come in, Article or NoArticle goes out.
 
-They are frozen, their fields are the columns of the lake (lake/schema/columns.py computes the Parquet schema from
-them), so a new column is one field here and one golden line there.
+The fields of RawPage and Article are columns of the lake: lake/schema/columns.py computes the Parquet schema from
+them. A new column is therefore one field here and one line in tests/lake/schema.golden.txt.
 """
 
 from __future__ import annotations
@@ -12,124 +12,134 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-CLEANER_VERSION = "2"  # raised whenever the same page may give another row
+CLEANER_VERSION = "2"  # raise it whenever the same page may give a different row
 
 Precision = Literal["second", "minute", "day"]
 
 Reason = Literal[
-    "not_html",  # another content type, or bytes that hold no markup
-    "empty",  # no text at all
-    "too_short",  # text, but less than a story
-    "paywall",  # the page says the rest is for subscribers, and only a teaser is there
-    "soft_404",  # says "not found" with status 200
-    "gallery",  # pictures with captions are the content
-    "video",  # a player is the content
+    "not_html",  # the content type is not HTML, or the bytes hold no markup
+    "empty",  # the page holds no text
+    "too_short",  # there is text, but too little for a story
+    "paywall",  # only a teaser is there; the page says that the rest is for subscribers
+    "soft_404",  # the page says "not found", but its status is 200
+    "gallery",  # the content is pictures with captions
+    "video",  # the content is a video player
     "listing",  # a front, section or tag page
-    "consent_wall",  # asks for cookies instead of showing the story
-    "bot_wall",  # asks whether we are human
-    "broken",  # the page made the cleaning fail; its bytes are kept in raw
-    "quarantined",  # cleaning it crashed, hung or took too much memory; its bytes are kept in raw
-    "http_error",  # answered with a status that is no success
-    "unreachable",  # no answer: timeout, reset, no such name
-    "robots",  # robots.txt asks us not to fetch it
-    "tdm_reserved",  # its publisher reserves text and data mining, or says noai
-    "refused",  # an address that is never fetched: private network, other scheme
-    "part",  # a later page of an article in parts: its text stands with the first page
-    "not_selected",  # an article that the run's selection does not want
+    "consent_wall",  # the page asks for consent to cookies instead of showing the story
+    "bot_wall",  # the page asks whether the visitor is human
+    "broken",  # cleaning raised an exception; the bytes are kept in the raw table
+    "quarantined",  # cleaning crashed, hung or took too much memory; the bytes are kept in the raw table
+    "http_error",  # the status is not 2xx
+    "unreachable",  # no answer: timeout, connection reset, unknown host
+    "robots",  # robots.txt disallows fetching it
+    "tdm_reserved",  # the publisher reserves text and data mining, or says noai
+    "refused",  # a URL that is never fetched: in a private network, or neither http nor https
+    "part",  # a later page of a paginated article: its text is joined to the first page's
+    "not_selected",  # an article outside the run's selection
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
+    """One header of an HTTP response."""
+
     name: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """One fetched candidate, body as served with the transfer's compression undone."""
+    """One fetched page. body: the bytes as served, decompressed where the transfer was compressed."""
 
-    id: str  # address.page_id(url)
-    url: str  # the address that answered, after redirects
-    requested_url: str  # the address that was asked first
+    id: str  # cleaning.page_id(url)
+    url: str  # the URL that answered, after redirects
+    requested_url: str  # the URL that was requested, before redirects
     outlet: str
     status: int  # HTTP status
-    headers: tuple[Header, ...]  # those that matter, names in lower case
+    headers: tuple[Header, ...]  # the ones that cleaning and the lake need; names in lower case
     body: bytes = field(repr=False)
     fetched_at: datetime  # UTC
-    source: str | None = None  # the feed or section page that named it; None where it was given by hand
-    part_of: str | None = None  # id of the first page, for a later page of an article in parts
-    part: int = 1  # which page of its article, from 1
-    # what was found about its use by machines, lines as `meta robots: noai`; cleaning.metadata.reservations
+    source: str | None = None  # the feed or section page that listed it; None where it was named by hand
+    part_of: str | None = None  # on a later page of a paginated article: id of the first page
+    part: int = 1  # number of this page within its article, from 1
+    # evidence of a reservation of text and data mining, as `meta robots: noai`; see cleaning.metadata.reservations
     tdm: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, by lower-case name."""
+        """Return the first value of the header with this lower-case name; None where there is none."""
         return next((h.value for h in self.headers if h.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one outlet's file adds to the general rules; see docs/outlets.md."""
+    """The cleaning rules of one outlet's file, which are added to the general rules; see docs/outlets.md."""
 
     cut: tuple[str, ...] = ()  # CSS selectors of elements to cut
-    keep: tuple[str, ...] = ()  # CSS selectors of elements that general rules must leave alone
+    keep: tuple[str, ...] = ()  # CSS selectors of elements that general rules must not cut
     lines: tuple[str, ...] = ()  # regular expressions (re.search, case ignored) of whole lines to cut
-    ends: tuple[str, ...] = ()  # phrases; the story ends before the first, even in mid-line
-    timezone: str | None = None  # IANA name, for dates written without a zone
-    language: str | None = None  # ISO 639-1, a hint for texts too short to tell
+    ends: tuple[
+        str, ...
+    ] = ()  # phrases: the story ends before the first one found, even in the middle of a line
+    timezone: str | None = None  # IANA name of the zone of dates that name none
+    language: str | None = None  # ISO 639-1; taken where a text is too short for detection
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
+    """A picture of the article."""
+
     url: str
     caption: str | None = None
     credit: str | None = None
 
 
 Stage = Literal[
-    "tree",  # an element, before extraction
-    "extraction",  # what extraction did not take for the story
-    "line",  # a line of what it took
+    "tree",  # an element was cut before extraction
+    "extraction",  # trafilatura did not take it for the story
+    "line",  # a line was cut from what trafilatura took
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """One cut: nothing vanishes silently. `cut` makes one."""
+    """One cut, so that nothing vanishes silently. `record_cut` creates it."""
 
     kind: str  # related, newsletter, ai-disclaimer, bio, caption, byline, tags, rights, share, …
     rule: str  # the rule's id, as docs/cleaning.md lists it
     stage: Stage
-    text: str  # its first MAX_CUT characters; "" in a row whose run keeps no texts of cuts
-    chars: int  # of the whole text
+    text: str  # its first MAX_CUT_CHARS characters; "" in rows of a run that stores no removed texts
+    chars: int  # length of the full text, in characters
 
 
-MAX_CUT = 2000  # characters of one cut's text that are kept
+MAX_CUT_CHARS = 2000  # of one cut's text, as stored in a row
 
 
-def cut(kind: str, rule: str, stage: Stage, text: str) -> Removed:
-    """With its whole text, as steps of cleaning want it; `shortened` for the row."""
+def record_cut(kind: str, rule: str, stage: Stage, text: str) -> Removed:
+    """Return a Removed with its full text, which later steps compare; `truncate_texts` shortens it for the row."""
     return Removed(kind, rule, stage, text, len(text))
 
 
-def shortened(cuts: Iterable[Removed]) -> tuple[Removed, ...]:
-    return tuple(one if one.chars <= MAX_CUT else replace(one, text=one.text[:MAX_CUT]) for one in cuts)
+def truncate_texts(cuts: Iterable[Removed]) -> tuple[Removed, ...]:
+    """Return the cuts with each text cut off after MAX_CUT_CHARS characters."""
+    return tuple(
+        removed if removed.chars <= MAX_CUT_CHARS else replace(removed, text=removed.text[:MAX_CUT_CHARS])
+        for removed in cuts
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One clean article. text: paragraphs, list items and subheads separated by one newline."""
+    """One clean article. text: paragraphs, list items and subheads, separated by one newline each."""
 
     id: str
     url: str
-    canonical_url: str | None  # rel=canonical, absolute; None where the page names none
+    canonical_url: str | None  # absolute URL of rel=canonical; None where the page has none
     outlet: str
     title: str
-    summary: str | None  # the standfirst; None if the page has none of its own
+    summary: str | None  # the standfirst; None where the page has none
     text: str
     authors: tuple[str, ...]
-    published_at: datetime | None  # UTC; None where unknown or not believable
+    published_at: datetime | None  # UTC; None where unknown or not credible
     published_precision: Precision | None
     published_source: str | None  # json-ld, meta, time, url, …
     published_raw: str | None  # as written on the page
@@ -140,39 +150,41 @@ class Article:
     section: str | None
     tags: tuple[str, ...]
     images: tuple[Image, ...]
-    language: str | None  # ISO 639-1; None on a text too short to tell
+    language: str | None  # ISO 639-1; None where the text is too short for detection
     language_confidence: float | None  # 0 to 1
-    text_confidence: float  # 0 to 1: how likely it is that text is the story and nothing else
+    text_confidence: float  # 0 to 1: probability that `text` is the story and nothing else
     rights: str | None
     ai_disclosure: str | None
     syndication_credit: str | None
-    paywall: bool | None  # what the page declares; None where it declares nothing
-    paywall_seen: bool  # a wall was found where the text ends: text_is_partial
-    sponsored: bool  # an advertiser paid for it, as the page says
-    live_blog: bool  # a running report, which goes on after it was fetched
-    opinion: bool  # a comment, column or leader, as the page says
-    word_count: int  # words of text (characters in scripts without spaces)
+    paywall: bool | None  # whether the page declares a paywall; None where it declares nothing
+    paywall_seen: bool  # a paywall was found where the text ends; text_is_partial is then True
+    sponsored: bool  # the page says that an advertiser paid for it
+    live_blog: bool  # a running report that may have grown since the fetch
+    opinion: bool  # the page says that it is a comment, column or leader
+    word_count: int  # words of `text` (characters in scripts without spaces)
     removed: tuple[Removed, ...]
     fetched_at: datetime
-    content_hash: str  # of title and text: tells a revision from no change
+    content_hash: str  # of title and text: differs where the article was revised
     cleaner_version: str = field(default=CLEANER_VERSION)
-    parts: int = 1  # pages that the text was read from
-    text_is_partial: bool = False  # the article goes on behind a wall, or at a page that could not be had
-    tdm: tuple[str, ...] = ()  # what was found about its use by machines; cleaning.metadata.reservations
-    tdm_reserved: bool = False  # whether that is a reservation of text and data mining
-    boilerplate_version: str | None = None  # of what was learned of the outlet; None where nothing was
+    parts: int = 1  # number of pages that the text was read from
+    text_is_partial: bool = False  # the rest is behind a paywall, or on a page that could not be fetched
+    tdm: tuple[
+        str, ...
+    ] = ()  # evidence of a reservation of text and data mining; see cleaning.metadata.reservations
+    tdm_reserved: bool = False  # whether that evidence is a reservation
+    boilerplate_version: str | None = None  # of the outlet's learned boilerplate; None where there was none
 
 
-_HASH_RULES = "1"  # raised when the same title and text get another hash
+_HASH_RULES = "1"  # raise it when the same title and text get a different hash
 
 
 def content_hash(title: str, text: str) -> str:
-    """32 hex digits of title and text as they stand: tells a revision from no change."""
+    """Return 32 hex digits of a hash of title and text, unnormalised: it differs where the article was revised."""
     return hashlib.sha256(f"{_HASH_RULES}\n{title}\n{text}".encode()).hexdigest()[:32]
 
 
 class NoArticle(Exception):
-    """The page holds no article; reason is one of Reason, detail is for people."""
+    """Raised where a page holds no article. reason: one of Reason; detail: an explanation for people."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

@@ -1,4 +1,7 @@
-"""What cleaning can tell beside its article: for people who ask why, and for pages that are no article."""
+"""Records how one page was cleaned: intermediate results and the time of each stage.
+
+`scrapy explain` and the benchmarks read it. It is also filled for a page that turns out to be no article.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Trace:
-    """Filled while a page is cleaned, as far as it came. `clean` takes one that is new."""
+    """What `clean` found on the way. Pass a new one to each call. After NoArticle it ends at the failed step."""
 
-    stages: list[tuple[str, float]] = field(default_factory=list)  # (name, seconds), in order
+    stages: list[tuple[str, float]] = field(
+        default_factory=list
+    )  # (name, seconds) of each finished stage, in order
     head: Head | None = None
-    stated: Node = field(default_factory=dict)  # JSON-LD of the article
+    json_ld_article: Node = field(default_factory=dict)  # the page's JSON-LD object of the article
     title: str = ""
-    blocks: list[str] = field(default_factory=list)  # all that the page shows, in order
-    lines: list[str] = field(default_factory=list)  # of the story, also where it is refused
-    removed: list[Removed] = field(default_factory=list)  # with their whole texts
-    signs: Signs | None = None
-    _since: float = field(default_factory=perf_counter)
+    blocks: list[str] = field(default_factory=list)  # the text of every block that the page shows, in order
+    lines: list[str] = field(default_factory=list)  # of the story; also set where the page is refused later
+    removed: list[Removed] = field(default_factory=list)  # every cut with its full text
+    signs: Signs | None = None  # what the text confidence was computed from
+    _stage_started: float = field(default_factory=perf_counter)
 
-    def mark(self, stage: str) -> None:
-        """The stage has just ended."""
+    def end_stage(self, stage: str) -> None:
+        """Record that a stage ends now; it began when the one before it ended."""
         now = perf_counter()
-        self.stages.append((stage, now - self._since))
-        self._since = now
+        self.stages.append((stage, now - self._stage_started))
+        self._stage_started = now

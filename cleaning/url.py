@@ -1,6 +1,7 @@
-"""Addresses of the web: one canonical spelling, and the id made from it.
+"""Canonical URLs: gives each URL one spelling, removes tracking parameters, and computes the page id.
 
-Built on w3lib's escaping. What tells two pages apart stays: unnamed queries (?123), order of path, bytes of any charset.
+Escaping is left to w3lib. Whatever may distinguish two pages stays: queries without a name (?123), the order of path
+segments, percent-escaped bytes of any charset.
 """
 
 from __future__ import annotations
@@ -13,66 +14,73 @@ from urllib.parse import urlsplit, urlunsplit
 from w3lib.url import safe_url_string
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# parameters that name the way to a page and not the page
+# parameters that say how a reader came to the page, not which page it is
 _TRACKING = re.compile(
     r"utm_\w+|mtm_\w+|pk_(?:campaign|kwd|source|medium)|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid"
     r"|igshid|igsh|mc_[ce]id|mkt_tok|_ga|_gl|_hsenc|_hsmi|hsctatracking|wt_z?mc|at_(?:medium|campaign|custom\d*|link\w*|format|bbc\w*|ptr\w*)"
     r"|xtor|ns_(?:mchannel|source|campaign|linkname|fee)|smid|ocid|cmpid|icid|ito|ref_src|ref_url|s_cid|__twitter_impression"
     r"|phpsessid|jsessionid|sid_session"
-    r"|pinned_post(?:_\w+)?|filterkeyevents",  # a place in a live blog, which grows at one address
+    r"|pinned_post(?:_\w+)?|filterkeyevents",  # a position in a live blog, which grows at one URL
     re.I,
 )
-# parameters that may name the page, but not with these values
+# parameters that may identify the page, but not with these values
 _AMBIGUOUS = re.compile(
     r"(?:ref|source|src|from|cid|via)=(?:rss|feed|atom|twitter|x|facebook|fb|newsletter|home|homepage|share|social)"
     r"|page=with(?::|%3a)block-[0-9a-f]+",
     re.I,
 )
-_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I)
-_SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
+_PERCENT_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I)
+_SESSION_ID = re.compile(r";jsessionid=[^/?#]*", re.I)
 
 
-# a page's address and id are wanted half a dozen times on its way
-_remembered = lru_cache(1024)
+# each page's canonical URL and id are computed half a dozen times between request and storage
+_cached = lru_cache(1024)
 
 
-@_remembered
+@_cached
 def without_tracking(url: str) -> str:
-    """The address to ask for: as found, without fragment, user info and tracking parameters.
-    Raises ValueError for what is no http(s) address."""
+    """Return the URL to request: as found, without fragment, user info, default port and tracking parameters.
+
+    Raises ValueError where `url` is not an http or https URL."""
     parts = urlsplit(safe_url_string(url.strip()))
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError(f"not an http or https address: {url!r}")
     host = parts.hostname.lower().rstrip(".")
     host = f"[{host}]" if ":" in host else host
-    port = parts.port  # ValueError on nonsense
+    port = parts.port  # raises ValueError where it is no port number
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    named = [p for p in parts.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
-    query = "&".join(p for p in named if not _AMBIGUOUS.fullmatch(p))
-    state = parts.fragment if parts.fragment.startswith("!") else ""  # #! names a page (AJAX crawling scheme)
-    return urlunsplit((scheme, netloc, _SESSION.sub("", parts.path) or "/", query, state))
+    parameters = [p for p in parts.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
+    query = "&".join(p for p in parameters if not _AMBIGUOUS.fullmatch(p))
+    ajax_fragment = (
+        parts.fragment if parts.fragment.startswith("!") else ""
+    )  # #!… identifies a page (AJAX crawling scheme)
+    return urlunsplit((scheme, netloc, _SESSION_ID.sub("", parts.path) or "/", query, ajax_fragment))
 
 
-@_remembered
+@_cached
 def canonical(url: str) -> str:
-    """The address in one spelling: lower-case host, no default port, fragment, tracking parameter, user info or
-    trailing slash; query parameters in order. Raises ValueError for what is no http(s) address."""
+    """Return the canonical spelling of a URL.
+
+    The host is in lower case. Default port, fragment, tracking parameters, user info and trailing slash are removed.
+    Query parameters are sorted. Raises ValueError where `url` is not an http or https URL."""
     parts = urlsplit(without_tracking(url))
-    path = _ESCAPE.sub(lambda escape: escape[0].upper(), parts.path)
-    query = _ESCAPE.sub(lambda escape: escape[0].upper(), "&".join(sorted(parts.query.split("&"))))
+    path = _PERCENT_ESCAPE.sub(lambda escape: escape[0].upper(), parts.path)
+    query = _PERCENT_ESCAPE.sub(lambda escape: escape[0].upper(), "&".join(sorted(parts.query.split("&"))))
     return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/") or "/", query, parts.fragment))
 
 
-@_remembered
+@_cached
 def page_id(url: str) -> str:
-    """32 hex digits, equal on every machine: the canonical address without scheme and www, hashed."""
+    """Return the id of the page at a URL: 32 hex digits of a hash of the canonical URL without scheme and www.
+
+    The id is the same on every machine. Raises ValueError where `url` is not an http or https URL."""
     _, _, rest = canonical(url).partition("://")
     return hashlib.sha256(rest.removeprefix("www.").rstrip("/").encode()).hexdigest()[:32]
 
 
 def host_of(url: str) -> str:
-    """The host in lower case without www; "" where there is none."""
+    """Return the host in lower case without "www."; "" where the URL has none or is malformed."""
     try:
         return (urlsplit(url).hostname or "").lower().rstrip(".").removeprefix("www.")
     except ValueError:

@@ -1,5 +1,5 @@
-"""What a person needs who writes an outlet file: why a page was cleaned as it was, and proposed rules.
+"""Helps a person who writes an outlet file: explains how a page was cleaned, and suggests cleaning rules.
 
-May import: all of `cleaning`. Data comes from a Trace and from sample pages; it leaves for `scrapy explain` and
-`scrapy suggest`. Open first: rule_suggestions.py.
+May import: all of `cleaning`. Input is a Trace or sample pages; output goes to `scrapy explain` and `scrapy suggest`.
+Open first: rule_suggestions.py.
 """

@@ -1,4 +1,4 @@
-"""Why a page's text is what it is: story and cuts in the page's own order, and where each field stands in the page."""
+"""Explains a cleaned page: puts story lines and cuts into the page's order, and says where each field was found."""
 
 from __future__ import annotations
 
@@ -15,87 +15,107 @@ if TYPE_CHECKING:
     from cleaning.records import Article
     from cleaning.trace import Trace
 
-_SHORT = 12  # folded characters; as few may stand in a longer text by chance
+_MIN_MATCH_CHARS = 12  # of a folded text; a shorter one may occur in a longer text by chance
 
 
 @dataclass(frozen=True, slots=True)
 class PagePiece:
-    """A stretch of the page. cut: why it is no part of the text; None for a line of the story."""
+    """A line of the story, or a stretch of the page that was cut. cut: the cut; None for a line of the story."""
 
     text: str
     cut: Removed | None = None
 
 
 def page_pieces(blocks: Iterable[str], lines: Sequence[str], cuts: Sequence[Removed]) -> list[PagePiece]:
-    """The story's lines, all of them and in order, with the cuts where they stood. A cut that no block shows (of text
-    that stood in a script alone, or was put together from several blocks) comes last."""
-    return _Order(lines, cuts).of(blocks)
+    """Return all lines of the story, in order, with each cut where it stood in the page.
+
+    blocks: the text of every block that the page shows, in order; lines: of the story. A cut that no block shows
+    comes last: its text was only in a script, or was put together from several blocks."""
+    return _PieceOrdering(lines, cuts).arrange(blocks)
 
 
-class _Order:
+class _PieceOrdering:
+    """Goes through the page's blocks and finds for each the story line or the cut that it shows."""
+
     def __init__(self, lines: Sequence[str], cuts: Sequence[Removed]) -> None:
-        self.lines, self.keys = lines, [fold(line) for line in lines]
-        self.cuts, self.gone = cuts, [fold(cut.text) for cut in cuts]
-        self.next = 0  # the first line that is not shown yet
-        self.shown: set[int] = set()  # cuts, by number
-        self.found: list[PagePiece] = []
+        self.lines, self.line_keys = lines, [fold(line) for line in lines]
+        self.cuts, self.cut_keys = cuts, [fold(cut.text) for cut in cuts]
+        self.next_line = 0  # index of the first line that has no piece yet
+        self.placed_cuts: set[int] = set()  # indexes of the cuts that have a piece
+        self.pieces: list[PagePiece] = []
 
-    def of(self, blocks: Iterable[str]) -> list[PagePiece]:
+    def arrange(self, blocks: Iterable[str]) -> list[PagePiece]:
+        """Return the pieces in the page's order."""
         for block in blocks:
             if key := fold(block):
-                self._add(block, key)
-        self._lines_to(len(self.lines))
+                self._place_block(block, key)
+        self._place_lines_before(len(self.lines))
         rest = [
-            PagePiece(cut.text, cut) for n, cut in enumerate(self.cuts) if n not in self.shown and cut.text
+            PagePiece(cut.text, cut)
+            for n, cut in enumerate(self.cuts)
+            if n not in self.placed_cuts and cut.text
         ]
-        return [*_joined(self.found), *rest]
+        return [*_merge_neighbours(self.pieces), *rest]
 
-    def _add(self, block: str, key: str) -> None:
-        number = self._line_of(key)
-        if number is not None:
-            self._lines_to(number + 1)
-            if not self.keys[number].endswith(key):  # cut in the middle: the rest is a cut's
-                self._cut_in(key)
+    def _place_block(self, block: str, key: str) -> None:
+        """Add the piece of one block. key: the folded block."""
+        index = self._find_line(key)
+        if index is not None:
+            self._place_lines_before(index + 1)
+            if not self.line_keys[index].endswith(
+                key
+            ):  # the line was cut in its middle: the rest belongs to a cut
+                self._place_cuts_inside(key)
             return
-        if (cut := self._cut_of(key)) is not None:
-            self._show(cut, block)
+        if (cut := self._find_cut(key)) is not None:
+            self._place_cut(cut, block)
 
-    def _line_of(self, key: str) -> int | None:
-        """The line that a block shows, or shows a part of; the last one again, where it goes on there."""
-        for number in range(self.next, len(self.keys)):
-            line = self.keys[number]
-            if key == line or (len(key) >= _SHORT and key in line) or (len(line) >= _SHORT and line in key):
-                return number
-        last = self.next - 1
-        return last if last >= 0 and len(key) >= _SHORT and key in self.keys[last] else None
+    def _find_line(self, key: str) -> int | None:
+        """Return the index of the line that a block shows wholly or partly; None where it shows none.
 
-    def _lines_to(self, end: int) -> None:
-        self.found += [PagePiece(line) for line in self.lines[self.next : end]]
-        self.next = max(self.next, end)
+        The line before the next one is returned again where the block shows more of it."""
+        for index in range(self.next_line, len(self.line_keys)):
+            line = self.line_keys[index]
+            if (
+                key == line
+                or (len(key) >= _MIN_MATCH_CHARS and key in line)
+                or (len(line) >= _MIN_MATCH_CHARS and line in key)
+            ):
+                return index
+        last = self.next_line - 1
+        return last if last >= 0 and len(key) >= _MIN_MATCH_CHARS and key in self.line_keys[last] else None
 
-    def _cut_of(self, key: str) -> int | None:
-        """The cut that holds a block; one that is not shown yet before others."""
-        holders = [n for n, gone in enumerate(self.gone) if key in gone]
-        if self.found and (last := self.found[-1].cut) is not None:
-            holders.sort(key=lambda n: self.cuts[n] is not last)  # its neighbour's before others
+    def _place_lines_before(self, end: int) -> None:
+        """Add the pieces of all lines before index `end` that have none yet."""
+        self.pieces += [PagePiece(line) for line in self.lines[self.next_line : end]]
+        self.next_line = max(self.next_line, end)
+
+    def _find_cut(self, key: str) -> int | None:
+        """Return the index of a cut that holds the block; None where none does.
+
+        Preferred is the cut of the piece before; where that is a line, a cut that has no piece yet."""
+        holders = [n for n, cut_key in enumerate(self.cut_keys) if key in cut_key]
+        if self.pieces and (last := self.pieces[-1].cut) is not None:
+            holders.sort(key=lambda n: self.cuts[n] is not last)
         else:
-            holders.sort(key=lambda n: n in self.shown)
+            holders.sort(key=lambda n: n in self.placed_cuts)
         return holders[0] if holders else None
 
-    def _cut_in(self, key: str) -> None:
-        for number, gone in enumerate(self.gone):
-            if len(gone) >= _SHORT and gone in key and number not in self.shown:
-                self._show(number, self.cuts[number].text)
+    def _place_cuts_inside(self, key: str) -> None:
+        """Add the pieces of the cuts whose text is inside a block."""
+        for index, cut_key in enumerate(self.cut_keys):
+            if len(cut_key) >= _MIN_MATCH_CHARS and cut_key in key and index not in self.placed_cuts:
+                self._place_cut(index, self.cuts[index].text)
 
-    def _show(self, number: int, text: str) -> None:
-        self.shown.add(number)
-        self.found.append(PagePiece(text, self.cuts[number]))
+    def _place_cut(self, index: int, text: str) -> None:
+        self.placed_cuts.add(index)
+        self.pieces.append(PagePiece(text, self.cuts[index]))
 
 
-def _joined(found: Iterable[PagePiece]) -> Iterator[PagePiece]:
-    """Neighbours of one cut are one piece."""
+def _merge_neighbours(pieces: Iterable[PagePiece]) -> Iterator[PagePiece]:
+    """Yield the pieces, with neighbours of the same cut merged into one."""
     last: PagePiece | None = None
-    for piece in found:
+    for piece in pieces:
         if last and piece.cut and piece.cut is last.cut:
             last = PagePiece(f"{last.text}\n{piece.text}", piece.cut)
             continue
@@ -110,7 +130,9 @@ def _joined(found: Iterable[PagePiece]) -> Iterator[PagePiece]:
 
 
 def field_places(article: Article, trace: Trace) -> dict[str, str]:
-    """By field where its value stands in the page, the place that counts first; "" for a field without a value."""
+    """Return for each field where the page states its value, as "json-ld headline, meta og:title, shown".
+
+    The place that cleaning believes most comes first. "" where the article has no value for the field."""
     texts = {
         "title": (article.title,),
         "summary": (article.summary,) if article.summary else (),
@@ -121,31 +143,31 @@ def field_places(article: Article, trace: Trace) -> dict[str, str]:
         "syndication_credit": (article.syndication_credit,) if article.syndication_credit else (),
         "ai_disclosure": (article.ai_disclosure,) if article.ai_disclosure else (),
     }
-    told = {name: ", ".join(_stated(values, trace)) for name, values in texts.items()}
-    told["published_at"] = article.published_source or ""
-    told["modified_at"] = article.modified_source or ""
+    places = {name: ", ".join(_find_places(values, trace)) for name, values in texts.items()}
+    places["published_at"] = article.published_source or ""
+    places["modified_at"] = article.modified_source or ""
     if article.canonical_url:
-        named = trace.head.first("og:url") if trace.head else None
-        told["canonical_url"] = "meta og:url" if named == article.canonical_url else "link rel=canonical"
-    return told
+        og_url = trace.head.first("og:url") if trace.head else None
+        places["canonical_url"] = "meta og:url" if og_url == article.canonical_url else "link rel=canonical"
+    return places
 
 
-def _stated(values: Iterable[str], trace: Trace) -> Iterator[str]:
-    """JSON-LD, then the head, then what is shown: in the order in which cleaning believes them."""
+def _find_places(values: Iterable[str], trace: Trace) -> Iterator[str]:
+    """Yield where one of the values is stated, most credible first: JSON-LD, the head, the shown text."""
     keys = [key for value in values if (key := fold(value))]
     if not keys:
         return
-    for name, node in trace.stated.items():
-        if _holds(json_ld.texts(node), keys):
+    for name, node in trace.json_ld_article.items():
+        if _holds_any(json_ld.texts(node), keys):
             yield f"json-ld {name}"
     for name, contents in (trace.head.meta if trace.head else {}).items():
-        if _holds(contents, keys):
+        if _holds_any(contents, keys):
             yield f"meta {name}"
     if any(key in fold(block) for block in trace.blocks for key in keys):
         yield "shown"
 
 
-def _holds(texts: Iterable[str], keys: Sequence[str]) -> bool:
-    """Some text is one of the keys, or a list that holds one."""
-    folded = [fold(part) for text in texts if len(text) < 2000 for part in [text, *text.split(",")]]
+def _holds_any(texts: Iterable[str], keys: Sequence[str]) -> bool:
+    """Return whether a text, or an item of a text that is a comma list, equals one of the folded keys."""
+    folded = [fold(item) for text in texts if len(text) < 2000 for item in [text, *text.split(",")]]
     return any(key in folded for key in keys)

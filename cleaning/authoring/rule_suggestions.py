@@ -1,11 +1,13 @@
-"""What an outlet's file should say of its clutter, read off a handful of its pages; no gold text is needed.
+"""Suggests cleaning rules for an outlet from a handful of its pages. No gold text is needed.
 
-1. The story's box: what holds most of the prose that cleaning kept, by the name of the element around it.
-2. Cut: named elements whose text survived cleaning and that never hold the story: behind its last paragraph, or with
-   the same text on several pages, or made of links.
-3. Lines: the same line on at least half of the pages, in no element that has a name of its own.
-4. Keep: paragraphs of the story's box that general rules took on some page, unlike on every page.
-5. Each proposal is tried out: one that takes a paragraph of the story, or changes nothing, is dropped.
+1. The story's box: the named element that holds most of the prose that cleaning left.
+2. cut: named elements whose text survived cleaning although they never hold the story. They stand behind its last
+   paragraph, or have the same text on several pages, or are made of links.
+3. lines: a line that survives on at least half of the pages.
+4. keep: paragraphs of the story's box that general rules cut, if their text differs from page to page.
+5. Each proposal is tried out. One that costs a paragraph of the story, or changes nothing, is dropped.
+
+An element's "name" is a selector made from its class, id, attributes or tag.
 """
 
 from __future__ import annotations
@@ -32,23 +34,23 @@ if TYPE_CHECKING:
 
     from cleaning.records import RawPage
 
-MIN_PAGES = 5  # fewer cannot tell what is the outlet's from what is one story's
-MOST = 12  # proposals of a kind
-_BLOCKS = ("p", "li", "h2", "h3", "h4", "blockquote", "figcaption", "td", "dd", "div", "span")
-_INNER = frozenset(
+MIN_PAGES = 5  # fewer pages do not show what belongs to the outlet and what to one story
+MAX_PROPOSALS = 12  # of one kind
+_BLOCK_TAGS = ("p", "li", "h2", "h3", "h4", "blockquote", "figcaption", "td", "dd", "div", "span")
+_INNER_BLOCK_TAGS = frozenset(
     ["p", "li", "h1", "h2", "h3", "h4", "blockquote", "ul", "ol", "table", "div", "section", "figure"]
 )
-_SILENT = ("script", "style", "noscript", "template", "iframe", "svg")
-_PROSE_WORDS = 8  # of a paragraph of the story
-_BOX_SHARE = 0.5  # of a page's prose, in the story's box
-_TWIN = 4  # paragraphs in one box: the story goes on there
-_LINKED = 0.6  # of the text of what is made of links
+_UNSHOWN_TAGS = ("script", "style", "noscript", "template", "iframe", "svg")
+_MIN_PROSE_WORDS = 8  # of a paragraph of the story
+_MIN_BOX_SHARE = 0.5  # of a page's prose that is directly in the story's box
+_MIN_TWIN_PARAGRAPHS = 4  # in a second box, which then holds story too; no teaser has as many
+_MIN_LINKED_SHARE = 0.6  # of the text of an element that is made of links
 _NAME = re.compile(r"[A-Za-z][A-Za-z_-]*(?:\d{1,2})?")
-_MIXED = re.compile(
+_MIXED_CASE = re.compile(
     r"[a-z]+[A-Z][A-Za-z]*|[A-Z]+[a-z]+[A-Z][A-Za-z]*"
-)  # kOmjHQ; a word of the trade is longer
-_BUILT = re.compile(r"(?:sc|css|jsx|dcr|emotion|svelte|i-amphtml)-")  # names that a tool gives, not an editor
-_GENERIC = frozenset(
+)  # generated, as kOmjHQ; real words in mixed case are longer
+_GENERATED_PREFIX = re.compile(r"(?:sc|css|jsx|dcr|emotion|svelte|i-amphtml)-")  # prefixes of generated names
+_GENERIC_NAMES = frozenset(
     [
         "container",
         "wrapper",
@@ -73,285 +75,319 @@ Key = Literal["cut", "keep", "lines"]
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
+    """One proposed rule."""
+
     key: Key
     value: str  # a selector or a pattern
-    pages: int  # on how many pages it does something
-    why: str  # for people
+    pages: int  # number of pages on which it has an effect
+    why: str  # the reason, for people
 
-    def evidence(self, of: int) -> str:
-        return f"{self.why}, on {self.pages} of {of} pages"
+    def evidence(self, page_count: int) -> str:
+        """Return reason and number of pages in words. page_count: of all pages that were read."""
+        return f"{self.why}, on {self.pages} of {page_count} pages"
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    pages: int  # that held an article
-    box: tuple[str, ...]  # selectors of what holds the story
+    """All proposals for one outlet."""
+
+    pages: int  # number of pages that held an article
+    box: tuple[str, ...]  # selectors of the story's box
     proposals: tuple[Proposal, ...]
 
     @property
     def rules(self) -> Rules:
-        return _with(Rules(), self.proposals)
+        """The proposals as rules."""
+        return _add_proposals(Rules(), self.proposals)
 
     def toml(self) -> str:
-        """A [clutter] section with the evidence as comments."""
+        """Return a [clutter] section for the outlet's file, with the evidence as comments."""
         lines = [
             "[clutter]",
             f"# read off {self.pages} pages; the story stands in {', '.join(self.box) or 'no named box'}",
         ]
         for key in ("cut", "keep", "lines"):
-            found = [one for one in self.proposals if one.key == key]
-            if found:
+            proposals = [proposal for proposal in self.proposals if proposal.key == key]
+            if proposals:
                 lines += [
                     f"{key} = [",
-                    *(f"    {_quoted(one.value)},  # {one.evidence(self.pages)}" for one in found),
+                    *(f"    {_toml_string(p.value)},  # {p.evidence(self.pages)}" for p in proposals),
                     "]",
                 ]
         return "\n".join(lines) + "\n"
 
 
 def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Suggestion:
-    """pages: of one outlet; MIN_PAGES of them and more make a good suggestion. rules: what its file says already."""
-    known = rules or Rules()
-    seen = [one for page in pages if (one := _looked_at(page, known))]
-    box = _story_boxes(seen)
-    candidates = [*_cuts(seen, box), *_keeps(seen, box), *_lines(seen)]
-    return Suggestion(len(seen), tuple(box), tuple(_tried(candidates, seen, box, known)))
+    """Return proposed rules for an outlet.
+
+    pages: of that outlet; pages without an article are passed over. Less than MIN_PAGES give no reliable
+    result. rules: what the outlet's file already says."""
+    existing = rules or Rules()
+    samples = [sample for page in pages if (sample := _clean_sample(page, existing))]
+    boxes = _find_story_boxes(samples)
+    candidates = [*_propose_cuts(samples, boxes), *_propose_keeps(samples, boxes), *_propose_lines(samples)]
+    return Suggestion(len(samples), tuple(boxes), tuple(_try_out(candidates, samples, boxes, existing)))
 
 
 # ---------------------------------------------------------------- one page
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Sample:
+    """One page of the outlet and its cleaned text."""
+
     page: RawPage
-    alive: list[HtmlElement]  # lxml makes an element's object anew at each visit, unless somebody holds it
+    elements: list[
+        HtmlElement
+    ]  # referenced so that lxml does not create a new object for an element at each visit
     blocks: list[tuple[HtmlElement, str]]  # in order, each with its folded text
-    kept: frozenset[str]  # folded lines of the text
-    texts: dict[str, str]  # folded line -> line
-    fields: frozenset[str]  # folded: headline, standfirst
+    line_keys: frozenset[str]  # folded lines of the cleaned text
+    lines: dict[str, str]  # folded line -> line
+    fields: frozenset[str]  # folded headline and standfirst
 
-    def is_kept(self, key: str) -> bool:
-        return key in self.kept
+    def survived(self, key: str) -> bool:
+        """Return whether the folded text is a line of the cleaned text."""
+        return key in self.line_keys
 
 
-def _looked_at(page: RawPage, rules: Rules) -> _Seen | None:
+def _clean_sample(page: RawPage, rules: Rules) -> _Sample | None:
+    """Clean one page and read its blocks; None where it holds no article."""
     try:
         article = clean(page, rules)
         tree = Document(page).tree
     except NoArticle:
         return None
-    etree.strip_elements(tree, *_SILENT, with_tail=False)
+    etree.strip_elements(tree, *_UNSHOWN_TAGS, with_tail=False)
     loose_text.wrap_loose_text(tree)
-    alive = list(tree.iter())
+    elements = list(tree.iter())
     blocks = [
         (element, key)
-        for element in tree.iter(*_BLOCKS)
-        if not any(inner.tag in _INNER for inner in element.iterdescendants())
+        for element in tree.iter(*_BLOCK_TAGS)
+        if not any(inner.tag in _INNER_BLOCK_TAGS for inner in element.iterdescendants())
         and (key := fold(shown_text(element)))
     ]
-    texts = {fold(line): line for line in article.text.splitlines()}
+    lines = {fold(line): line for line in article.text.splitlines()}
     fields = frozenset(fold(text) for text in (article.title, article.summary or "") if text)
-    return _Seen(page, alive, blocks, frozenset(texts), texts, fields)
+    return _Sample(page, elements, blocks, frozenset(lines), lines, fields)
 
 
 def _is_prose(element: HtmlElement) -> bool:
+    """Return whether an element shows a paragraph: a sentence that is mostly outside links."""
     text = shown_text(element)
     return (
         is_sentence(text)
-        and word_count(text) >= _PROSE_WORDS
+        and word_count(text) >= _MIN_PROSE_WORDS
         and len(unlinked_text(element)) > 0.5 * len(text)
     )
 
 
-def names_of(element: HtmlElement) -> Iterator[str]:
-    """Selectors for an element by its id, classes and tag that will hold on other pages; the likeliest first."""
+def element_names(element: HtmlElement) -> Iterator[str]:
+    """Yield selectors of an element that probably match on other pages too, by class, id, attribute and tag."""
     for token in (element.get("class") or "").split():
-        if name := stable(token):
+        if name := stable_name(token):
             yield f".{name}" if name == token else f"[class*='{name}']"
     identity = element.get("id") or ""
-    if identity and (stable(identity) == identity or identity in _GENERIC):  # one in a page
+    if identity and (
+        stable_name(identity) == identity or identity in _GENERIC_NAMES
+    ):  # an id is unique in its page
         yield f"#{identity}"
     for attribute in ("data-testid", "data-component", "itemprop"):
         value = element.get(attribute) or ""
-        if stable(value) == value and value:
+        if stable_name(value) == value and value:
             yield f"[{attribute}='{value}']"
     if "-" in element.tag and re.fullmatch(r"[a-z-]+", element.tag):
         yield element.tag
 
 
-def stable(token: str) -> str:
-    """The name, or the part of it before what a build made up (`story__text__1FZLe` -> `story__text`); "" for nothing
-    but that."""
-    parts = re.split(r"([_-]+)", token)
-    good: list[str] = []
-    for part in parts:
-        if part and not _is_word(part):
+def stable_name(token: str) -> str:
+    """Return the part of a class name or id that a person chose; "" where there is none, or it is too generic.
+
+    What a build tool appended is removed: `story__text__1FZLe` -> `story__text`."""
+    pieces = re.split(r"([_-]+)", token)
+    chosen: list[str] = []
+    for piece in pieces:
+        if piece and not _is_word(piece):
             break
-        good.append(part)
-    name = "" if _BUILT.match(token) else "".join(good).rstrip("_-")
-    whole = name == token
-    if not _NAME.fullmatch(name) or name.lower() in _GENERIC:
+        chosen.append(piece)
+    name = "" if _GENERATED_PREFIX.match(token) else "".join(chosen).rstrip("_-")
+    is_whole = name == token
+    if not _NAME.fullmatch(name) or name.lower() in _GENERIC_NAMES:
         return ""
-    return name if whole or (len(name) >= 8 and re.search(r"[_-]", name)) else ""
+    return name if is_whole or (len(name) >= 8 and re.search(r"[_-]", name)) else ""
 
 
-def _is_word(part: str) -> bool:
-    if not part.strip("_-"):
+def _is_word(piece: str) -> bool:
+    """Return whether a piece of a name may be a word or a short number, and was not generated."""
+    if not piece.strip("_-"):
         return True
-    if re.search(r"\d", part):
-        return part.isdigit() and len(part) <= 2
-    short = len(part) <= 7 and _MIXED.fullmatch(part)
-    return not short and bool(re.search(r"[aeiouyAEIOUY]", part) or len(part) <= 3)
+    if re.search(r"\d", piece):
+        return piece.isdigit() and len(piece) <= 2
+    is_generated = len(piece) <= 7 and _MIXED_CASE.fullmatch(piece)
+    return not is_generated and bool(re.search(r"[aeiouyAEIOUY]", piece) or len(piece) <= 3)
 
 
 # ---------------------------------------------------------------- the story's box
 
 
-def _story_boxes(seen: Sequence[_Seen]) -> list[str]:
-    """Names of what holds most of a page's prose directly, on the most pages; one more for each page without them."""
-    shares: dict[str, dict[int, float]] = defaultdict(dict)
-    for number, one in enumerate(seen):
-        sizes: Counter[str] = Counter()
-        whole = 0
-        for element, key in one.blocks:
-            if one.is_kept(key) and element.getparent() is not None and _is_prose(element):
-                whole += len(key)
-                sizes.update(dict.fromkeys(names_of(element.getparent()), len(key)))
-        for name, size in sizes.items():
-            shares[name][number] = size / whole
+def _find_story_boxes(samples: Sequence[_Sample]) -> list[str]:
+    """Return the names of the elements that directly hold most of a page's prose.
+
+    The name that does so on the most pages comes first; each further name covers two of the other pages at least."""
+    shares: dict[str, dict[int, float]] = defaultdict(
+        dict
+    )  # name -> {page number: share of the page's prose}
+    for number, sample in enumerate(samples):
+        chars_by_name: Counter[str] = Counter()
+        total_chars = 0
+        for element, key in sample.blocks:
+            if sample.survived(key) and element.getparent() is not None and _is_prose(element):
+                total_chars += len(key)
+                chars_by_name.update(dict.fromkeys(element_names(element.getparent()), len(key)))
+        for name, chars in chars_by_name.items():
+            shares[name][number] = chars / total_chars
     boxes: list[str] = []
-    left = set(range(len(seen)))
-    while left:
+    uncovered = set(range(len(samples)))
+    while uncovered:
         covered = {
-            name: {n for n in left if by.get(n, 0) >= _BOX_SHARE}
-            for name, by in shares.items()
+            name: {n for n in uncovered if by_page.get(n, 0) >= _MIN_BOX_SHARE}
+            for name, by_page in shares.items()
             if name not in boxes
         }
         best = max(covered, key=lambda name: (len(covered[name]), sum(shares[name].values())), default=None)
         if best is None or not covered[best] or (boxes and len(covered[best]) < 2):
             break
         boxes.append(best)
-        left -= covered[best]
+        uncovered -= covered[best]
     return boxes
 
 
 def _in_box(element: HtmlElement, boxes: Iterable[str]) -> bool:
+    """Return whether an element stands directly in a story box."""
     parent = element.getparent()
-    return parent is not None and any(name in boxes for name in names_of(parent))
+    return parent is not None and any(name in boxes for name in element_names(parent))
 
 
 # ---------------------------------------------------------------- cuts
 
 
 @dataclass(slots=True)
-class _Trail:
-    """What is known of a name over all pages."""
+class _NameOccurrences:
+    """On which pages, by number, surviving text stands in an element of this name."""
 
-    on: set[int]
-    behind: set[int]  # pages on which its text survived behind the story's last paragraph
-    same: set[int]  # pages on which its text survived and stands on other pages, too
-    linked: set[int]  # pages on which its text survived and is made of links
-    chars: int = 0
+    pages: set[int]
+    behind_story: set[int]  # of these, where the text is behind the story's last paragraph
+    recurring: set[int]  # of these, where the text is also on other pages
+    linked: set[int]  # of these, where the text is made of links
+    chars: int = 0  # of all that text
 
 
-def _cuts(seen: Sequence[_Seen], boxes: Sequence[str]) -> list[Proposal]:
-    recurring = _recurring(seen)
-    trails: dict[str, _Trail] = defaultdict(lambda: _Trail(set(), set(), set(), set()))
-    guarded: set[str] = set()
-    for number, one in enumerate(seen):
-        story = _story_elements(one, boxes, recurring)
+def _propose_cuts(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Proposal]:
+    """Return cuts of named elements that never hold the story; those with the most text first."""
+    recurring = _recurring_lines(samples)
+    occurrences: dict[str, _NameOccurrences] = defaultdict(
+        lambda: _NameOccurrences(set(), set(), set(), set())
+    )
+    story_names: set[str] = set()  # names of elements that hold the story on some page
+    for number, sample in enumerate(samples):
+        story = _story_elements(sample, boxes, recurring)
         holders = {outer for element in story for outer in (element, *element.iterancestors())}
-        guarded.update(name for outer in holders for name in names_of(outer))
-        order = {element: place for place, (element, _) in enumerate(one.blocks)}
-        last = max((order[element] for element in story if element in order), default=len(one.blocks))
-        for place, (element, key) in enumerate(one.blocks):
-            if not one.is_kept(key) or _in_box(element, boxes) or key in one.fields or element in holders:
+        story_names.update(name for outer in holders for name in element_names(outer))
+        order = {element: index for index, (element, _) in enumerate(sample.blocks)}
+        last = max((order[element] for element in story if element in order), default=len(sample.blocks))
+        for index, (element, key) in enumerate(sample.blocks):
+            if (
+                not sample.survived(key)
+                or _in_box(element, boxes)
+                or key in sample.fields
+                or element in holders
+            ):
                 continue
             for outer in (element, *element.iterancestors()):
                 if outer in holders or outer.tag in ("body", "html", "main", "article"):
                     break
-                for name in names_of(outer):
-                    trail = trails[name]
-                    trail.on.add(number)
-                    trail.chars += len(key)
-                    if place > last and story:
-                        trail.behind.add(number)
+                for name in element_names(outer):
+                    occurrence = occurrences[name]
+                    occurrence.pages.add(number)
+                    occurrence.chars += len(key)
+                    if index > last and story:
+                        occurrence.behind_story.add(number)
                     if key in recurring:
-                        trail.same.add(number)
+                        occurrence.recurring.add(number)
                     text = shown_text(outer)
-                    if len(text) - len(unlinked_text(outer)) > _LINKED * len(text):
-                        trail.linked.add(number)
-    found: list[tuple[int, Proposal]] = []
-    for name, trail in trails.items():
-        if name in guarded:
+                    if len(text) - len(unlinked_text(outer)) > _MIN_LINKED_SHARE * len(text):
+                        occurrence.linked.add(number)
+    proposals: list[tuple[int, Proposal]] = []
+    for name, occurrence in occurrences.items():
+        if name in story_names:
             continue
-        reason = _reason(trail)
+        reason = _cut_reason(occurrence)
         if reason:
-            found.append((trail.chars, Proposal("cut", name, len(trail.on), reason)))
-    found.sort(key=lambda one: -one[0])
-    return [one for _, one in found][: 2 * MOST]
+            proposals.append((occurrence.chars, Proposal("cut", name, len(occurrence.pages), reason)))
+    proposals.sort(key=lambda pair: -pair[0])
+    return [proposal for _, proposal in proposals][: 2 * MAX_PROPOSALS]
 
 
-def _story_elements(one: _Seen, boxes: Sequence[str], recurring: frozenset[str]) -> list[HtmlElement]:
-    """Paragraphs of the story's box, and of a twin that holds as many as no teaser does."""
+def _story_elements(sample: _Sample, boxes: Sequence[str], recurring: frozenset[str]) -> list[HtmlElement]:
+    """Return the story's paragraphs: those in a story box, and those in an element with as many as no teaser has."""
     prose = [
         element
-        for element, key in one.blocks
-        if one.is_kept(key) and key not in recurring and _is_prose(element)
+        for element, key in sample.blocks
+        if sample.survived(key) and key not in recurring and _is_prose(element)
     ]
-    together = Counter(element.getparent() for element in prose)
-    return [e for e in prose if _in_box(e, boxes) or together[e.getparent()] >= _TWIN]
+    paragraph_counts = Counter(element.getparent() for element in prose)
+    return [e for e in prose if _in_box(e, boxes) or paragraph_counts[e.getparent()] >= _MIN_TWIN_PARAGRAPHS]
 
 
-def _reason(trail: _Trail) -> str | None:
-    if trail.behind == trail.on:
+def _cut_reason(occurrence: _NameOccurrences) -> str | None:
+    """Return why elements of a name should be cut, which holds on all of its pages; None where no reason does."""
+    if occurrence.behind_story == occurrence.pages:
         return "text behind the story's last paragraph"
-    if len(trail.same) >= 2 and trail.same == trail.on:
+    if len(occurrence.recurring) >= 2 and occurrence.recurring == occurrence.pages:
         return "the same text"
-    if len(trail.linked) >= 2 and trail.linked == trail.on:
+    if len(occurrence.linked) >= 2 and occurrence.linked == occurrence.pages:
         return "made of links, outside the story's box"
     return None
 
 
-def _recurring(seen: Sequence[_Seen]) -> frozenset[str]:
-    """Folded lines that survive on two pages or more."""
-    counts = Counter(key for one in seen for key in one.kept)
+def _recurring_lines(samples: Sequence[_Sample]) -> frozenset[str]:
+    """Return the folded lines that survive on two pages or more."""
+    counts = Counter(key for sample in samples for key in sample.line_keys)
     return frozenset(key for key, count in counts.items() if count > 1 and len(key) > 3)
 
 
 # ---------------------------------------------------------------- lines and what to keep
 
 
-def _lines(seen: Sequence[_Seen]) -> list[Proposal]:
-    """Lines that are equal on at least half of the pages, and on three."""
-    counts = Counter(key for one in seen for key in one.kept if len(key) > 3)
-    texts = {key: text for one in seen for key, text in one.texts.items()}
+def _propose_lines(samples: Sequence[_Sample]) -> list[Proposal]:
+    """Return patterns of the lines that are the same on at least half of the pages, and on three."""
+    counts = Counter(key for sample in samples for key in sample.line_keys if len(key) > 3)
+    texts = {key: text for sample in samples for key, text in sample.lines.items()}
     return [
         Proposal("lines", f"^{re.escape(texts[key])}$", count, "the same line")
-        for key, count in counts.most_common(MOST)
-        if count >= max(3, len(seen) / 2)
+        for key, count in counts.most_common(MAX_PROPOSALS)
+        if count >= max(3, len(samples) / 2)
     ]
 
 
-def _keeps(seen: Sequence[_Seen], boxes: Sequence[str]) -> list[Proposal]:
-    """Children of the story's box that are prose, unlike on every page, and did not come through."""
-    counts = Counter(key for one in seen for _, key in one.blocks)
-    lost: dict[str, set[int]] = defaultdict(set)
-    for number, one in enumerate(seen):
-        whole = "".join(one.kept)
-        for element, key in one.blocks:
+def _propose_keeps(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Proposal]:
+    """Return selectors of the story box's paragraphs that did not survive, though no other block has their text."""
+    counts = Counter(key for sample in samples for _, key in sample.blocks)
+    lost: dict[str, set[int]] = defaultdict(set)  # selector -> numbers of the pages
+    for number, sample in enumerate(samples):
+        folded_text = "".join(sample.line_keys)
+        for element, key in sample.blocks:
             parent = element.getparent()
             if (
                 element.tag not in ("p", "div")
                 or parent is None
-                or key in whole
+                or key in folded_text
                 or counts[key] > 1
-                or key in one.fields
+                or key in sample.fields
             ):
                 continue
-            if _is_prose(element) and word_count(shown_text(element)) >= 2 * _PROSE_WORDS:
+            if _is_prose(element) and word_count(shown_text(element)) >= 2 * _MIN_PROSE_WORDS:
                 for box in boxes:
-                    if box in names_of(parent):
+                    if box in element_names(parent):
                         lost[f"{box} > {element.tag}"].add(number)
     return [
         Proposal("keep", name, len(numbers), "paragraphs of the story's box that did not come through")
@@ -362,82 +398,94 @@ def _keeps(seen: Sequence[_Seen], boxes: Sequence[str]) -> list[Proposal]:
 # ---------------------------------------------------------------- trying out
 
 
-def _tried(
-    candidates: Sequence[Proposal], seen: Sequence[_Seen], boxes: Sequence[str], known: Rules
+def _try_out(
+    candidates: Sequence[Proposal], samples: Sequence[_Sample], boxes: Sequence[str], existing: Rules
 ) -> Iterator[Proposal]:
-    taken: list[Proposal] = []
-    recurring = _recurring(seen)
-    texts = {number: _text(one, known) for number, one in enumerate(seen)}
+    """Clean the pages with each candidate and yield those that change a text without costing story.
+
+    Each candidate is tried with the existing rules and all proposals that were accepted before it."""
+    accepted: list[Proposal] = []
+    recurring = _recurring_lines(samples)
+    texts = {number: _cleaned_text(sample, existing) for number, sample in enumerate(samples)}
     for candidate in candidates:
-        if sum(one.key == candidate.key for one in taken) >= MOST:
+        if sum(proposal.key == candidate.key for proposal in accepted) >= MAX_PROPOSALS:
             continue
-        for value in _forms(candidate):
+        for value in _selector_variants(candidate):
             trial = replace(candidate, value=value)
-            rules = _with(known, [*taken, trial])
+            rules = _add_proposals(existing, [*accepted, trial])
             if check_rules(rules):
                 continue
-            after = {n: _text(one, rules) for n, one in enumerate(seen) if _touches(trial, one)}
+            after = {
+                n: _cleaned_text(sample, rules) for n, sample in enumerate(samples) if _applies(trial, sample)
+            }
             changed = [n for n, text in after.items() if text != texts[n]]
-            stories = {n: _story_of(seen[n], boxes) - recurring for n in changed}
+            stories = {n: _story_paragraphs(samples[n], boxes) - recurring for n in changed}
             if changed and all(_is_sound(trial, stories[n], texts[n], after[n]) for n in changed):
                 trial = replace(trial, pages=len(changed))
-                taken.append(trial)
+                accepted.append(trial)
                 texts.update(after)
                 yield trial
                 break
 
 
-def _forms(candidate: Proposal) -> list[str]:
-    """A box that holds more than an outlet may cut at once is cut by its parts."""
+def _selector_variants(candidate: Proposal) -> list[str]:
+    """Return the values to try, in order: for a cut also the element's descendants, down to depth 3.
+
+    An element that holds more than an outlet's rule may cut at once can be cut piece by piece."""
     if candidate.key != "cut":
         return [candidate.value]
     return [candidate.value, *(f"{candidate.value}{' > *' * depth}" for depth in (1, 2, 3))]
 
 
-def _touches(trial: Proposal, one: _Seen) -> bool:
+def _applies(trial: Proposal, sample: _Sample) -> bool:
+    """Return whether the pattern or selector matches anything in a page."""
     if trial.key == "lines":
-        return any(re.search(trial.value, text, re.I) for text in one.texts.values())
-    root = one.alive[0]
-    sharp = compile_rules(Rules(cut=(trial.value,)))
-    return bool(sharp.cut(root))
+        return any(re.search(trial.value, text, re.I) for text in sample.lines.values())
+    root = sample.elements[0]
+    compiled = compile_rules(Rules(cut=(trial.value,)))
+    return bool(compiled.elements_to_cut(root))
 
 
-def _text(one: _Seen, rules: Rules) -> str:
+def _cleaned_text(sample: _Sample, rules: Rules) -> str:
+    """Return the text of a page, cleaned by these rules; "" where it is no article then."""
     try:
-        return clean(one.page, rules).text
+        return clean(sample.page, rules).text
     except NoArticle:
         return ""
 
 
-def _story_of(one: _Seen, boxes: Sequence[str]) -> set[str]:
-    """Folded paragraphs of the story's box that came through."""
+def _story_paragraphs(sample: _Sample, boxes: Sequence[str]) -> set[str]:
+    """Return the folded paragraphs in a story box that survived cleaning."""
     return {
         key
-        for element, key in one.blocks
-        if one.is_kept(key) and _in_box(element, boxes) and _is_prose(element)
+        for element, key in sample.blocks
+        if sample.survived(key) and _in_box(element, boxes) and _is_prose(element)
     }
 
 
 def _is_sound(trial: Proposal, story: set[str], before: str, after: str) -> bool:
-    """No paragraph of the story's box is lost; what is to be kept adds some text, and what is to be cut takes some."""
-    new = fold(after)
-    return all(key in new for key in story) and (len(after) > len(before)) == (trial.key == "keep")
+    """Return whether a trial cost no paragraph of the story, and added text (`keep`) or removed text (the others).
+
+    story: folded paragraphs; before, after: the text without and with the trial."""
+    folded_after = fold(after)
+    return all(key in folded_after for key in story) and (len(after) > len(before)) == (trial.key == "keep")
 
 
-def _with(rules: Rules, proposals: Iterable[Proposal]) -> Rules:
-    found: dict[str, list[str]] = {"cut": [], "keep": [], "lines": []}
-    for one in proposals:
-        found[one.key].append(one.value)
+def _add_proposals(rules: Rules, proposals: Iterable[Proposal]) -> Rules:
+    """Return the rules with the proposals added."""
+    values: dict[str, list[str]] = {"cut": [], "keep": [], "lines": []}
+    for proposal in proposals:
+        values[proposal.key].append(proposal.value)
     return replace(
         rules,
-        cut=(*rules.cut, *found["cut"]),
-        keep=(*rules.keep, *found["keep"]),
-        lines=(*rules.lines, *found["lines"]),
+        cut=(*rules.cut, *values["cut"]),
+        keep=(*rules.keep, *values["keep"]),
+        lines=(*rules.lines, *values["lines"]),
     )
 
 
-def _quoted(text: str) -> str:
-    """As TOML has it."""
+def _toml_string(text: str) -> str:
+    """Return the text as a TOML string."""
     if "'" not in text and text.isprintable():
         return f"'{text}'"
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

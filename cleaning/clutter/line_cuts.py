@@ -1,4 +1,4 @@
-"""Cuts on the lines that extraction gave, one line at a time: what a line is by its own words."""
+"""Cuts single lines of the extracted story by their own words: headlines, bylines, captions, phrases, pull quotes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cleaning.records import Removed, cut
+from cleaning.records import Removed, record_cut
 from cleaning.text.characters import fold, is_sentence, one_quote, rough_words, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 
     from cleaning.clutter.outlet_rules import CompiledRules
 
-_SHORT = 40  # words; a longer line is prose, whatever it holds
-_TOP = 8  # lines in which bylines, dates and the standfirst stand
-_FILE = re.compile(r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I)
+_MAX_PHRASE_LINE_WORDS = 40  # a longer line is prose, whatever phrases it holds
+_TOP_LINES = 8  # among which bylines, dates and the standfirst are looked for
+_FILE_NAME = re.compile(
+    r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I
+)
 _SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
-_NO_DATE_WORD = re.compile(r"[\d\W_年月日時时分秒년월일]+")
+_DATE_FIGURES = re.compile(r"[\d\W_年月日時时分秒년월일]+")
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
-_BYLINE_WORDS = 16
-_DATE_WORDS = 6  # beside the figures: weekday, month, "updated at"
-_LONGEST_CAPTION = 60  # words
-_KICKER_WORDS = 6  # of a label that stands before the headline in one line
-_PULLED_WORDS = 8
-_LONGEST_PULLED = 400  # folded characters of a pull quote
-_FEWEST_REPEATED = 25  # folded characters; fewer may well stand in two lines
-# (AP Photo/Ann Lee), (Foto: Bo Ek)   at the end of a line; an agency's name alone signs a story
-_CREDITED = re.compile(
+_MAX_BYLINE_WORDS = 16
+_MAX_DATE_WORDS = 6  # of a line with a date, besides its figures: weekday, month, "updated at"
+_MAX_CAPTION_WORDS = 60
+_MAX_KICKER_WORDS = 6  # a kicker is a label before the headline, here in one line with it
+_MIN_PULL_QUOTE_WORDS = 8
+_MAX_PULL_QUOTE_CHARS = 400  # after folding
+_MIN_PULL_QUOTE_CHARS = 25  # after folding; a shorter text may rightly occur in two lines
+# (AP Photo/Ann Lee), (Foto: Bo Ek)   at the end of a line; an agency's name alone would be the credit of a story
+_PICTURE_CREDIT = re.compile(
     r"\((?:[^()]{0,60}[\s/])?(?:photos?|fotos?|picture|image|getty(?: images)?)(?:[\s/:][^()]{0,60})?\)\.?$",
     re.I,
 )
@@ -42,179 +44,200 @@ _CREDITED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What is known of the page before its lines are judged. Texts are folded."""
+    """Facts about the page that line cuts compare with. Texts are folded where not said otherwise."""
 
-    titles: frozenset[str]
+    titles: frozenset[str]  # all spellings of the headline
     standfirst: str
-    above: frozenset[str]  # what stands before the headline
-    labels: tuple[str, ...]  # right above it, as written
+    above_headline: frozenset[str]  # texts that the page shows before the headline
+    labels: tuple[str, ...]  # the texts right above the headline, as written
     captions: frozenset[str]
     authors: tuple[str, ...]  # as written
-    keywords: frozenset[str]
-    sites: frozenset[str]
-    outlet: CompiledRules
+    keywords: frozenset[str]  # tags from the page's head and JSON-LD
+    site_names: frozenset[str]  # names of the outlet
+    outlet_rules: CompiledRules
 
 
 @dataclass(slots=True)
 class Story:
-    """The lines that stay, the cuts so far, and what cuts brought to light."""
+    """The story's remaining lines, the cuts so far, and the tags and the AI disclosure found in cut lines."""
 
     lines: list[Line]
     removed: list[Removed] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     disclosure: str | None = None
 
-    def cut(self, kind: str, rule: str, lines: list[Line]) -> None:
-        self.removed += [cut(kind, rule, "line", line.text) for line in lines]
+    def record_cuts(self, kind: str, rule: str, lines: list[Line]) -> None:
+        """Append one Removed per line. `self.lines` is left as it is."""
+        self.removed += [record_cut(kind, rule, "line", line.text) for line in lines]
 
 
-Verdict = tuple[str, str] | None  # (kind, rule), None to keep
+CutDecision = tuple[str, str] | None  # (kind, rule) of the cut; None to keep the line
 
 
-def cut_lines(story: Story, facts: PageFacts, judges: Sequence[Judge] | None = None) -> None:
-    """Every line before the judges, in order; the first verdict counts. All judges of this file by default."""
-    kept: list[Line] = []
-    for place, line in enumerate(story.lines):
-        verdict = next((v for judge in judges or ALL if (v := judge(line, place, facts))), None)
-        if verdict is None:
-            kept.append(line)
+def cut_lines(story: Story, facts: PageFacts, checks: Sequence[LineCheck] | None = None) -> None:
+    """Cut every line for which a check gives a decision; the first decision counts.
+
+    checks: in order; ALL_CHECKS by default. Keywords that were cut are added to story.tags."""
+    remaining: list[Line] = []
+    for index, line in enumerate(story.lines):
+        decision = next((d for check in checks or ALL_CHECKS if (d := check(line, index, facts))), None)
+        if decision is None:
+            remaining.append(line)
             continue
-        story.cut(*verdict, [line])
-        if verdict[0] == "tags":
-            story.tags += tags_of(line.text)
-    story.lines = kept
+        story.record_cuts(*decision, [line])
+        if decision[0] == "tags":
+            story.tags += split_tags(line.text)
+    story.lines = remaining
 
 
-def cut_repeated(story: Story) -> None:
-    """A pull quote: a line whose words stand in a longer line of the story too. The other one stays.
+def cut_pull_quotes(story: Story) -> None:
+    """Cut every line whose whole text also occurs inside a longer line of the story. The longer line stays.
 
-    A line that holds several others is a summary of them: nothing is cut for its sake.
+    A longer line that holds several others is a summary of them; in that case none of them is cut.
     """
     keys = [fold(line.text) for line in story.lines]
-    whole = "\n".join(
-        keys
-    )  # asked first: a report of thousands of lines would be compared with itself, line by line
-    holders: dict[int, list[int]] = defaultdict(list)
-    for place, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
-        if _may_be_pulled(line, key) and whole.count(key) > 1:
+    # searched first, because it is cheap: comparing each line with each would be slow on a report of thousands
+    whole = "\n".join(keys)
+    quotes_by_holder: dict[int, list[int]] = defaultdict(list)
+    for index, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
+        if _may_be_pull_quote(line, key) and whole.count(key) > 1:
             holder = next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
             if holder is not None:
-                holders[holder].append(place)
-    pulled = {place for places in holders.values() if len(places) == 1 for place in places}
-    story.cut("pull-quote", "line.repeated", [story.lines[place] for place in sorted(pulled)])
-    story.lines = [line for place, line in enumerate(story.lines) if place not in pulled]
+                quotes_by_holder[holder].append(index)
+    quotes = {index for indexes in quotes_by_holder.values() if len(indexes) == 1 for index in indexes}
+    story.record_cuts("pull-quote", "line.repeated", [story.lines[index] for index in sorted(quotes)])
+    story.lines = [line for index, line in enumerate(story.lines) if index not in quotes]
 
 
-def _may_be_pulled(line: Line, key: str) -> bool:
-    """A sentence, or words in quotation marks; no subhead, item or row, which may well say what a paragraph says."""
-    told = is_sentence(line.text) or one_quote(line.text[:1]) == '"'
-    short = _FEWEST_REPEATED <= len(key) <= _LONGEST_PULLED and word_count(line.text) >= _PULLED_WORDS
-    return short and told and line.kind in ("p", "quote")
+def _may_be_pull_quote(line: Line, key: str) -> bool:
+    """Return whether a line is a sentence or in quotation marks, and neither subhead, item nor table row.
+
+    Those three may rightly repeat words of a paragraph. key: the folded text."""
+    reads_as_quote = is_sentence(line.text) or one_quote(line.text[:1]) == '"'
+    has_length = (
+        _MIN_PULL_QUOTE_CHARS <= len(key) <= _MAX_PULL_QUOTE_CHARS
+        and word_count(line.text) >= _MIN_PULL_QUOTE_WORDS
+    )
+    return has_length and reads_as_quote and line.kind in ("p", "quote")
 
 
 def is_prose(line: Line) -> bool:
-    """A paragraph, not a headline or a label."""
+    """Return whether a line is a paragraph: a sentence of 12 words or more, no heading."""
     return line.kind != "head" and word_count(line.text) >= 12 and is_sentence(line.text)
 
 
-def tags_of(text: str) -> list[str]:
-    """The keywords of a list with or without a label before it."""
+def split_tags(text: str) -> list[str]:
+    """Return the keywords of a line that lists them, without the label before them ("Tags: …")."""
     label, colon, rest = text.partition(":")
-    listed = rest if colon and word_count(label) <= 3 else text
+    tag_list = rest if colon and word_count(label) <= 3 else text
     match = phrases.opens(text)
     if match and not colon:
-        listed = re.sub(r"^\W*\w+\W*", "", text, count=1)
-    return [tag for part in re.split(r"[,;|·•#]", listed) if (tag := part.strip(" ."))]
+        tag_list = re.sub(r"^\W*\w+\W*", "", text, count=1)
+    return [tag for item in re.split(r"[,;|·•#]", tag_list) if (tag := item.strip(" ."))]
 
 
-def headline(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """The headline, with or without a label before it."""
+def check_headline(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut the headline, with or without a kicker before it."""
     key = fold(line.text)
     if key in facts.titles:
         return "headline", "line.headline"
-    if place >= _TOP or is_sentence(line.text):
+    if index >= _TOP_LINES or is_sentence(line.text):
         return None
-    parts = line.text.split()
-    rests = (fold(" ".join(parts[n:])) for n in range(1, min(_KICKER_WORDS, len(parts) - 3) + 1))
-    return ("headline", "line.headline") if any(rest in facts.titles for rest in rests) else None
+    words = line.text.split()
+    without_kicker = (fold(" ".join(words[n:])) for n in range(1, min(_MAX_KICKER_WORDS, len(words) - 3) + 1))
+    return ("headline", "line.headline") if any(rest in facts.titles for rest in without_kicker) else None
 
 
-def standfirst(line: Line, place: int, facts: PageFacts) -> Verdict:
-    return ("standfirst", "line.standfirst") if place < _TOP and fold(line.text) == facts.standfirst else None
+def check_standfirst(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut the standfirst near the top: it is a field of its own."""
+    return (
+        ("standfirst", "line.standfirst")
+        if index < _TOP_LINES and fold(line.text) == facts.standfirst
+        else None
+    )
 
 
-def outlet(line: Line, place: int, facts: PageFacts) -> Verdict:
-    return ("outlet", "outlet.lines") if any(p.search(line.text) for p in facts.outlet.lines) else None
+def check_outlet_patterns(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a line that a pattern of the outlet's rules matches."""
+    return (
+        ("outlet", "outlet.lines")
+        if any(p.search(line.text) for p in facts.outlet_rules.line_patterns)
+        else None
+    )
 
 
-def caption(line: Line, place: int, facts: PageFacts) -> Verdict:
+def check_caption(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a line that equals the caption of one of the page's pictures."""
     return ("caption", "line.caption") if fold(line.text) in facts.captions else None
 
 
-def credited(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A caption that ends with its picture's credit in brackets."""
-    found = line.kind == "p" and word_count(line.text) <= _LONGEST_CAPTION and _CREDITED.search(line.text)
-    return ("caption", "line.credited") if found else None
+def check_credited_caption(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a caption that ends with the picture's credit in brackets."""
+    match = (
+        line.kind == "p" and word_count(line.text) <= _MAX_CAPTION_WORDS and _PICTURE_CREDIT.search(line.text)
+    )
+    return ("caption", "line.credited") if match else None
 
 
-def words(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A line of the trade's vocabulary."""
+def check_phrases(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a line that is, begins with or holds a clutter phrase of vocabulary/LANGUAGE.toml."""
     if match := phrases.whole(line.text):
         return match.kind, match.rule
-    if line.kind == "row" or rough_words(line.text) > _SHORT:
+    if line.kind == "row" or rough_words(line.text) > _MAX_PHRASE_LINE_WORDS:
         match = phrases.pleas(line.text)
         return (match.kind, f"{match.rule}.twice") if match else None
     match = phrases.opens(line.text) or phrases.holds(line.text)
     return (match.kind, match.rule) if match else None
 
 
-def keywords(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A comma list of what the page's head names as keywords."""
-    parts = [part for part in line.text.split(",") if part.strip()]
-    if len(parts) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
+def check_keywords(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a comma list of which more than half are keywords of the page's metadata."""
+    items = [item for item in line.text.split(",") if item.strip()]
+    if len(items) < 4 or is_sentence(line.text) or line.kind in ("item", "row"):
         return None
-    if max(word_count(part) for part in parts) > 7 or place < 3:
+    if max(word_count(item) for item in items) > 7 or index < 3:
         return None
-    known = sum(fold(part) in facts.keywords for part in parts)
-    return ("tags", "line.keywords") if known > len(parts) / 2 else None
+    known = sum(fold(item) in facts.keywords for item in items)
+    return ("tags", "line.keywords") if known > len(items) / 2 else None
 
 
-def byline(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A short line near the top with an author's name, or with nothing but a date."""
+def check_byline(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut an author's name alone, or a short line near the top with an author's name or nothing but a date."""
     if (
-        rough_words(line.text) > _BYLINE_WORDS
+        rough_words(line.text) > _MAX_BYLINE_WORDS
         or is_sentence(line.text)
         or line.kind in ("item", "row")
         or line.text.startswith(("—", "–", "-"))
     ):
         return None
-    if place < _TOP and any(
+    if index < _TOP_LINES and any(
         len(name) > 5 and name.casefold() in line.text.casefold() for name in facts.authors
     ):
         return "byline", "line.author"
     if any(fold(line.text) == fold(name) for name in facts.authors):
         return "byline", "line.author-alone"
     if (
-        place < _TOP
+        index < _TOP_LINES
         and (first_day_in(line.text) or _CLOCK.search(line.text))
-        and len(_NO_DATE_WORD.sub(" ", line.text).split()) <= _DATE_WORDS
+        and len(_DATE_FIGURES.sub(" ", line.text).split()) <= _MAX_DATE_WORDS
     ):
         return "byline", "line.date"
     return None
 
 
-def site_name(line: Line, place: int, facts: PageFacts) -> Verdict:
-    return ("masthead", "line.site-name") if fold(line.text) in facts.sites else None
+def check_site_name(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a line that is nothing but the outlet's name."""
+    return ("masthead", "line.site-name") if fold(line.text) in facts.site_names else None
 
 
-def file_name(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A picture's file name, or an alternative text made from it."""
-    may_be = len(line.text) < 300 and _SIZE_OR_TYPE.search(line.text)  # cheap, unlike the pattern
-    return ("caption", "line.file-name") if may_be and _FILE.search(line.text) else None
+def check_file_name(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a picture's file name, or an alternative text that was generated from it."""
+    may_match = len(line.text) < 300 and _SIZE_OR_TYPE.search(line.text)  # cheaper than the full pattern
+    return ("caption", "line.file-name") if may_match and _FILE_NAME.search(line.text) else None
 
 
-def wordless(line: Line, place: int, facts: PageFacts) -> Verdict:
-    """A player's clock, a closing cross, a rule."""
+def check_wordless(line: Line, index: int, facts: PageFacts) -> CutDecision:
+    """Cut a short line without letters: a player's clock, the cross of a closing button, a rule."""
     return (
         ("residue", "line.wordless")
         if line.kind != "row" and not _LETTER.search(line.text) and len(line.text) < 12
@@ -222,24 +245,24 @@ def wordless(line: Line, place: int, facts: PageFacts) -> Verdict:
     )
 
 
-Judge = Callable[[Line, int, PageFacts], Verdict]
-SURE: tuple[Judge, ...] = (headline, outlet)  # for a story of which little is left
-ALL: tuple[Judge, ...] = (
-    *SURE,
-    standfirst,
-    caption,
-    credited,
-    words,
-    keywords,
-    byline,
-    site_name,
-    file_name,
-    wordless,
+LineCheck = Callable[[Line, int, PageFacts], CutDecision]  # of (line, its index in the story, facts)
+SURE_CHECKS: tuple[LineCheck, ...] = (check_headline, check_outlet_patterns)  # for fallback extraction
+ALL_CHECKS: tuple[LineCheck, ...] = (
+    *SURE_CHECKS,
+    check_standfirst,
+    check_caption,
+    check_credited_caption,
+    check_phrases,
+    check_keywords,
+    check_byline,
+    check_site_name,
+    check_file_name,
+    check_wordless,
 )
 
 
 def without_bullets(lines: list[Line]) -> Iterator[Line]:
-    """Bullets that the page wrote into the text of an item go; the line says what it is."""
+    """Yield the lines without the bullet characters that a page wrote into their text: line.kind tells an item."""
     for line in lines:
         text = (
             re.sub(r"^[•●▪◦‣·∙*»►▶➤–—-]\s+(?=\S)", "", line.text) if line.kind in ("item", "p") else line.text

@@ -1,4 +1,4 @@
-"""An outlet's rules, compiled once: CSS selectors, line patterns, phrases that end the story."""
+"""Checks and compiles an outlet's cleaning rules: CSS selectors, line patterns, phrases that end the story."""
 
 from __future__ import annotations
 
@@ -18,38 +18,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRules:
-    cuts: tuple[CSSSelector, ...]
-    keeps: tuple[CSSSelector, ...]
-    lines: tuple[re.Pattern[str], ...]
-    ends: tuple[str, ...]
+    """The rules of one outlet, ready to be applied."""
 
-    def cut(self, tree: HtmlElement) -> list[HtmlElement]:
-        return _matches(self.cuts, tree)
+    cut_selectors: tuple[CSSSelector, ...]
+    keep_selectors: tuple[CSSSelector, ...]
+    line_patterns: tuple[re.Pattern[str], ...]
+    ending_phrases: tuple[str, ...]
 
-    def keep(self, tree: HtmlElement) -> list[HtmlElement]:
-        return _matches(self.keeps, tree)
+    def elements_to_cut(self, tree: HtmlElement) -> list[HtmlElement]:
+        """Return the elements that the `cut` selectors match."""
+        return _select(self.cut_selectors, tree)
+
+    def elements_to_keep(self, tree: HtmlElement) -> list[HtmlElement]:
+        """Return the elements that the `keep` selectors match."""
+        return _select(self.keep_selectors, tree)
 
 
-def _matches(selectors: tuple[CSSSelector, ...], tree: HtmlElement) -> list[HtmlElement]:
+def _select(selectors: tuple[CSSSelector, ...], tree: HtmlElement) -> list[HtmlElement]:
     return [element for selector in selectors for element in cast("list[HtmlElement]", selector(tree))]
 
 
 @lru_cache(maxsize=1024)
 def compile_rules(rules: Rules) -> CompiledRules:
-    """Raises ValueError on rules in which check_rules finds a mistake."""
+    """Return the compiled rules, from a cache. Raises ValueError where check_rules finds a mistake."""
     problems = check_rules(rules)
     if problems:
         raise ValueError("; ".join(f"{key}: {message}" for key, message in problems))
     return CompiledRules(
-        cuts=tuple(_selector(text) for text in rules.cut),
-        keeps=tuple(_selector(text) for text in rules.keep),
-        lines=tuple(re.compile(text, re.I) for text in rules.lines),
-        ends=rules.ends,
+        cut_selectors=tuple(_selector(text) for text in rules.cut),
+        keep_selectors=tuple(_selector(text) for text in rules.keep),
+        line_patterns=tuple(re.compile(text, re.I) for text in rules.lines),
+        ending_phrases=rules.ends,
     )
 
 
 def check_rules(rules: Rules) -> list[tuple[str, str]]:
-    """(key, message) of every mistake: a selector or pattern that does not compile, or matches everything."""
+    """Return (key, message) of every mistake.
+
+    A mistake is a selector or pattern that does not compile or matches everything, a pattern that may take very long
+    (`is_slow_pattern`), or an ending phrase of less than three characters."""
     problems = [("cut", message) for text in rules.cut if (message := _selector_problem(text))]
     problems += [("keep", message) for text in rules.keep if (message := _selector_problem(text))]
     problems += [("lines", message) for text in rules.lines if (message := _pattern_problem(text))]
@@ -64,6 +71,7 @@ def _selector(text: str) -> CSSSelector:
 
 
 def _selector_problem(text: str) -> str | None:
+    """Return what is wrong with a CSS selector; None where nothing is."""
     try:
         _selector(text)
     except (SelectorError, ValueError) as error:
@@ -72,36 +80,42 @@ def _selector_problem(text: str) -> str | None:
 
 
 def _pattern_problem(text: str) -> str | None:
+    """Return what is wrong with a line pattern; None where nothing is."""
     try:
         pattern = re.compile(text, re.I)
     except (re.error, OverflowError, RecursionError) as error:
         return f"{text!r} is no regular expression: {error}"
     if pattern.search(""):
         return f"{text!r} would match every line"
-    return f"{text!r} {FOR_EVER}" if is_slow_pattern(pattern) else None
+    return f"{text!r} {SLOW_PATTERN_MESSAGE}" if is_slow_pattern(pattern) else None
 
 
 def is_slow_pattern(pattern: re.Pattern[str]) -> bool:
-    """A repeat inside a repeat, as (a+)+, doubles the time with every letter of a line that does not match. Tried
-    out, because the harmless (-\\w+)+ looks the same."""
+    """Return whether matching time grows exponentially with the length of some line (catastrophic backtracking).
+
+    A repeat inside a repeat, as (a+)+, doubles the time with every letter of a line that does not match. The pattern
+    is run on test lines, because the harmless (-\\w+)+ looks the same."""
     start = re.sub(r"\\(.)", r"\1", _LITERAL_START.match(pattern.pattern)[1])  # type: ignore[index]  # matches always
     return any(
-        _is_slow(pattern, f"{start}{unit * length}\0") for length in (8, 12, 16, 20, 22) for unit in _UNITS
+        _is_slow_on(pattern, f"{start}{text * length}\0")
+        for length in (8, 12, 16, 20, 22)
+        for text in _REPEATED_TEXTS
     )
 
 
-def _is_slow(pattern: re.Pattern[str], text: str) -> bool:
-    """Every time: a collection of garbage may fall into one of them."""
-    return all(_seconds(pattern, text) > _TOO_LONG_S for _ in range(3))
+def _is_slow_on(pattern: re.Pattern[str], text: str) -> bool:
+    """Return whether three searches out of three are slow: a garbage collection may fall into one of them."""
+    return all(_search_seconds(pattern, text) > _SLOW_SEARCH_S for _ in range(3))
 
 
-def _seconds(pattern: re.Pattern[str], text: str) -> float:
-    began = time.thread_time()  # of this thread: a busy machine makes no pattern guilty
+def _search_seconds(pattern: re.Pattern[str], text: str) -> float:
+    """Return the CPU seconds of one search."""
+    started = time.thread_time()  # CPU time of this thread: on a busy machine no pattern shall look slow
     pattern.search(text)
-    return time.thread_time() - began
+    return time.thread_time() - started
 
 
-_UNITS = ("a", "a-", "1", "1-", "a/", "a.", "a ", "-", "a_")
+_REPEATED_TEXTS = ("a", "a-", "1", "1-", "a/", "a.", "a ", "-", "a_")
 _LITERAL_START = re.compile(r"\^?((?:[\w/.-]|\\[/.?_-])*)")
-_TOO_LONG_S = 0.03
-FOR_EVER = "may take for ever on some lines: a repeat inside a repeat"
+_SLOW_SEARCH_S = 0.03
+SLOW_PATTERN_MESSAGE = "may take for ever on some lines: a repeat inside a repeat"

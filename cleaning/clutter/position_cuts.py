@@ -1,230 +1,258 @@
-"""Cuts by place: where the story begins and ends among the lines.
+"""Cuts lines by their position (positional cuts): what stands before the story's beginning and behind its end.
 
-1. an outlet's own ending phrases
-2. a disclosure of machine-made text, even in mid-line
+1. what follows one of the outlet's ending phrases
+2. a disclosure of machine-made text, even in the middle of a line
 3. what stands before the headline
-4. a heading of furniture and the headlines under it
-5. a biography and what follows it
+4. a clutter heading, as "Most read", and the headlines under it
+5. the author's biography and what follows it
 6. a list of keywords after the last paragraph
-7. what is left at the end: labels, headings with nothing under them
+7. remains at the end: labels, headings with nothing under them
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from cleaning.clutter.line_cuts import PageFacts, Story, is_prose, tags_of
+from cleaning.clutter.line_cuts import PageFacts, Story, is_prose, split_tags
 from cleaning.text.characters import fold, is_sentence, one_quote, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
 
-_FEWEST_BEFORE = 60  # words; an ending phrase before as much story is a masthead's
-_MASTHEAD = 8  # lines that may stand before a headline
-_TAIL_SHARE = 0.4  # the most of a text that may be cut for standing behind a biography
-_CLOSING_SHARE = 0.25  # the same behind a heading of furniture, which may also be a box in mid-story
-_TEASER_WORDS = 130  # of prose that may be teasers; more is the story going on
-_FEWEST_HEADLINES = 8  # lines in a row without a full stop
-_LONGEST_HEADLINE, _MEAN_HEADLINE = 45, 6  # words
-_NEAR = 5  # blocks behind the story in which its keywords may stand
-_HEADINGS = frozenset({"related", "newsletter", "comments", "promo"})
+_MIN_STORY_WORDS = 60  # of story before an end; an ending phrase that comes earlier belongs to the masthead
+_MAX_MASTHEAD_LINES = 8  # lines that may stand before a headline
+_MAX_BIOGRAPHY_TAIL = 0.4  # share of the text that may be cut because it stands behind a biography
+_MAX_HEADING_TAIL = 0.25  # the same behind a clutter heading, which may also be a box inside the story
+_MAX_TEASER_WORDS = 130  # of prose that may be teasers; with more, the story goes on
+_MIN_HEADLINES = 8  # lines in a row without a full stop
+_MAX_HEADLINE_WORDS, _MIN_MEAN_HEADLINE_WORDS = 45, 6
+_KEYWORD_BLOCKS = 5  # behind the story, among which its keywords are looked for
+_HEADING_KINDS = frozenset({"related", "newsletter", "comments", "promo"})
 
 
 def cut_ends(story: Story, facts: PageFacts) -> None:
-    """1. An outlet's phrases: the story ends before the first that has a story before it."""
-    wanted = [one_quote(phrase).casefold() for phrase in facts.outlet.ends]
-    before = 0
-    for place, line in enumerate(story.lines):
+    """1. End the story before the first of the outlet's ending phrases that has enough story before it."""
+    ending_phrases = [one_quote(phrase).casefold() for phrase in facts.outlet_rules.ending_phrases]
+    words_before = 0
+    for index, line in enumerate(story.lines):
         text = one_quote(line.text).casefold()
-        starts = [at for phrase in wanted if (at := text.find(phrase)) >= 0]
-        # casefold may lengthen a text (ß); a phrase at the very start is exact in any case
+        starts = [at for phrase in ending_phrases if (at := text.find(phrase)) >= 0]
+        # casefold may lengthen a text (ß), which shifts `start`; a phrase at the very start is found exactly anyway
         start = min(starts, default=-1)
-        if start >= 0 and before + word_count(line.text[:start]) >= min(
-            _FEWEST_BEFORE, _words(story.lines) // 4
+        if start >= 0 and words_before + word_count(line.text[:start]) >= min(
+            _MIN_STORY_WORDS, _total_words(story.lines) // 4
         ):
-            _end(story, place, start, ("outlet", "outlet.ends"))
+            _end_story_at(story, index, start, ("outlet", "outlet.ends"))
             return
-        before += word_count(line.text)
+        words_before += word_count(line.text)
 
 
 def cut_disclosures(story: Story) -> None:
-    """2. Kept in story.disclosure."""
+    """2. Cut disclosures of machine-made text; the first is stored in story.disclosure."""
     if not phrases.may_disclose("\n".join([line.text for line in story.lines])):
         return
-    for place, line in enumerate(story.lines):
+    for index, line in enumerate(story.lines):
         match = phrases.disclosure(line.text)
         if not match:
             continue
         notice = line.text[match.start :]
         story.disclosure = story.disclosure or notice
-        story.cut(match.kind, match.rule, [replace(line, text=notice)])
-        story.lines[place] = replace(line, text=line.text[: match.start].rstrip())
+        story.record_cuts(match.kind, match.rule, [replace(line, text=notice)])
+        story.lines[index] = replace(line, text=line.text[: match.start].rstrip())
     story.lines = [line for line in story.lines if line.text]
 
 
 def cut_masthead(story: Story, facts: PageFacts) -> None:
-    """3. The headline repeated is a border: little before it is no story."""
-    places = [place for place, line in enumerate(story.lines[:_MASTHEAD]) if fold(line.text) in facts.titles]
-    if not places or _words(story.lines[: places[-1]]) > 0.15 * _words(story.lines):
-        _cut_above(story, facts)
-        return
-    above = story.lines[: places[-1]]
-    story.cut("masthead", "place.before-headline", [line for line in above if not is_prose(line)])
-    story.lines = [line for line in above if is_prose(line)] + story.lines[places[-1] :]
-
-
-def _cut_above(story: Story, facts: PageFacts) -> None:
-    """Where extraction does not show the headline: what stood before it on the page."""
-    above = [
-        line for line in story.lines[:_MASTHEAD] if fold(line.text) in facts.above and not is_prose(line)
+    """3. Cut what stands before the headline, if that is little: paragraphs stay."""
+    headlines = [
+        index
+        for index, line in enumerate(story.lines[:_MAX_MASTHEAD_LINES])
+        if fold(line.text) in facts.titles
     ]
-    story.cut("masthead", "place.before-headline", above)
-    story.lines = [line for line in story.lines if not any(line is cut for cut in above)]
+    if not headlines or _total_words(story.lines[: headlines[-1]]) > 0.15 * _total_words(story.lines):
+        _cut_above_headline(story, facts)
+        return
+    above = story.lines[: headlines[-1]]
+    story.record_cuts("masthead", "place.before-headline", [line for line in above if not is_prose(line)])
+    story.lines = [line for line in above if is_prose(line)] + story.lines[headlines[-1] :]
 
 
-def cut_lists(story: Story) -> None:
-    """4. From a heading such as "Most read": the headlines under it, or all where little prose is left."""
-    place = 0
-    while place < len(story.lines):
-        match = phrases.whole(story.lines[place].text)
-        if not match or match.kind not in _HEADINGS:
-            place += 1
+def _cut_above_headline(story: Story, facts: PageFacts) -> None:
+    """Cut lines that the page shows before the headline, where extraction left out the headline itself."""
+    above = [
+        line
+        for line in story.lines[:_MAX_MASTHEAD_LINES]
+        if fold(line.text) in facts.above_headline and not is_prose(line)
+    ]
+    story.record_cuts("masthead", "place.before-headline", above)
+    story.lines = [line for line in story.lines if not any(line is removed for removed in above)]
+
+
+def cut_headline_lists(story: Story) -> None:
+    """4. Cut a heading such as "Most read" and the headlines under it; all that follows, if that is hardly prose."""
+    index = 0
+    while index < len(story.lines):
+        match = phrases.whole(story.lines[index].text)
+        if not match or match.kind not in _HEADING_KINDS:
+            index += 1
             continue
-        rest = story.lines[place + 1 :]
+        rest = story.lines[index + 1 :]
         prose = [line for line in rest if is_prose(line)]
-        labels = sum((m := phrases.whole(line.text)) is not None and m.kind in _HEADINGS for line in rest)
-        few = (len(prose) < 0.5 * len(rest) or labels > 0) and _words(prose) <= _TEASER_WORDS
-        if few and _is_tail(story.lines[:place], rest, _CLOSING_SHARE):
-            _take(story, range(place, len(story.lines)), (match.kind, "place.closing"))
+        headings = sum(
+            (m := phrases.whole(line.text)) is not None and m.kind in _HEADING_KINDS for line in rest
+        )
+        has_little_prose = (len(prose) < 0.5 * len(rest) or headings > 0) and _total_words(
+            prose
+        ) <= _MAX_TEASER_WORDS
+        if has_little_prose and _is_tail(story.lines[:index], rest, _MAX_HEADING_TAIL):
+            _cut_range(story, range(index, len(story.lines)), (match.kind, "place.closing"))
             return
-        run = next((n for n in range(len(rest)) if _goes_on(rest, n)), len(rest))
-        # a subhead of the story stands right before its prose
-        run -= 0 < run < len(rest) and rest[run - 1].kind == "head"
-        _take(story, range(place, place + 1 + run), (match.kind, "place.under-heading"))
+        run_length = next((n for n in range(len(rest)) if _is_story_line(rest, n)), len(rest))
+        # a heading right before prose is a subhead of the story, no headline of the list
+        run_length -= 0 < run_length < len(rest) and rest[run_length - 1].kind == "head"
+        _cut_range(story, range(index, index + 1 + run_length), (match.kind, "place.under-heading"))
 
 
-def _goes_on(rest: list[Line], place: int) -> bool:
-    """The story: a sentence that is not a lone one among headlines (some headlines end with a full stop)."""
-    here = rest[place]
-    if here.kind == "quote":
+def _is_story_line(lines: list[Line], index: int) -> bool:
+    """Return whether a line is a quotation, or a sentence with other sentences near it.
+
+    A lone sentence among headlines is one of them: some headlines end with a full stop."""
+    line = lines[index]
+    if line.kind == "quote":
         return True
-    if not is_sentence(here.text):
+    if not is_sentence(line.text):
         return False
-    near = rest[max(0, place - 4) : place] + rest[place + 1 : place + 5]
-    return len(near) < 4 or sum(is_sentence(line.text) for line in near) > len(near) / 3
+    near = lines[max(0, index - 4) : index] + lines[index + 1 : index + 5]
+    return len(near) < 4 or sum(is_sentence(other.text) for other in near) > len(near) / 3
 
 
 def cut_biography(story: Story, facts: PageFacts) -> None:
-    """5. A name alone, then a paragraph that begins with it; or an author's name and what a biography says."""
-    lines, whole, before = story.lines, _words(story.lines), 0
-    for place, line in enumerate(lines):
-        here, before = before, before + word_count(line.text)
-        if here < max(0.5 * whole, _FEWEST_BEFORE):
+    """5. Cut a biography in the second half of the story; also what follows it, if that is no story.
+
+    A biography speaks of a person whose name stands alone in one of the three lines before it, or of an author."""
+    lines, total_words, words_so_far = story.lines, _total_words(story.lines), 0
+    for index, line in enumerate(lines):
+        words_before, words_so_far = words_so_far, words_so_far + word_count(line.text)
+        if words_before < max(0.5 * total_words, _MIN_STORY_WORDS):
             continue
-        if any(phrases.speaks_of(name, line.text) for name in _names(lines, place, facts)):
-            start = next((n for n in range(max(0, place - 3), place) if is_name(lines[n].text)), place)
-            tail = _is_tail(lines[:start], lines[place + 1 :], _TAIL_SHARE)
-            _take(story, range(start, len(lines) if tail else place + 1), ("bio", "place.biography"))
+        if any(phrases.speaks_of(name, line.text) for name in _candidate_names(lines, index, facts)):
+            start = next((n for n in range(max(0, index - 3), index) if is_person_name(lines[n].text)), index)
+            tail = _is_tail(lines[:start], lines[index + 1 :], _MAX_BIOGRAPHY_TAIL)
+            _cut_range(story, range(start, len(lines) if tail else index + 1), ("bio", "place.biography"))
             return
 
 
 def cut_keywords(story: Story) -> None:
-    """6. A long comma list that is no sentence, with no prose after it; kept in story.tags."""
-    for place in range(len(story.lines) - 1, -1, -1):
-        line = story.lines[place]
-        if line.kind in ("p", "row") and is_keywords(line.text):
-            story.tags += tags_of(line.text)
-            _take(story, range(place, place + 1), ("tags", "place.keywords"))
+    """6. Cut the last keyword list, unless prose follows it; its keywords are added to story.tags."""
+    for index in range(len(story.lines) - 1, -1, -1):
+        line = story.lines[index]
+        if line.kind in ("p", "row") and is_keyword_list(line.text):
+            story.tags += split_tags(line.text)
+            _cut_range(story, range(index, index + 1), ("tags", "place.keywords"))
             return
         if is_prose(line):
             return
 
 
 def cut_closing_headlines(story: Story) -> None:
-    """A long run of lines without a full stop at the end of the story is a list of headlines, whatever its name."""
-    place = len(story.lines)
+    """Cut a long run of lines without a full stop at the story's end: a list of headlines, whatever its heading."""
+    start = len(story.lines)
     while (
-        place
-        and (story.lines[place - 1].kind in ("p", "head", "row"))
-        and not _goes_on(story.lines, place - 1)
+        start
+        and (story.lines[start - 1].kind in ("p", "head", "row"))
+        and not _is_story_line(story.lines, start - 1)
     ):
-        place -= 1
-    run = story.lines[place:]
-    if _are_headlines(run) and _words(story.lines[:place]) >= _FEWEST_BEFORE:
-        _take(story, range(place, len(story.lines)), ("related", "place.closing-headlines"))
+        start -= 1
+    run = story.lines[start:]
+    if _are_headlines(run) and _total_words(story.lines[:start]) >= _MIN_STORY_WORDS:
+        _cut_range(story, range(start, len(story.lines)), ("related", "place.closing-headlines"))
 
 
 def _are_headlines(run: list[Line]) -> bool:
-    """Many, of a headline's length (a squad or a table of results has shorter lines), hardly one a sentence."""
+    """Return whether the lines are many, of a headline's length, and hardly any is a sentence.
+
+    A squad or a table of results has shorter lines."""
     return (
-        len(run) >= _FEWEST_HEADLINES
+        len(run) >= _MIN_HEADLINES
         and sum(is_sentence(line.text) for line in run) < 0.2 * len(run)
-        and all(word_count(line.text) <= _LONGEST_HEADLINE for line in run)
-        and _words(run) >= _MEAN_HEADLINE * len(run)
+        and all(word_count(line.text) <= _MAX_HEADLINE_WORDS for line in run)
+        and _total_words(run) >= _MIN_MEAN_HEADLINE_WORDS * len(run)
     )
 
 
-def trim(story: Story) -> None:
-    """7. A story ends with a sentence, an item, a row or a quotation."""
+def trim_end(story: Story) -> None:
+    """7. Cut headings and short labels at the end: a story ends with a sentence, an item, a row or a quotation."""
     end = len(story.lines)
     while end > 1:
         last = story.lines[end - 1]
-        label = last.kind == "p" and word_count(last.text) <= 3 and not is_sentence(last.text)
-        if not (last.kind == "head" or label):
+        is_label = last.kind == "p" and word_count(last.text) <= 3 and not is_sentence(last.text)
+        if not (last.kind == "head" or is_label):
             break
         end -= 1
-    _take(story, range(end, len(story.lines)), ("residue", "place.last"))
+    _cut_range(story, range(end, len(story.lines)), ("residue", "place.last"))
 
 
 def keywords_in(blocks: list[str]) -> list[str]:
-    """The keywords among the texts right behind the story, where extraction did not show them."""
-    return next((tags_of(text) for text in blocks[:_NEAR] if is_keywords(text)), [])
+    """Return the keywords of the first keyword list right behind the story, for a page whose list was not extracted.
+
+    blocks: what the page shows behind the story. Empty where there is no such list."""
+    return next((split_tags(text) for text in blocks[:_KEYWORD_BLOCKS] if is_keyword_list(text)), [])
 
 
-def behind(story: Story, blocks: list[str]) -> list[str]:
-    """What the page shows behind the story's last line; all of it where that line is not found. blocks: the page's
-    texts in order."""
+def blocks_behind(story: Story, blocks: list[str]) -> list[str]:
+    """Return the blocks behind the story's last line; all blocks where that line is not among them.
+
+    blocks: the text of every block that the page shows, in order."""
     last = fold(story.lines[-1].text) if story.lines else None
-    place = next((n for n in range(len(blocks) - 1, -1, -1) if fold(blocks[n]) == last), -1)
-    return blocks[place + 1 :]
+    index = next((n for n in range(len(blocks) - 1, -1, -1) if fold(blocks[n]) == last), -1)
+    return blocks[index + 1 :]
 
 
-def is_keywords(text: str) -> bool:
-    """A comma list of at least five short parts, and no sentence."""
-    parts = [part for part in text.split(",") if part.strip()]
-    return len(parts) >= 5 and not is_sentence(text) and max(map(word_count, parts)) <= 8
+def is_keyword_list(text: str) -> bool:
+    """Return whether a text is a comma list of at least five short items, and no sentence."""
+    items = [item for item in text.split(",") if item.strip()]
+    return len(items) >= 5 and not is_sentence(text) and max(map(word_count, items)) <= 8
 
 
-def is_name(text: str) -> bool:
-    """Two to four capitalised words and nothing else: a person's name, alone."""
-    parts = text.split()
-    return 2 <= len(parts) <= 4 and all(
-        part[0].isupper() and part.strip(".").replace("-", "").replace("'", "").isalpha() for part in parts
+def is_person_name(text: str) -> bool:
+    """Return whether a text may be nothing but a person's name: two to four capitalised words."""
+    words = text.split()
+    return 2 <= len(words) <= 4 and all(
+        word[0].isupper() and word.strip(".").replace("-", "").replace("'", "").isalpha() for word in words
     )
 
 
-def _names(lines: list[Line], place: int, facts: PageFacts) -> list[str]:
-    near = [line.text for line in lines[max(0, place - 3) : place] if is_name(line.text)]
+def _candidate_names(lines: list[Line], index: int, facts: PageFacts) -> list[str]:
+    """Return the names that a biography at this line may speak of."""
+    near = [line.text for line in lines[max(0, index - 3) : index] if is_person_name(line.text)]
     return [*near, *(name for name in facts.authors if len(name) > 5)]
 
 
-def _is_tail(before: list[Line], after: list[Line], share: float) -> bool:
-    story, rest = _words(before), _words(after)
-    return story >= _FEWEST_BEFORE and (rest <= share * (story + rest) or not any(map(is_prose, after)))
+def _is_tail(before: list[Line], after: list[Line], max_share: float) -> bool:
+    """Return whether `after` may be cut: there is a story before it, and it is a small share or holds no prose."""
+    words_before, words_after = _total_words(before), _total_words(after)
+    return words_before >= _MIN_STORY_WORDS and (
+        words_after <= max_share * (words_before + words_after) or not any(map(is_prose, after))
+    )
 
 
-def _end(story: Story, place: int, start: int, verdict: tuple[str, str]) -> None:
-    line = story.lines[place]
+def _end_story_at(story: Story, index: int, start: int, reason: tuple[str, str]) -> None:
+    """Cut everything from character `start` of the line at `index`. reason: (kind, rule) of the cut.
+
+    Where that text is a disclosure, it is stored and the cut gets the disclosure's kind."""
+    line = story.lines[index]
     head, notice = line.text[:start].rstrip(), line.text[start:]
     if match := phrases.disclosure(notice):
-        story.disclosure, verdict = story.disclosure or notice, (match.kind, verdict[1])
-    story.cut(*verdict, [replace(line, text=notice), *story.lines[place + 1 :]])
-    story.lines = [*story.lines[:place], *([replace(line, text=head)] if head else [])]
+        story.disclosure, reason = story.disclosure or notice, (match.kind, reason[1])
+    story.record_cuts(*reason, [replace(line, text=notice), *story.lines[index + 1 :]])
+    story.lines = [*story.lines[:index], *([replace(line, text=head)] if head else [])]
 
 
-def _take(story: Story, places: range, verdict: tuple[str, str]) -> None:
-    story.cut(*verdict, story.lines[places.start : places.stop])
-    del story.lines[places.start : places.stop]
+def _cut_range(story: Story, indexes: range, reason: tuple[str, str]) -> None:
+    """Cut the lines of a range. reason: (kind, rule) of the cut."""
+    story.record_cuts(*reason, story.lines[indexes.start : indexes.stop])
+    del story.lines[indexes.start : indexes.stop]
 
 
-def _words(lines: list[Line]) -> int:
+def _total_words(lines: list[Line]) -> int:
+    """Return the number of words in the lines."""
     return sum(word_count(line.text) for line in lines)

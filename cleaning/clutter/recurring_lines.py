@@ -1,8 +1,8 @@
-"""Boilerplate learned of an outlet: lines that recur in its stories, whatever they are about.
+"""Cuts learned boilerplate: lines that recur in an outlet's stories, whatever the stories are about.
 
-What is here is pure: which line may be boilerplate, whether it belongs to a subject, and the cut. lake/jobs/learn_boilerplate.py
-counts. The cut is the last step of all, behind `content_hash` and the signature, which therefore never change with what
-was learned.
+This module decides which line may be boilerplate and whether a line belongs to a topic, and it makes the cut.
+lake/jobs/learn_boilerplate.py counts the lines. The cut is the very last step, after `content_hash` and the signature
+were computed: those two do not change when new boilerplate is learned.
 """
 
 from __future__ import annotations
@@ -14,91 +14,105 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cleaning.records import MAX_CUT, cut, shortened
+from cleaning.records import MAX_CUT_CHARS, record_cut, truncate_texts
 from cleaning.text.characters import fold, one_quote, word_count
 
 if TYPE_CHECKING:
     from cleaning.records import Article
 
 KIND = "boilerplate"
-_FEWEST_WORDS = 4  # a shorter line may be a subhead that stories share
-_QUOTED_WORDS = 4  # in quotation marks: somebody's words, which many stories may quote
+_MIN_WORDS = 4  # of a boilerplate line; a shorter one may be a subhead that stories share
+_MIN_QUOTATION_WORDS = 4  # in quotation marks: a statement that many stories may quote
 _QUOTED = re.compile(r'"([^"]+)"?')
 _TERM = re.compile(r"[^\W\d_]{5,}")
-_MOST_SHARE = 0.5  # of the words of an article that may be cut
-_LIFT = 0.2  # how much more of a line's words the stories with it may share with it than the others do
-_FEW = 5  # stories; with fewer without the line there is nothing to compare with
-_TOPICAL = 0.5  # share of the line's words that its stories use, where there is nothing to compare with
+_MAX_CUT_SHARE = 0.5  # of an article's words; where more would be cut, nothing is
+_MAX_LIFT = 0.2  # by how much the stories with a line may share more of its terms than the other stories do
+_MIN_OTHERS = 5  # stories without the line; fewer are too few for a comparison
+_MAX_OVERLAP = 0.5  # share of a line's terms that its stories may hold, where there is no comparison
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedLines:
-    """The lines of one outlet."""
+    """The learned boilerplate of one outlet."""
 
-    version: str | None = None  # of the artefact that holds them; None where nothing was learned
-    stories: Mapping[str, int] = field(default_factory=dict)  # line_key -> how many stories had the line
+    version: str | None = None  # of the boilerplate file; None where nothing was learned
+    stories: Mapping[str, int] = field(
+        default_factory=dict
+    )  # line_key -> number of stories that had the line
 
 
 def line_key(line: str) -> str:
-    """16 hex digits of the line's letters and figures."""
+    """Return 16 hex digits of a hash of the line's letters and figures."""
     return hashlib.sha256(fold(line).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def may_be_boilerplate(line: str) -> bool:
-    """No label, no quotation."""
-    if len(line) > MAX_CUT or word_count(line) < _FEWEST_WORDS:
+    """Return whether a line may be boilerplate: it is no short label, no quotation, and not too long to be stored."""
+    if len(line) > MAX_CUT_CHARS or word_count(line) < _MIN_WORDS:
         return False
     quoted = _QUOTED.findall(one_quote(line))
-    return not any(word_count(words) >= _QUOTED_WORDS for words in quoted)
+    return not any(word_count(words) >= _MIN_QUOTATION_WORDS for words in quoted)
 
 
-def is_topical(line: str, hosts: Sequence[str], others: Sequence[str]) -> bool:
-    """The stories that have the line (hosts, their texts without it) speak of what it speaks of, and the outlet's other
-    stories do so less: it is background that an outlet repeats, and no furniture."""
+def is_topical(line: str, stories_with: Sequence[str], stories_without: Sequence[str]) -> bool:
+    """Return whether a recurring line belongs to a topic: background that an outlet repeats, and no boilerplate.
+
+    A topical line shares its terms with the stories that hold it, more than with the outlet's other stories.
+    stories_with: texts of the stories that hold the line, without it; stories_without: texts of the others."""
     terms = _terms(line)
-    if not terms or not hosts:
+    if not terms or not stories_with:
         return False
-    here = _overlap(terms, hosts)
-    return here - _overlap(terms, others) > _LIFT if len(others) >= _FEW else here > _TOPICAL
+    overlap = _mean_overlap(terms, stories_with)
+    return (
+        overlap - _mean_overlap(terms, stories_without) > _MAX_LIFT
+        if len(stories_without) >= _MIN_OTHERS
+        else overlap > _MAX_OVERLAP
+    )
 
 
 def _terms(line: str) -> frozenset[str]:
-    """Words of five letters or more; in scripts without spaces or with short words, pairs of letters."""
+    """Return the words of five letters or more; where there is one at most (as in Chinese), all pairs of letters."""
     words = frozenset(fold(word) for word in _TERM.findall(line))
     letters = fold(line)
     return words if len(words) > 1 else frozenset(a + b for a, b in pairwise(letters))
 
 
-def _overlap(terms: frozenset[str], texts: Sequence[str]) -> float:
-    """Share of the terms that a text holds, in the mean."""
+def _mean_overlap(terms: frozenset[str], texts: Sequence[str]) -> float:
+    """Return the share of the terms that a text holds, 0 to 1, as the mean of all texts."""
     folded = [fold(text) for text in texts]
     return sum(sum(term in text for term in terms) for text in folded) / (len(terms) * max(1, len(folded)))
 
 
 def without_learned_lines(article: Article, learned: LearnedLines) -> Article:
-    """The article without the lines that were learned of its outlet; `content_hash` stays. An article of which they are
-    half or more stays whole."""
+    """Return the article without the learned boilerplate of its outlet. `content_hash` stays as it is.
+
+    Nothing is cut where that would take half of the article's words or more."""
     if learned.version is None:
         return article
     lines = article.text.splitlines()
-    gone = [line for line in lines if may_be_boilerplate(line) and line_key(line) in learned.stories]
-    kept = [line for line in lines if line not in set(gone)]
-    if sum(map(word_count, gone)) >= _MOST_SHARE * article.word_count:
-        gone, kept = [], lines
-    text = "\n".join(kept)
+    recurring = [line for line in lines if may_be_boilerplate(line) and line_key(line) in learned.stories]
+    remaining = [line for line in lines if line not in set(recurring)]
+    if sum(map(word_count, recurring)) >= _MAX_CUT_SHARE * article.word_count:
+        recurring, remaining = [], lines
+    text = "\n".join(remaining)
     rule = f"{KIND}.{learned.version}"
     return replace(
         article,
         text=text,
-        word_count=word_count(text) if gone else article.word_count,
-        removed=(*article.removed, *shortened(cut(KIND, rule, "line", line) for line in gone)),
+        word_count=word_count(text) if recurring else article.word_count,
+        removed=(
+            *article.removed,
+            *truncate_texts(record_cut(KIND, rule, "line", line) for line in recurring),
+        ),
         boilerplate_version=learned.version,
     )
 
 
 def without_removed_texts(article: Article) -> Article:
-    """`removed` without texts, but for learned boilerplate: it has to be counted again when the next is learned."""
+    """Return the article with the texts in `removed` emptied, except those of learned boilerplate.
+
+    They are needed: the next learning job counts these lines again."""
     return replace(
         article,
-        removed=tuple(one if one.kind == KIND else replace(one, text="") for one in article.removed),
+        removed=tuple(cut if cut.kind == KIND else replace(cut, text="") for cut in article.removed),
     )

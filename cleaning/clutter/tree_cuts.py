@@ -1,7 +1,7 @@
-"""Cuts on the parsed tree, before extraction: what is furniture by its place, its links or its name.
+"""Cuts clutter elements from the parsed tree before extraction: by class name, by links, by place under a picture.
 
-A general cut never takes a large share of the page's paragraph text: names lie (an article in
-<div class="related-wrapper">), and losing the story is worse than keeping a box.
+A general rule never cuts an element that holds a large share of the page's paragraph text. Class names can mislead
+(an article inside <div class="related-wrapper">), and losing the story is worse than keeping a box.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from cleaning.records import Removed, cut
+from cleaning.records import Removed, record_cut
 from cleaning.text.characters import is_sentence, word_count
 from cleaning.text.shown_text import shown_text, unlinked_text
 from cleaning.text.text_density import TextDensity
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from cleaning.clutter.outlet_rules import CompiledRules
 
-_MAX_SHARE = 0.25  # of the paragraph text, for general rules
-_MAX_OUTLET_SHARE = 0.6  # for an outlet's own selectors: a slip in one file must not empty its articles
-_BOXES = frozenset(
+_MAX_SHARE = 0.25  # of the page's paragraph text, in an element that a general rule cuts
+_MAX_OUTLET_SHARE = (
+    0.6  # the same for an outlet's selectors: a mistake in its file must not empty its articles
+)
+_NAMED_TAGS = frozenset(
     [
         "div",
         "section",
@@ -44,17 +46,18 @@ _BOXES = frozenset(
         "table",
     ]
 )
-_BLOCKS = frozenset(["p", "div", "li", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "aside"])
-_CAPTIONS = frozenset(
-    ["div", "span", "small", "em", "i", "td"]
-)  # no <p>: under pictures stand many of a story's own
-_MAX_CAPTION = 300  # characters
-_TEASERS = frozenset(["div", "section", "aside", "ul", "ol"])
-_FEWEST_TEASERS = 3
-_LONGEST_TEASER = 400  # characters
-_HEADLINE_WORDS = 4
-_LISTS = frozenset({"ul", "ol", "dl"})
-_NESTING = frozenset(
+_LINK_BLOCK_TAGS = frozenset(
+    ["p", "div", "li", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "aside"]
+)
+# no <p>: paragraphs of the story often stand right under a picture
+_CAPTION_TAGS = frozenset(["div", "span", "small", "em", "i", "td"])
+_MAX_CAPTION_CHARS = 300
+_TEASER_BOX_TAGS = frozenset(["div", "section", "aside", "ul", "ol"])
+_MIN_TEASERS = 3
+_MAX_TEASER_CHARS = 400
+_MIN_HEADLINE_WORDS = 4
+_LIST_TAGS = frozenset({"ul", "ol", "dl"})
+_BLOCK_TAGS = frozenset(
     [
         "p",
         "div",
@@ -77,116 +80,131 @@ _NESTING = frozenset(
 
 
 def cut_tree(
-    tree: HtmlElement, sizes: dict[HtmlElement, TextDensity], outlet: CompiledRules
+    tree: HtmlElement, densities: dict[HtmlElement, TextDensity], outlet_rules: CompiledRules
 ) -> list[Removed]:
-    """Cuts from the tree in place: first what the outlet's rules name, then what general rules find."""
-    whole = _prose(sizes[tree], sizes[tree]) or 1
+    """Cut clutter from the tree, in place, and return the cuts: first by the outlet's rules, then by general rules.
+
+    densities: of the whole tree, as `measure_density` returns them."""
+    page_prose = _prose_chars(densities[tree], densities[tree]) or 1
     removed: list[Removed] = []
-    for element in outlet.cut(tree):
-        if _prose(sizes.get(element, TextDensity()), sizes[tree]) < _MAX_OUTLET_SHARE * whole:
-            removed += _cut(element, "outlet", "outlet.cut")
-    keep = outlet.keep(tree)
-    for element in keep:  # trafilatura has rules for names of its own
+    for element in outlet_rules.elements_to_cut(tree):
+        if (
+            _prose_chars(densities.get(element, TextDensity()), densities[tree])
+            < _MAX_OUTLET_SHARE * page_prose
+        ):
+            removed += _cut_element(element, "outlet", "outlet.cut")
+    keep = outlet_rules.elements_to_keep(tree)
+    for element in keep:  # trafilatura too drops elements because of their class or id
         element.attrib.pop("class", None)
         element.attrib.pop("id", None)
-    kept = _family(keep)
-    gone: set[HtmlElement] = set()
-    common = _common_names(sizes, whole)
+    protected = _with_relatives(keep)
+    cut_already: set[HtmlElement] = set()
+    common_classes = _common_paragraph_classes(densities, page_prose)
     for element in list(tree.iter(etree.Element)):
-        size = sizes.get(element)
-        if size is None or not size.text or element in kept or element in gone:
+        density = densities.get(element)
+        if density is None or not density.text or element in protected or element in cut_already:
             continue
-        if element.get("class") in common:
+        if element.get("class") in common_classes:
             continue
-        if _prose(size, sizes[tree]) <= _MAX_SHARE * whole and (verdict := _verdict(element, sizes)):
-            gone.update(element.iter(etree.Element))
-            removed += _cut(element, *verdict)
+        if _prose_chars(density, densities[tree]) <= _MAX_SHARE * page_prose and (
+            reason := _general_reason(element, densities)
+        ):
+            cut_already.update(element.iter(etree.Element))
+            removed += _cut_element(element, *reason)
     return removed
 
 
-def _common_names(sizes: dict[HtmlElement, TextDensity], whole: int) -> frozenset[str]:
-    """Classes of paragraphs that hold a large share of the text: <p class="paywall"> all through a story."""
-    shares: dict[str, int] = defaultdict(int)
-    for element, size in sizes.items():
+def _common_paragraph_classes(densities: dict[HtmlElement, TextDensity], page_prose: int) -> frozenset[str]:
+    """Return the classes whose paragraphs hold a large share of the text: <p class="paywall"> all through a story."""
+    prose_chars: dict[str, int] = defaultdict(int)
+    for element, density in densities.items():
         if element.tag == "p" and (name := element.get("class")):
-            shares[name] += size.prose
-    return frozenset(name for name, share in shares.items() if share > _MAX_SHARE * whole)
+            prose_chars[name] += density.prose
+    return frozenset(name for name, chars in prose_chars.items() if chars > _MAX_SHARE * page_prose)
 
 
-def _prose(size: TextDensity, page: TextDensity) -> int:
-    """Paragraph text; on pages that hardly use <p>, all text that is no link."""
-    return size.prose if page.prose > 0.4 * (page.text - page.linked) else size.text - size.linked
+def _prose_chars(density: TextDensity, page: TextDensity) -> int:
+    """Return the characters of paragraph text; on a page that hardly uses <p>, those of all text outside links."""
+    return density.prose if page.prose > 0.4 * (page.text - page.linked) else density.text - density.linked
 
 
-def _verdict(element: HtmlElement, sizes: dict[HtmlElement, TextDensity]) -> tuple[str, str] | None:
-    """(kind, rule) of a general cut, None to keep."""
-    tag, size = element.tag, sizes[element]
+def _general_reason(
+    element: HtmlElement, densities: dict[HtmlElement, TextDensity]
+) -> tuple[str, str] | None:
+    """Return (kind, rule) where a general rule cuts the element; None to keep it."""
+    tag, density = element.tag, densities[element]
     if tag == "figcaption":
         return "caption", "tree.figcaption"
-    own = "-" in tag  # a custom element says in its tag what others say in their class
-    if (tag in _BOXES or own) and (
-        label := f"{element.get('class') or ''} {element.get('id') or ''} {tag if own else ''}"
+    is_custom = "-" in tag  # a custom element's tag says what other elements say in their class
+    if (tag in _NAMED_TAGS or is_custom) and (
+        label := f"{element.get('class') or ''} {element.get('id') or ''} {tag if is_custom else ''}"
     ).strip():
         kind = markup_names.markup_kind(label)
         if kind and not markup_names.names_standfirst(label):
             return kind, f"tree.name.{kind}"
-    if size.text <= _MAX_CAPTION and _is_caption(element):
+    if density.text <= _MAX_CAPTION_CHARS and _is_caption(element):
         return "caption", "tree.under-picture"
-    if not size.links:
+    if not density.links:
         return None
-    if tag in _LISTS and size.linked > (0.6 if len(element) > 1 else 0.95) * size.text:
+    if tag in _LIST_TAGS and density.linked > (0.6 if len(element) > 1 else 0.95) * density.text:
         return "related", "tree.link-list"
-    if tag in _BLOCKS and size.linked > 0.5 * size.text and (verdict := _pointer(element, size)):
-        return verdict
-    if tag in _TEASERS and size.links >= _FEWEST_TEASERS and _are_teasers(element, sizes):
+    if (
+        tag in _LINK_BLOCK_TAGS
+        and density.linked > 0.5 * density.text
+        and (reason := _link_block_reason(element, density))
+    ):
+        return reason
+    if tag in _TEASER_BOX_TAGS and density.links >= _MIN_TEASERS and _holds_teasers(element, densities):
         return "related", "tree.teasers"
     return None
 
 
-def _are_teasers(box: HtmlElement, sizes: dict[HtmlElement, TextDensity]) -> bool:
-    """Three boxes of one make or more and little beside them, each a linked headline and a few words under it."""
-    shown = [(child, size) for child in box if (size := sizes.get(child)) and size.text]
-    makes = Counter((child.tag, child.get("class")) for child, _ in shown)
-    if not makes or makes.most_common(1)[0][1] < _FEWEST_TEASERS:
+def _holds_teasers(box: HtmlElement, densities: dict[HtmlElement, TextDensity]) -> bool:
+    """Return whether a box holds three teasers or more, all of the same tag and class, and little beside them."""
+    shown = [(child, density) for child in box if (density := densities.get(child)) and density.text]
+    forms = Counter((child.tag, child.get("class")) for child, _ in shown)
+    if not forms or forms.most_common(1)[0][1] < _MIN_TEASERS:
         return False
-    make = makes.most_common(1)[0][0]
-    alike = [(child, size) for child, size in shown if (child.tag, child.get("class")) == make]
-    if sum(size.text for _, size in alike) < 0.7 * sum(size.text for _, size in shown):
+    commonest = forms.most_common(1)[0][0]
+    alike = [(child, density) for child, density in shown if (child.tag, child.get("class")) == commonest]
+    if sum(density.text for _, density in alike) < 0.7 * sum(density.text for _, density in shown):
         return False
-    return _is_box(alike[0][0]) and all(_is_teaser(child, size) for child, size in alike)
+    return _is_box(alike[0][0]) and all(_is_teaser(child, density) for child, density in alike)
 
 
 def _is_box(child: HtmlElement) -> bool:
     return child.tag in ("div", "article", "section", "li")
 
 
-def _is_teaser(child: HtmlElement, size: TextDensity) -> bool:
-    """Short, with one linked headline: at least a fifth of its text in links, the longest of four words or more."""
-    if not size.links or size.text > _LONGEST_TEASER or size.linked < 0.2 * size.text:
+def _is_teaser(child: HtmlElement, density: TextDensity) -> bool:
+    """Return whether an element is short and has a linked headline.
+
+    At least a fifth of its text is in links, and the longest link has four words or more."""
+    if not density.links or density.text > _MAX_TEASER_CHARS or density.linked < 0.2 * density.text:
         return False
-    return max(word_count(shown_text(link)) for link in child.iter("a")) >= _HEADLINE_WORDS
+    return max(word_count(shown_text(link)) for link in child.iter("a")) >= _MIN_HEADLINE_WORDS
 
 
 def _is_caption(element: HtmlElement) -> bool:
-    """A small text right under a picture that stands alone, or with nothing but the picture in its box."""
-    if element.tag != "p" and element.tag not in _CAPTIONS:
+    """Return whether an element is the caption of the picture right before it; a sentence is not."""
+    if element.tag != "p" and element.tag not in _CAPTION_TAGS:
         return False
     above = element.getprevious()
     while above is not None and above.tag == "br" and not (above.tail or "").strip():
         above = above.getprevious()
     if above is None or (above.tail or "").strip():
         return False
-    pictured = above.tag in ("img", "picture") or (
+    follows_picture = above.tag in ("img", "picture") or (
         len(above) and next(above.iter("img", "picture"), None) is not None and not shown_text(above)
     )
-    if not pictured or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None:
+    if not follows_picture or next(element.iterdescendants("img", "p", "li", "h2", "h3"), None) is not None:
         return False
     text = shown_text(element)
     return bool(text) and not is_sentence(text) and (element.tag != "p" or _is_set_apart(element))
 
 
 def _is_set_apart(paragraph: HtmlElement) -> bool:
-    """All in italics or small print, or alone with a picture in its box."""
+    """Return whether a paragraph is all in italics or small print, or alone with a picture in its box."""
     text = shown_text(paragraph)
     if any(
         shown_text(child) == text
@@ -203,20 +221,23 @@ def _is_set_apart(paragraph: HtmlElement) -> bool:
     )
 
 
-def _pointer(element: HtmlElement, size: TextDensity) -> tuple[str, str] | None:
-    """A block that only points elsewhere: cards, a link alone, a label and a link."""
-    if size.links > 2 and size.linked > 0.75 * size.text and element.tag != "li":
+def _link_block_reason(element: HtmlElement, density: TextDensity) -> tuple[str, str] | None:
+    """Return (kind, rule) for a block that only links elsewhere (cards, a lone link, label and link), else None."""
+    if density.links > 2 and density.linked > 0.75 * density.text and element.tag != "li":
         return "related", "tree.cards"
-    if any(child.tag in _NESTING for child in element.iterdescendants(etree.Element)) and size.links > 1:
+    if (
+        any(child.tag in _BLOCK_TAGS for child in element.iterdescendants(etree.Element))
+        and density.links > 1
+    ):
         return None
     if (
         element.tag != "li"
-        and size.linked >= 0.95 * size.text
-        and size.text > 20
-        and not _heads_prose(element)
+        and density.linked >= 0.95 * density.text
+        and density.text > 20
+        and not _is_linked_subhead(element)
     ):
         return "related", "tree.link-alone"
-    if size.linked < 20:  # a name, a handle, a source
+    if density.linked < 20:  # the link is a name, a handle or a source
         return None
     label = unlinked_text(element)
     if len(label) <= 40 and (
@@ -226,33 +247,33 @@ def _pointer(element: HtmlElement, size: TextDensity) -> tuple[str, str] | None:
     return None
 
 
-def _heads_prose(element: HtmlElement) -> bool:
-    """A heading that is a link and has a paragraph under it is a subhead."""
+def _is_linked_subhead(element: HtmlElement) -> bool:
+    """Return whether a linked heading is a subhead: a paragraph follows it, and it is not the only linked one."""
     below, box = element.getnext(), element.getparent()
     if element.tag[0] != "h" or box is None or below is None or below.tag != "p":
         return False
     alike = [
-        h
-        for h in box.iterchildren(element.tag)
-        if len(h) == 1 and h[0].tag == "a" and shown_text(h) == shown_text(h[0])
+        heading
+        for heading in box.iterchildren(element.tag)
+        if len(heading) == 1 and heading[0].tag == "a" and shown_text(heading) == shown_text(heading[0])
     ]
     return len(alike) > 1 and len(unlinked_text(below)) > 80
 
 
-def _family(elements: list[HtmlElement]) -> set[HtmlElement]:
-    """The elements, what stands around them and what stands in them."""
-    family: set[HtmlElement] = set()
+def _with_relatives(elements: list[HtmlElement]) -> set[HtmlElement]:
+    """Return the elements with all their ancestors and descendants."""
+    relatives: set[HtmlElement] = set()
     for element in elements:
-        family.update(element.iterancestors())
-        family.update(element.iter(etree.Element))
-    return family
+        relatives.update(element.iterancestors())
+        relatives.update(element.iter(etree.Element))
+    return relatives
 
 
-def _cut(element: HtmlElement, kind: str, rule: str) -> list[Removed]:
-    """Takes the element out, its tail stays; nothing where it is out already."""
+def _cut_element(element: HtmlElement, kind: str, rule: str) -> list[Removed]:
+    """Remove the element, without its tail, and return the cut; [] where it is out already or shows no text."""
     parent = element.getparent()
     if parent is None:
         return []
     text = shown_text(element)
     element.drop_tree()
-    return [cut(kind, rule, "tree", text)] if text else []
+    return [record_cut(kind, rule, "tree", text)] if text else []

@@ -1,5 +1,5 @@
-"""Articles that are published on several pages, and pages with several addresses.
+"""Handles paginated articles (one article on several pages) and alternate URLs (several URLs of one page).
 
-May import: `cleaning.records`, `.url`, `.text`, `.vocabulary`, `.metadata`. Data comes from a page's links and URLs; it
-leaves as the URL of the next or first page, or as one joined Article. Open first: next_page.py.
+May import: `cleaning.records`, `.url`, `.text`, `.vocabulary`, `.metadata`. Input is a page's links and URLs; the
+result is the URL of the next or first page, or one joined Article. Open first: next_page.py.
 """

@@ -1,11 +1,11 @@
-"""The pages of an article in parts, cleaned one by one, joined to one article."""
+"""Joins the pages of a paginated article, which were cleaned one by one, into one article."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cleaning.records import content_hash, cut, shortened
+from cleaning.records import content_hash, record_cut, truncate_texts
 from cleaning.text.characters import fold, word_count
 from cleaning.vocabulary.pager_words import is_page_label
 
@@ -14,37 +14,39 @@ if TYPE_CHECKING:
 
     from cleaning.records import Article, Image
 
-_REPEAT_WORDS = 6  # a shorter line in the middle of a part may well stand twice in a story
+_MIN_REPEAT_WORDS = 6  # a shorter line inside a page may rightly occur twice in a story
 
 
-def join_page(article: Article, part: Article) -> Article | None:
-    """The article with the text of its next part behind its own; None where the part adds no text.
+def join_page(article: Article, next_page: Article) -> Article | None:
+    """Return the article with the text of its next page appended; None where that page adds no text.
 
-    What the part repeats (headline, standfirst, teasers at its ends, whole paragraphs) and the labels of pages go to
-    `removed`. Images and removed are united; everything else is the first page's."""
+    article: the pages joined so far; next_page: the cleaned next page. What the next page repeats (headline,
+    standfirst, teasers at its ends, whole paragraphs) and page labels move to `removed`. Images and removed texts of
+    both are combined; all other fields are the first page's."""
     known = {
-        fold(line) for line in (*article.text.splitlines(), article.title, article.summary or "", part.title)
+        fold(line)
+        for line in (*article.text.splitlines(), article.title, article.summary or "", next_page.title)
     }
-    # cut as a standfirst, but here it opens a page in the middle of the story
-    lead = [one for one in part.removed if one.kind == "standfirst" and fold(one.text) not in known]
-    lines = [*(one.text for one in lead), *part.text.splitlines()]
-    kept, repeated = _fresh(lines, lambda line: fold(line) in known)
-    labels = [line for line in (*article.text.splitlines(), *kept) if is_page_label(line)]
-    fresh = [line for line in kept if not is_page_label(line)]
-    if not fresh:
+    # it was cut as a standfirst, but on a later page such a paragraph belongs to the story
+    lead = [cut for cut in next_page.removed if cut.kind == "standfirst" and fold(cut.text) not in known]
+    lines = [*(cut.text for cut in lead), *next_page.text.splitlines()]
+    new_lines, repeated = _split_repeated(lines, lambda line: fold(line) in known)
+    labels = [line for line in (*article.text.splitlines(), *new_lines) if is_page_label(line)]
+    added = [line for line in new_lines if not is_page_label(line)]
+    if not added:
         return None
-    text = "\n".join([*(line for line in article.text.splitlines() if not is_page_label(line)), *fresh])
+    text = "\n".join([*(line for line in article.text.splitlines() if not is_page_label(line)), *added])
     return replace(
         article,
         text=text,
         word_count=word_count(text),
-        images=_united(article.images, part.images),
-        removed=shortened(
+        images=_combine_images(article.images, next_page.images),
+        removed=truncate_texts(
             (
                 *article.removed,
-                *(one for one in part.removed if one not in lead),
-                *(cut("repeated", "part.repeated", "line", line) for line in repeated),
-                *(cut("pagination", "part.label", "line", line) for line in labels),
+                *(cut for cut in next_page.removed if cut not in lead),
+                *(record_cut("repeated", "part.repeated", "line", line) for line in repeated),
+                *(record_cut("pagination", "part.label", "line", line) for line in labels),
             )
         ),
         content_hash=content_hash(article.title, text),
@@ -52,20 +54,25 @@ def join_page(article: Article, part: Article) -> Article | None:
     )
 
 
-def _fresh(lines: list[str], known: Callable[[str], bool]) -> tuple[list[str], list[str]]:
-    """(new lines, repeated ones): at the two ends of a part every repetition goes, inside it only whole sentences."""
-    new = [place for place, line in enumerate(lines) if not known(line)]
+def _split_repeated(lines: list[str], is_known: Callable[[str], bool]) -> tuple[list[str], list[str]]:
+    """Split a page's lines into (new, repeated).
+
+    Before the first new line and behind the last one, every known line counts as repeated; between them only one of
+    _MIN_REPEAT_WORDS words or more."""
+    new = [index for index, line in enumerate(lines) if not is_known(line)]
     if not new:
         return [], lines
     inside = range(new[0], new[-1] + 1)
-    kept = [
-        n in inside and (not known(line) or word_count(line) < _REPEAT_WORDS) for n, line in enumerate(lines)
+    is_new = [
+        n in inside and (not is_known(line) or word_count(line) < _MIN_REPEAT_WORDS)
+        for n, line in enumerate(lines)
     ]
-    return [x for x, keep in zip(lines, kept, strict=True) if keep], [
-        x for x, keep in zip(lines, kept, strict=True) if not keep
+    return [x for x, keep in zip(lines, is_new, strict=True) if keep], [
+        x for x, keep in zip(lines, is_new, strict=True) if not keep
     ]
 
 
-def _united(mine: tuple[Image, ...], theirs: tuple[Image, ...]) -> tuple[Image, ...]:
-    known = {image.url for image in mine}
-    return (*mine, *(image for image in theirs if image.url not in known))
+def _combine_images(images: tuple[Image, ...], more: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Return all images, without those of `more` whose URL is among the first."""
+    known = {image.url for image in images}
+    return (*images, *(image for image in more if image.url not in known))

@@ -1,7 +1,7 @@
-"""Articles in parts: which page comes next, and whether a page is a later one.
+"""Finds the next and the first page of a paginated article, and checks that a fetched page belongs to it.
 
-A page is believed only where its links and their addresses agree: rel=next alone leads to the next article or to
-comments as often as to the next page, and an address alone proves nothing (cleaning/pagination/page_urls.py).
+A link counts only where both its markup or words and its URL say so. rel=next alone leads to the next article or to
+comments as often as to the next page, and a URL alone proves nothing (cleaning/pagination/page_urls.py).
 """
 
 from __future__ import annotations
@@ -25,104 +25,122 @@ if TYPE_CHECKING:
 
     from cleaning.records import Article, RawPage
 
-# a live blog turns its pages every hour: what is on the second now is on the third tonight
-_LIVE = re.compile(
+# a live blog moves its posts to later pages as it grows: its pages are not fixed and cannot be joined
+_LIVE_BLOG = re.compile(
     r"live-?(?:blog|ticker|updates?|text|feed)|[/-](?:live|ao-vivo|en-direct|en-vivo)(?:[/.-]|$)", re.I
 )
 _PAGER = re.compile(
     r"pagin|pager|page-?(?:link|nav|numb|list|break)|post-?page|multi-?page|seiten|nav-?links", re.I
 )
-# a link in here leads to no page of the story
+# a link in an element with such a name leads to no page of the article
 _ELSEWHERE = re.compile(
     r"comment|kommentar|comentario|disqus|repl(?:y|ies)|forum|related|recommend|teaser|slide|slick|swiper|carousel"
     r"|galler|galerie|archive",
     re.I,
 )
-_BOXES = 6  # ancestors of a link that are looked at
+_MAX_ANCESTORS = 6  # of a link, whose class names are read
 
 
 def next_page_url(page: RawPage, document: Document | None = None) -> str | None:
-    """The address at which the article goes on; None where the page names none that is surely its own.
-    page.part says which page of its article this is. document: of the page, where somebody has it; not cleaned yet."""
-    tree = None if _LIVE.search(page.url) else _tree(document or Document(page))
+    """Return the URL of the article's next page; None where no link certainly leads to one.
+
+    page.part: the number of this page within its article. document: the page, already parsed, if available; it must
+    not have been passed to `clean` yet, which cuts from its tree."""
+    tree = None if _LIVE_BLOG.search(page.url) else _tree(document or Document(page))
     if tree is None:
         return None
     number = re.compile(rf"(?<!\d){page.part + 1}(?:\.[a-z]\w{{1,4}})?/?(?:[?&#]|$)", re.I)
-    figure = str(page.part + 1)  # asked first: on nearly every page no link is numbered
-    numbered = _links(tree, _base(page), lambda href: figure in href and bool(number.search(href)))
-    found = [(url, element, reading) for url, element in numbered if (reading := _as_next(url, page))]
-    if found and any("LiveBlog" in json_ld.type_of(node) for node in json_ld.nodes(tree)):
+    digits = str(page.part + 1)  # tested first because it is cheap: on most pages no link holds the number
+    numbered = _links(tree, _base_url(page), lambda href: digits in href and bool(number.search(href)))
+    candidates = [
+        (url, element, reading) for url, element in numbered if (reading := _read_as_next(url, page))
+    ]
+    if candidates and any("LiveBlog" in json_ld.type_of(node) for node in json_ld.nodes(tree)):
         return None
-    return next((url for url, element, reading in found if _leads_on(element, reading)), None)
+    return next((url for url, element, reading in candidates if _leads_to_next(element, reading)), None)
 
 
 def first_page_url(page: RawPage, document: Document | None = None) -> str | None:
-    """The address of the first page, for a page that says it is a later one of an article; None for any other, and
-    for a page that was asked for as a part. document: as above."""
-    later = [r for r in page_readings(page.url) if r.number > 1] if page.part_of is None else []
-    tree = _tree(document or Document(page)) if later else None
+    """Return the URL of the article's first page where `page` turns out to be a later page of it.
+
+    None for every other page, and for a page that was requested as a later page (page.part_of is set). document: as
+    in `next_page_url`."""
+    readings = [r for r in page_readings(page.url) if r.number > 1] if page.part_of is None else []
+    tree = _tree(document or Document(page)) if readings else None
     if tree is None:
         return None
-    links = [(page_key(url), url, element) for url, element in _links(tree, _base(page))]
+    links = [(page_key(url), url, element) for url, element in _links(tree, _base_url(page))]
     return next(
         (
             url
-            for reading in later
-            for name, url, element in links
-            if name == page_key(reading.base) and _leads_back(element, reading)
+            for reading in readings
+            for key, url, element in links
+            if key == page_key(reading.base) and _leads_to_first(element, reading)
         ),
         None,
     )
 
 
-def is_page_of(article: Article, part: Article, number: int) -> bool:
-    """Whether an answered page is part `number` of the article; article.url is the first page's address."""
-    own = {
+def is_page_of(article: Article, later_page: Article, number: int) -> bool:
+    """Return whether `later_page`, as fetched and cleaned, is page `number` of the article.
+
+    article.url is the URL of the first page."""
+    first_page_keys = {
         page_key(article.url),
         *(page_key(r.base) for r in page_readings(article.url) if r.number == 1 and not r.weak),
     }
-    fitting = [r for r in page_readings(part.url) if r.number == number and page_key(r.base) in own]
-    if not fitting:
-        return False  # the site sent us elsewhere
-    named = page_key(part.canonical_url or "")
-    if named in own or (named and named == page_key(article.canonical_url or "")):
+    matching = [
+        r for r in page_readings(later_page.url) if r.number == number and page_key(r.base) in first_page_keys
+    ]
+    if not matching:
+        return False  # the site redirected to another page
+    canonical_key = page_key(later_page.canonical_url or "")
+    if canonical_key in first_page_keys or (
+        canonical_key and canonical_key == page_key(article.canonical_url or "")
+    ):
         return True
-    if named and named != page_key(part.url):
+    if canonical_key and canonical_key != page_key(later_page.url):
         return False
-    return not all(r.weak for r in fitting) or _same_story(article, part)
+    return not all(r.weak for r in matching) or _is_same_story(article, later_page)
 
 
-def _same_story(article: Article, part: Article) -> bool:
-    """A daily column keeps its title, and its address but for a number: the date tells its days apart."""
-    mine, theirs = fold(article.title), fold(part.title)
-    if not mine or not theirs or not (mine in theirs or theirs in mine):
+def _is_same_story(article: Article, later_page: Article) -> bool:
+    """Compare titles and dates: the days of a daily column share the title, but not the date."""
+    title, later_title = fold(article.title), fold(later_page.title)
+    if not title or not later_title or not (title in later_title or later_title in title):
         return False
-    return article.published_at == part.published_at or not (article.published_at and part.published_at)
+    return article.published_at == later_page.published_at or not (
+        article.published_at and later_page.published_at
+    )
 
 
-def _as_next(url: str, page: RawPage) -> PageReading | None:
-    """The reading of an address that makes it the page after this one, in the same article."""
-    own = {page_key(page.url)} if page.part == 1 else set()
-    own |= {
+def _read_as_next(url: str, page: RawPage) -> PageReading | None:
+    """Return the reading by which `url` is the page after this one, in the same article; None where there is none."""
+    first_page_keys = {page_key(page.url)} if page.part == 1 else set()
+    first_page_keys |= {
         page_key(r.base)
         for r in page_readings(page.url)
         if r.number == page.part and (page.part > 1 or not r.weak)
     }
     return next(
-        (r for r in page_readings(url) if r.number == page.part + 1 and page_key(r.base) in own), None
+        (r for r in page_readings(url) if r.number == page.part + 1 and page_key(r.base) in first_page_keys),
+        None,
     )
 
 
-def _base(page: RawPage) -> str:
-    """What links are relative to: page.url has lost the slash at its end."""
-    asked, url = page.requested_url, page.url
-    return asked if page_key(asked) == page_key(url) else url
+def _base_url(page: RawPage) -> str:
+    """Return the URL that links are relative to.
+
+    The requested URL is preferred where both name one page: page.url has lost its slash at the end."""
+    requested, url = page.requested_url, page.url
+    return requested if page_key(requested) == page_key(url) else url
 
 
-# ---------------------------------------------------------------- what a link says
+# ---------------------------------------------------------------- what a link says about itself
 
 
 def _tree(document: Document) -> HtmlElement | None:
+    """Return the parsed page; None where it is no HTML or empty."""
     try:
         document.check()
         return document.tree
@@ -131,55 +149,62 @@ def _tree(document: Document) -> HtmlElement | None:
 
 
 def _links(
-    tree: HtmlElement, base: str, wanted: Callable[[str], bool] = bool
+    tree: HtmlElement, base: str, is_wanted: Callable[[str], bool] = bool
 ) -> Iterator[tuple[str, HtmlElement]]:
+    """Yield (absolute URL, element) of every <a> and <link> whose href satisfies `is_wanted`."""
     for element in tree.iter("link", "a"):
         href = element.get("href")
-        # not "#comments" and its like
+        # a fragment such as "#comments" names a place, not a page
         if (
             href
-            and wanted(href := href.strip())
+            and is_wanted(href := href.strip())
             and "#" not in href.rstrip("#")
             and (url := absolute(base, href))
         ):
             yield url, element
 
 
-def _leads_on(element: HtmlElement, reading: PageReading) -> bool:
-    boxes, label = _boxes(element), _label(element)
-    if _ELSEWHERE.search(boxes):
+def _leads_to_next(element: HtmlElement, reading: PageReading) -> bool:
+    """Return whether a link whose URL reads as the next page also presents itself as a link to it."""
+    names, label = _surrounding_names(element), _label(element)
+    if _ELSEWHERE.search(names):
         return False
     if page_number(label, headed=not reading.weak) == reading.number or says_next_page(label):
         return True
-    return not reading.weak and ("next" in _rel(element) or says_onward(label) or bool(_PAGER.search(boxes)))
+    return not reading.weak and ("next" in _rel(element) or says_onward(label) or bool(_PAGER.search(names)))
 
 
-def _leads_back(element: HtmlElement, reading: PageReading) -> bool:
+def _leads_to_first(element: HtmlElement, reading: PageReading) -> bool:
+    """Return whether a link whose URL reads as the first page also presents itself as a link to it."""
     if "canonical" in _rel(element):
         return True
-    boxes, label = _boxes(element), _label(element)
-    if _ELSEWHERE.search(boxes):
+    names, label = _surrounding_names(element), _label(element)
+    if _ELSEWHERE.search(names):
         return False
     if page_number(label) == 1:
         return True
-    second = reading.number == 2 and not reading.weak
-    return second and ("prev" in _rel(element) or (says_back(label) and bool(_PAGER.search(boxes))))
+    is_second = reading.number == 2 and not reading.weak
+    return is_second and ("prev" in _rel(element) or (says_back(label) and bool(_PAGER.search(names))))
 
 
 def _rel(element: HtmlElement) -> list[str]:
     return (element.get("rel") or "").lower().split()
 
 
-def _boxes(element: HtmlElement) -> str:
-    """What the element and the boxes around it are called."""
-    around = [element, *(outer for _, outer in zip(range(_BOXES), element.iterancestors(), strict=False))]
+def _surrounding_names(element: HtmlElement) -> str:
+    """Return class, id and aria-label of the element and its nearest ancestors, separated by spaces."""
+    elements = [
+        element,
+        *(outer for _, outer in zip(range(_MAX_ANCESTORS), element.iterancestors(), strict=False)),
+    ]
     return " ".join(
-        box.get(name) or ""
-        for box in around
-        if box.tag not in ("body", "html")  # a body's classes speak of the whole page
+        outer.get(name) or ""
+        for outer in elements
+        if outer.tag not in ("body", "html")  # their classes describe the whole page
         for name in ("class", "id", "aria-label")
     )
 
 
 def _label(element: HtmlElement) -> str:
+    """Return the words of a link: its text, else its title, else its aria-label."""
     return shown_text(element) or element.get("title") or element.get("aria-label") or ""

@@ -1,7 +1,7 @@
-"""Addresses of an article in parts: which part of which article an address may be, by its spelling alone.
+"""Reads page numbers out of URLs: which page of which paginated article a URL may be, by its spelling alone.
 
-A spelling proves nothing: /story-2 is the second page of /story on one site and another story on the next. What
-the page says about its links has to be added (cleaning/pagination/next_page.py), more of it for a weak spelling.
+A spelling proves nothing: /story-2 is the second page of /story on one site and another story on the next. The links
+of the page have to confirm it (cleaning/pagination/next_page.py); a weak spelling needs more confirmation.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from cleaning.url import canonical
 
-_PAGE = (
+_PAGE_WORD = (
     r"(?:page|pg|pagina|p%C3%A1gina|seite|strona|sivu|sida|side|oldal|stranica|strana|stranka|lapa|puslapis"
     r"|lehekulg|sayfa|halaman)"
 )
-_NAMES = re.compile(
-    rf"{_PAGE}|p|pag|str|page_?(?:no?|num|number|wanted|id)|pageno|seitennummer|part|teil", re.I
+_PARAMETER_NAMES = re.compile(
+    rf"{_PAGE_WORD}|p|pag|str|page_?(?:no?|num|number|wanted|id)|pageno|seitennummer|part|teil", re.I
 )
 _NUMBER = r"([1-9]\d?)"
 # the last segment is the number: /story/2, /story/2.html, /story/page-2, /story/seite2, /story/p2
-_SEGMENT = re.compile(rf"((?:{_PAGE}|p)[-_]?)?{_NUMBER}(?:\.[a-z]\w{{1,4}})?", re.I)
+_NUMBER_SEGMENT = re.compile(rf"((?:{_PAGE_WORD}|p)[-_]?)?{_NUMBER}(?:\.[a-z]\w{{1,4}})?", re.I)
 # the number ends the last segment behind a word: /story-page-2, /story,seite2.html
-_WORDED = re.compile(rf"(.+?)[-_,.~](?:{_PAGE}|p)[-_]?{_NUMBER}(\.[a-z]\w{{1,4}})?", re.I)
-# or behind a sign only: /story-2.html, /story,2.html
-_BARE = re.compile(rf"(.+?)[-_,.~]{_NUMBER}(\.[a-z]\w{{1,4}})?", re.I)
-_PAGE_SEGMENT = re.compile(_PAGE, re.I)
-_ENDING = re.compile(r"(?:/index)?\.(?:s?html?|php|aspx?|jsp)$", re.I)
+_PAGE_WORD_AND_NUMBER = re.compile(rf"(.+?)[-_,.~](?:{_PAGE_WORD}|p)[-_]?{_NUMBER}(\.[a-z]\w{{1,4}})?", re.I)
+# the number ends the last segment behind a mere sign: /story-2.html, /story,2.html
+_SIGN_AND_NUMBER = re.compile(rf"(.+?)[-_,.~]{_NUMBER}(\.[a-z]\w{{1,4}})?", re.I)
+_PAGE_SEGMENT = re.compile(_PAGE_WORD, re.I)
+_FILE_EXTENSION = re.compile(r"(?:/index)?\.(?:s?html?|php|aspx?|jsp)$", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class PageReading:
-    """The address may be part `number` of the article at `base`. weak: without a word that says page."""
+    """One way to read a URL: page `number` of the article at URL `base`. weak: no word such as "page" says so."""
 
     base: str
     number: int
@@ -43,49 +43,55 @@ class PageReading:
 
 @lru_cache(1024)
 def page_readings(url: str) -> tuple[PageReading, ...]:
-    """Every way to read an address as a part; none for one without a number at the right place, or no address."""
+    """Return every way to read the URL as a page of a paginated article.
+
+    Empty where no number stands at the right place, and where `url` is no http or https URL."""
     try:
         parts = urlsplit(canonical(url))
     except ValueError:
         return ()
-    found = (*_of_query(parts), *_of_path(parts))
-    return tuple(r for r in found if urlsplit(r.base)[2:4] != ("/", ""))  # a front page is no article
+    readings = (*_read_query(parts), *_read_path(parts))
+    return tuple(r for r in readings if urlsplit(r.base)[2:4] != ("/", ""))  # a front page is no article
 
 
 def page_key(url: str) -> str | None:
-    """Equal for the spellings of one page: no scheme, www, file ending or slash at the end. None for no address."""
+    """Return a key that is equal for all spellings of one page's URL; None where `url` is no http or https URL.
+
+    It holds no scheme, "www.", file extension or slash at the end."""
     try:
         parts = urlsplit(canonical(url))
     except ValueError:
         return None
-    path = _ENDING.sub("", parts.path).rstrip("/")
+    path = _FILE_EXTENSION.sub("", parts.path).rstrip("/")
     return f"{parts.netloc.removeprefix('www.')}{path}?{parts.query}"
 
 
-def _of_query(parts: SplitResult) -> Iterator[PageReading]:
+def _read_query(parts: SplitResult) -> Iterator[PageReading]:
+    """Yield the readings of query parameters: ?page=2."""
     scheme, host, path, query, _ = parts
-    named = query.split("&") if query else []
-    for place, pair in enumerate(named):
+    pairs = query.split("&") if query else []
+    for index, pair in enumerate(pairs):
         name, _, value = pair.partition("=")
-        if re.fullmatch(_NUMBER, value) and _NAMES.fullmatch(name):
-            rest = "&".join(named[:place] + named[place + 1 :])
+        if re.fullmatch(_NUMBER, value) and _PARAMETER_NAMES.fullmatch(name):
+            rest = "&".join(pairs[:index] + pairs[index + 1 :])
             yield PageReading(urlunsplit((scheme, host, path, rest, "")), int(value), weak=False)
 
 
-def _of_path(parts: SplitResult) -> Iterator[PageReading]:
+def _read_path(parts: SplitResult) -> Iterator[PageReading]:
+    """Yield the reading of the path's last segments: /story/2, /story-page-2, /story-2."""
     scheme, host, path, query, _ = parts
     before, _, last = path.rpartition("/")
 
-    def reading(base: str, number: str, *, weak: bool = False) -> PageReading:
+    def make_reading(base: str, number: str, *, weak: bool = False) -> PageReading:
         return PageReading(urlunsplit((scheme, host, base or "/", query, "")), int(number), weak)
 
-    if found := _SEGMENT.fullmatch(last):
+    if match := _NUMBER_SEGMENT.fullmatch(last):
         outer, _, word = before.rpartition("/")
-        if not found[1] and _PAGE_SEGMENT.fullmatch(word):  # /story/page/2
-            yield reading(outer, found[2])
+        if not match[1] and _PAGE_SEGMENT.fullmatch(word):  # /story/page/2
+            yield make_reading(outer, match[2])
         else:
-            yield reading(before, found[2], weak=not found[1])
-    elif found := _WORDED.fullmatch(last):
-        yield reading(f"{before}/{found[1]}{found[3] or ''}", found[2])
-    elif found := _BARE.fullmatch(last):
-        yield reading(f"{before}/{found[1]}{found[3] or ''}", found[2], weak=True)
+            yield make_reading(before, match[2], weak=not match[1])
+    elif match := _PAGE_WORD_AND_NUMBER.fullmatch(last):
+        yield make_reading(f"{before}/{match[1]}{match[3] or ''}", match[2])
+    elif match := _SIGN_AND_NUMBER.fullmatch(last):
+        yield make_reading(f"{before}/{match[1]}{match[3] or ''}", match[2], weak=True)

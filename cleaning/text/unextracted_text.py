@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleaning.records import cut
+from cleaning.records import record_cut
 from cleaning.text.characters import fold
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ def _is_accounted_for(key: str, folded_story: str, folded_cuts: str, exact_keys:
     return key in folded_story or (key[:_END_FOLDED] in folded_story and key[-_END_FOLDED:] in folded_cuts)
 
 
-def _as_cut(run: list[str]) -> list[Removed]:
-    return [cut("outside", "extraction.left-out", "extraction", "\n".join(run))] if run else []
+def _as_record_cut(run: list[str]) -> list[Removed]:
+    return [record_cut("outside", "extraction.left-out", "extraction", "\n".join(run))] if run else []

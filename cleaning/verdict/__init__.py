@@ -1,5 +1,5 @@
-"""Judgements on a cleaned page: is it an article at all, and how sure is its text.
+"""Judges a cleaned page: whether it is an article at all, and how likely its text is right.
 
-May import: `cleaning.records`, `.text`, `.vocabulary`, `.metadata`. Data comes from the steps of cleaner.py; it leaves
-as NoArticle with a reason, or as a probability. Open first: not_an_article.py.
+May import: `cleaning.records`, `.text`, `.vocabulary`, `.metadata`. Input comes from the steps of cleaner.py; the
+result is NoArticle with a reason, or a probability. Open first: not_an_article.py.
 """

@@ -1,6 +1,7 @@
-"""Pages that are no article, told apart. Conservative: a real article is never refused for how it looks.
+"""Refuses pages that are not articles, each with a reason: walls, listings, galleries, videos, empty and short pages.
 
-A page that holds a story's worth of text is an article, whatever else it says.
+It is conservative, so that no real article is refused for its looks: a page that holds as much text as a story is an
+article, whatever else it says. Only a page made of links is refused in spite of its text.
 """
 
 from __future__ import annotations
@@ -20,108 +21,121 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
     from cleaning.records import Reason
 
-_FEWEST_WORDS = 15
-_WALL_WORDS = 90  # more is a story, whatever its words
-_BANNER_WORDS = 40  # more is a short story, if a wall's words stand only around it: a banner
-_SHOWN_WORDS = 400  # on a page that is nothing but a wall
-_STUB_WORDS = 50  # a teaser before a paywall
-_TEASERS_WORDS, _FRONT_WORDS = 60, 400  # what cleaning leaves of a section page, of a front page
-_FRONT_LINKS = 20
-_POINTING = 0.5  # of the text; more is a list, however long
-_TEASING, _FEWEST_TEASERS = 0.6, 5  # share of the lines; as many lines at least
-STORY_WORDS = 150  # as much text is a story
-_SLUG = re.compile(r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d")  # the address of a story
+_MIN_WORDS = 15
+_MAX_WALL_WORDS = 90  # of a wall; a longer text is a story, whatever its words
+_MIN_BANNER_STORY_WORDS = 40  # of a short story, where a wall's words stand only around it: in a banner
+_MAX_SHOWN_WORDS = 400  # shown by a page that is nothing but a wall
+_MAX_STUB_WORDS = 50  # of the teaser before a paywall
+_MAX_SECTION_WORDS, _MAX_FRONT_WORDS = 60, 400  # of the text that cleaning leaves of a section or front page
+_MIN_LISTING_LINKS = 20
+_MAX_LINKED_SHARE = 0.5  # of an article's text that is shown as links; with more, the page is a list
+_MAX_TEASER_SHARE, _MIN_TEASER_LINES = (
+    0.6,
+    5,
+)  # teasers among an article's lines; shorter texts are not judged so
+STORY_WORDS = 150  # a text of as many words is a story
+_STORY_PATH = re.compile(
+    r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d"
+)  # typical of a story's URL path
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """What the decision is based on."""
+
     url: str
     title: str
     text: str  # the cleaned text
-    behind: str  # what the page shows right behind it
+    text_behind: str  # what the page shows right behind the text
     og_type: str
-    nodes: list[Node]
-    links: int  # how many links stand in the page
-    linked: float  # share of the shown text that stands in links, 0 to 1
-    blocks: list[str]  # all that the page shows, in order
+    nodes: list[Node]  # the page's JSON-LD objects
+    link_count: int  # links in the page
+    linked_share: float  # share of the shown text that is in links, 0 to 1
+    blocks: list[str]  # the text of every block that the page shows, in order
     anchors: frozenset[str]  # folded texts of the links, on a page that may be a list
-    paywall: bool | None
-    captions: int  # words under pictures, where there are four pictures or more
-    players: int
+    paywall: bool | None  # whether the page declares a paywall
+    caption_words: int  # words of all captions; 0 where there are less than four
+    player_count: int  # videos, audios and iframes
 
 
 def refuse_non_articles(page: Evidence) -> None:
-    """Raises NoArticle for what is none; order: from what the page says to how it looks."""
+    """Raise NoArticle where the page is not an article. What the page says is checked before how it looks."""
     words = word_count(page.text)
-    if words >= STORY_WORDS and not _is_front(page):
+    if words >= STORY_WORDS and not _is_listing(page):
         return
-    if words < _WALL_WORDS and (wall := _wall(page, words)):
+    if words < _MAX_WALL_WORDS and (wall := _find_wall(page, words)):
         raise NoArticle(wall, page.title[:120])
     if not page.blocks:
         raise NoArticle("empty", "the page shows no text")
-    if page.paywall and words < _STUB_WORDS:
+    if page.paywall and words < _MAX_STUB_WORDS:
         raise NoArticle("paywall", f"declared as not free, {words} words")
-    if _is_front(page):
-        raise NoArticle("listing", f"{page.links} links, {page.linked:.0%} of the text")
+    if _is_listing(page):
+        raise NoArticle("listing", f"{page.link_count} links, {page.linked_share:.0%} of the text")
     kinds = " ".join(json_ld.type_of(node) for node in page.nodes)
-    told = bool(json_ld.articles(page.nodes))
+    is_declared_article = bool(json_ld.articles(page.nodes))
     if (
         words < 60
-        and not told
+        and not is_declared_article
         and (page.og_type.startswith("video") or "VideoObject" in kinds)
-        and page.players
+        and page.player_count
     ):
         raise NoArticle("video", f"a player and {words} words")
-    if words < 60 and (re.search(r"ImageGallery|MediaGallery", kinds) or page.captions > words):
-        raise NoArticle("gallery", f"{page.captions} words under pictures and {words} beside them")
-    if words < _FEWEST_WORDS:
+    if words < 60 and (re.search(r"ImageGallery|MediaGallery", kinds) or page.caption_words > words):
+        raise NoArticle("gallery", f"{page.caption_words} words under pictures and {words} beside them")
+    if words < _MIN_WORDS:
         raise NoArticle("too_short", f"{words} words")
 
 
-def _wall(page: Evidence, words: int) -> Reason | None:
-    """What the title, the text and what follows it say; of a page with hardly any text, all that it shows."""
-    if wall := wall_words.wall(page.title, f"{page.text}\n{page.behind}"):
+def _find_wall(page: Evidence, words: int) -> Reason | None:
+    """Return which wall or missing page this is, by its title, text and what follows the text; None for no wall.
+
+    Of a page with hardly any text, all that it shows is searched. words: of the text."""
+    if wall := wall_words.wall(page.title, f"{page.text}\n{page.text_behind}"):
         return wall
-    if words >= _BANNER_WORDS:
+    if words >= _MIN_BANNER_STORY_WORDS:
         return None
     shown = "\n".join(page.blocks)
-    return wall_words.wall("", shown) if word_count(shown) < _SHOWN_WORDS else None
+    return wall_words.wall("", shown) if word_count(shown) < _MAX_SHOWN_WORDS else None
 
 
-def may_be_front(url: str, nodes: list[Node], og_type: str) -> bool:
-    """Neither the page nor its address says that it is an article."""
-    told = json_ld.articles(nodes) or og_type == "article"
-    return not told and not _SLUG.search(urlsplit(url).path.strip("/"))
+def may_be_listing(url: str, nodes: list[Node], og_type: str) -> bool:
+    """Return whether neither JSON-LD nor og:type nor the URL says that the page is an article."""
+    is_declared_article = json_ld.articles(nodes) or og_type == "article"
+    return not is_declared_article and not _STORY_PATH.search(urlsplit(url).path.strip("/"))
 
 
-def _is_front(page: Evidence) -> bool:
-    """A front, section or tag page: it does not call itself an article, and it is made of links."""
+def _is_listing(page: Evidence) -> bool:
+    """Return whether this is a front, section or tag page: not declared as an article, and made of links."""
     path = urlsplit(page.url).path.strip("/")
-    if not may_be_front(page.url, page.nodes, page.og_type):
+    if not may_be_listing(page.url, page.nodes, page.og_type):
         return False
     kinds = " ".join(json_ld.type_of(node) for node in page.nodes)
-    if re.search(r"CollectionPage|SearchResultsPage", kinds) and page.linked > 0.4:
+    if re.search(r"CollectionPage|SearchResultsPage", kinds) and page.linked_share > 0.4:
         return True
-    # short articles stand among hundreds of links too: with a path, only a page without a story is a list
-    linked, words = (0.75, _TEASERS_WORDS) if path else (0.5, _FRONT_WORDS)
-    if page.links < _FRONT_LINKS:
+    # a short article too may stand among hundreds of links: with a path, only a page without a story is a list
+    min_linked_share, max_words = (0.75, _MAX_SECTION_WORDS) if path else (0.5, _MAX_FRONT_WORDS)
+    if page.link_count < _MIN_LISTING_LINKS:
         return False
     return (
-        _pointing(page) > _POINTING
-        or _teasing(page) > _TEASING
-        or (page.linked > linked and word_count(page.text) < words)
+        _linked_text_share(page) > _MAX_LINKED_SHARE
+        or _teaser_share(page) > _MAX_TEASER_SHARE
+        or (page.linked_share > min_linked_share and word_count(page.text) < max_words)
     )
 
 
-def _teasing(page: Evidence) -> float:
-    """Share of the text's lines right behind a link: a headline and what it leads to."""
+def _teaser_share(page: Evidence) -> float:
+    """Return the share of the text's lines that stand right behind a link, 0 to 1: teasers under linked headlines.
+
+    0 where the text has less than _MIN_TEASER_LINES lines."""
     lines = [fold(line) for line in page.text.splitlines()]
     keys = [fold(block) for block in page.blocks]
-    behind = {key for above, key in pairwise(keys) if above in page.anchors}
-    return sum(line in behind for line in lines) / len(lines) if len(lines) >= _FEWEST_TEASERS else 0.0
+    behind_links = {key for above, key in pairwise(keys) if above in page.anchors}
+    return (
+        sum(line in behind_links for line in lines) / len(lines) if len(lines) >= _MIN_TEASER_LINES else 0.0
+    )
 
 
-def _pointing(page: Evidence) -> float:
-    """Share of the text that the page shows as links, 0 to 1."""
+def _linked_text_share(page: Evidence) -> float:
+    """Return the share of the text that the page shows as links, 0 to 1."""
     text = fold(page.text)
     return sum(len(anchor) for anchor in page.anchors if anchor in text) / max(1, len(text))

@@ -4,7 +4,7 @@ import pytest
 
 from cleaning import NoArticle, Rules, Trace, clean
 from cleaning.authoring.page_explanation import field_places, page_pieces
-from cleaning.records import cut
+from cleaning.records import record_cut
 from tests.cleaning.pages import STORY, raw, story
 
 HEAD = (
@@ -43,7 +43,7 @@ def test_every_cut_is_shown_once():
 def test_a_line_cut_in_its_middle_is_followed_by_its_cut():
     line, notice, last = "The council meets in March.", "AI notice: a machine wrote this.", "Ferries sail on."
     found = page_pieces(
-        [f"{line} {notice}", last], [line, last], [cut("ai-disclaimer", "x.y", "line", notice)]
+        [f"{line} {notice}", last], [line, last], [record_cut("ai-disclaimer", "x.y", "line", notice)]
     )
     assert [(piece.text, bool(piece.cut)) for piece in found] == [
         (line, False),

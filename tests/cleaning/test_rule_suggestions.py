@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from cleaning import Rules, check_rules, clean
-from cleaning.authoring.rule_suggestions import stable, suggest_rules
+from cleaning.authoring.rule_suggestions import stable_name, suggest_rules
 from tests.cleaning.pages import html, raw
 
 pytestmark = pytest.mark.xdist_group("suggesting")
@@ -137,4 +137,4 @@ def test_pages_without_an_article_do_not_count():
     ],
 )
 def test_only_names_that_somebody_chose_make_selectors(token, name):
-    assert stable(token) == name
+    assert stable_name(token) == name
