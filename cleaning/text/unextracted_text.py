@@ -54,5 +54,5 @@ def _is_accounted_for(key: str, folded_story: str, folded_cuts: str, exact_keys:
     return key in folded_story or (key[:_END_FOLDED] in folded_story and key[-_END_FOLDED:] in folded_cuts)
 
 
-def _as_record_cut(run: list[str]) -> list[Removed]:
+def _as_cut(run: list[str]) -> list[Removed]:
     return [record_cut("outside", "extraction.left-out", "extraction", "\n".join(run))] if run else []
