@@ -1,4 +1,4 @@
-"""What has to be known before the spiders are loaded, and the user agent."""
+"""Scrapy add-on: passes OUTLETS_DIR on before the spiders are loaded, and sets the user agent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from crawler.politeness.contact import user_agent
 
 
 class Pressline:
-    """Scrapy add-on."""
+    """The add-on; crawler/settings.py names it."""
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
-        """The spider modules are imported without settings: they find OUTLETS_DIR in the environment."""
+        """Put OUTLETS_DIR into the environment: Scrapy imports the spider modules without settings."""
         if folder := settings.get("OUTLETS_DIR"):
             os.environ["OUTLETS_DIR"] = folder
 
     def update_settings(self, settings: BaseSettings) -> None:
+        """Set the user agent, which names the CONTACT."""
         settings.set("USER_AGENT", user_agent(settings.get("CONTACT")), "addon")

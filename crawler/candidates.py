@@ -1,4 +1,4 @@
-"""The old path of what hand-written spiders import; it stands in crawler/discovery/candidates.py now."""
+"""The old import path of hand-written spiders; use crawler/discovery/candidates.py instead."""
 
 from __future__ import annotations
 

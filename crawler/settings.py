@@ -1,4 +1,7 @@
-"""Scrapy settings. Ours come first; docs/settings.md explains them. Every one can be given with `-s NAME=value`."""
+"""The Scrapy settings of this project.
+
+Our own settings come first; docs/settings.md explains them. Each one can be given with `-s NAME=value`.
+"""
 
 import logging
 import os
@@ -8,7 +11,7 @@ from scrapy.settings.default_settings import DOWNLOADER_MIDDLEWARES_BASE as _SCR
 from scrapy.settings.default_settings import EXTENSIONS_BASE as _SCRAPYS_EXTENSIONS
 
 _ROOT = Path(__file__).resolve().parent.parent
-_HOME = _ROOT if (_ROOT / "scrapy.cfg").is_file() else Path.cwd()  # an egg has no folder of its own
+_HOME = _ROOT if (_ROOT / "scrapy.cfg").is_file() else Path.cwd()  # an installed egg has no project folder
 
 BOT_NAME = "pressline"
 SPIDER_MODULES = ["crawler.spiders"]
@@ -18,57 +21,99 @@ ADDONS = {"crawler.addon.Pressline": 100}
 
 # ---------------------------------------------------------------- ours
 
-LAKE_URI = os.environ.get("LAKE_URI") or str(_HOME / "output")  # a folder, or s3://bucket/prefix
-STATE_DIR = os.environ.get("STATE_DIR") or str(
-    _HOME / ".state"
-)  # the index cache and the locks of this machine
-OUTLETS_DIR = os.environ.get("OUTLETS_DIR") or None  # a folder of your own outlet files
-CONTACT = os.environ.get("CONTACT") or None  # who answers for the crawl: an e-mail address or a web page
-ALLOWED_NETWORKS: list[str] = []  # private networks that may be crawled, as 127.0.0.0/8; none by default
-DNS_OVERRIDES: dict[str, str] = {}  # host: address, as in /etc/hosts
-MAX_PARTS = 20  # pages of one article; 1: no second page is asked for
-CLEAN_WORKERS = os.environ.get("CLEAN_WORKERS") or -1  # processes; -1: one a core; 0: a thread
-CLEAN_DEADLINE_S = 60.0  # a page that takes longer is quarantined,
-CLEAN_BYTES = 2**30  # and one that makes its worker so big
-CLEAN_WORKER_PAGES = 2000  # then a worker is replaced
-REMOVED_TEXTS = True  # False: of what cleaning cuts, rows keep kind, rule and length
-FLUSH_ROWS = 1000  # land a part set at so many candidates,
-FLUSH_BYTES = 32 * 2**20  # or so many bytes of pages,
-FLUSH_AGE_S = 300.0  # or when the oldest has waited so long
-SPOOL_BYTES = 2**30  # of what may wait on disk while the store is away; then nothing more is fetched
-DEDUPE_WINDOW_DAYS = 30  # pages published further apart are no copies of one another; "all": no limit
-LEASE_S = 120.0  # after so long without a sign of life another machine may crawl an outlet
-CHECKPOINT_ARTICLES = 1500  # a checkpoint of the index is written when the newest one lacks so many articles,
-CHECKPOINT_SHARE = 0.01  # and at least such a part of them,
-CHECKPOINT_RUNS = 50  # or so many runs
-HOOK = os.environ.get("HOOK") or None  # a command that gets the record of a failed run on its standard input
-HOOK_ALWAYS = False  # of every run
+# Rows land here: a folder, or s3://bucket/prefix.
+LAKE_URI = os.environ.get("LAKE_URI") or str(_HOME / "output")
+# This folder holds the index cache, the spool and the locks of this machine.
+STATE_DIR = os.environ.get("STATE_DIR") or str(_HOME / ".state")
+# This folder holds outlet files of your own; None: there are only the bundled ones.
+OUTLETS_DIR = os.environ.get("OUTLETS_DIR") or None
+# This e-mail address or web page says who is responsible for the crawl.
+CONTACT = os.environ.get("CONTACT") or None
+# These private networks may be crawled, as 127.0.0.0/8; by default none may.
+ALLOWED_NETWORKS: list[str] = []
+# These hosts have a fixed IP address (host: address), as in /etc/hosts.
+DNS_OVERRIDES: dict[str, str] = {}
+# A paginated article is read up to so many pages; 1: no second page is requested.
+MAX_PARTS = 20
+# So many processes clean pages; -1: one for each core; 0: a thread of the crawl does it.
+CLEAN_WORKERS = os.environ.get("CLEAN_WORKERS") or -1
+# A page that takes a worker more seconds than this is quarantined.
+CLEAN_DEADLINE_S = 60.0
+# A page that makes its worker use more bytes of memory than this is quarantined.
+CLEAN_BYTES = 2**30
+# A worker is replaced after so many pages.
+CLEAN_WORKER_PAGES = 2000
+# True: rows keep the texts that cleaning cuts; False: they keep only kind, rule and length of each cut.
+REMOVED_TEXTS = True
+# Rows are flushed when so many candidates wait.
+FLUSH_ROWS = 1000
+# Rows are flushed when the pages that wait have so many bytes.
+FLUSH_BYTES = 32 * 2**20
+# Rows are flushed when the oldest has waited for so many seconds.
+FLUSH_AGE_S = 300.0
+# The crawl stops fetching when so many bytes wait on disk because the store is away.
+SPOOL_BYTES = 2**30
+# Pages published more days apart than this are never copies of one another; "all": there is no limit.
+DEDUPE_WINDOW_DAYS = 30
+# Another machine may crawl an outlet when its lease has not been renewed for so many seconds.
+LEASE_S = 120.0
+# A checkpoint of the index is written when the newest one lacks so many articles.
+CHECKPOINT_ARTICLES = 1500
+# The articles that the newest checkpoint lacks must also be at least this share of those that it has.
+CHECKPOINT_SHARE = 0.01
+# A checkpoint of the index is also written when the newest one lacks so many runs.
+CHECKPOINT_RUNS = 50
+# This notify command gets the record of a failed run on its standard input; None: there is no such command.
+HOOK = os.environ.get("HOOK") or None
+# True: the notify command is called after every run, not only after a failed one.
+HOOK_ALWAYS = False
+# The notify command is killed after so many seconds.
 HOOK_TIMEOUT_S = 30.0
-OUTLET_DEADLINE_S = 1800.0  # in a crawl of many, an outlet is given up after so long
-CHANGE_WINDOW_DAYS = 7.0  # a change that a source tells is looked at so long after publication,
-CHANGE_INTERVAL_S = 3600.0  # and not sooner after the last fetch; doubles with each that found nothing new
-SOURCE_INTERVAL_S = 0.0  # a source is not asked again sooner, whatever it says of itself,
-SOURCE_INTERVAL_MAX_S = 3600.0  # and at the latest after so long; 0: every run asks every source
-WELL_KNOWN_KEPT_S = 86400.0  # robots.txt and tdmrep.json; 24 hours at most (RFC 9309), 0: each run asks anew
-SOURCE_ENTRIES = 2000  # of one feed or sitemap that are looked at in a crawl for what is new
-SECTION_PAGES = 5  # of one section, as long as they list something new
-SITEMAP_DAYS = 3.0  # what a sitemap has kept for longer is left to -a since
-SITEMAP_FILES = 20  # sitemaps opened behind one that the outlet names; an archive opens all of its days
-SITEMAP_ENTRIES = 50_000  # kept of one file; the protocol's own limit
-SITEMAP_BYTES = 50 * 2**20  # of one file, after decompression; the protocol's own limit
+# The crawl-all driver gives an outlet up after so many seconds.
+OUTLET_DEADLINE_S = 1800.0
+# An article is fetched again for a change that its source tells, up to so many days after publication.
+CHANGE_WINDOW_DAYS = 7.0
+# Such a change is fetched so many seconds after the last fetch at the earliest; each fetch without news doubles it.
+CHANGE_INTERVAL_S = 3600.0
+# A source is not requested again within so many seconds, whatever its Cache-Control says.
+SOURCE_INTERVAL_S = 0.0
+# A source is requested again after so many seconds at the latest; 0: every run requests every source.
+SOURCE_INTERVAL_MAX_S = 3600.0
+# The well-known cache keeps robots.txt and tdmrep.json for so many seconds, at most 24 hours (RFC 9309); 0: each run
+# requests them again.
+WELL_KNOWN_KEPT_S = 86400.0
+# A crawl for what is new follows so many entries of one feed or sitemap at most.
+SOURCE_ENTRIES = 2000
+# A crawl reads so many pages of one section at most, as long as they list something new.
+SECTION_PAGES = 5
+# A crawl for what is new skips sitemap entries that are more days old than this; -a since reads them.
+SITEMAP_DAYS = 3.0
+# So many sitemaps are opened at most from the index that an outlet names; an archive opens all that its days need.
+SITEMAP_FILES = 20
+# So many entries of one sitemap are kept at most; this is the protocol's own limit.
+SITEMAP_ENTRIES = 50_000
+# So many bytes of one sitemap are read at most, after decompression; this is the protocol's own limit.
+SITEMAP_BYTES = 50 * 2**20
 
-# ---------------------------------------------------------------- manners
+# ---------------------------------------------------------------- politeness
 
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "pressline"
-TDM = "respect"  # reservations of text and data mining: respect, tag (fetch, and say so in the row), ignore
-DOWNLOAD_DELAY = 1.0  # an outlet's file may say otherwise
+# This says what becomes of a page whose text and data mining is reserved: `respect` leaves it, `tag` fetches it and marks
+# its row, `ignore` fetches it without a look at tdmrep.json.
+TDM = "respect"
+# Requests to one site start at least so many seconds apart; an outlet's file may set another delay.
+DOWNLOAD_DELAY = 1.0
+# So many requests are in progress at most, over all sites.
 CONCURRENT_REQUESTS = 16
+# So many requests to one site are in progress at most; an outlet's file may set another number.
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 AUTOTHROTTLE_ENABLED = True
+# AutoThrottle begins with this delay, in seconds.
 AUTOTHROTTLE_START_DELAY = 1.0
+# AutoThrottle raises the delay to so many seconds at most.
 AUTOTHROTTLE_MAX_DELAY = 60.0
-# without the remote control: an HTTP server, which Scrapy would load with all of aiohttp even where it is off
+# RemoteControl is left out: even where it is off, Scrapy would load this HTTP server with all of aiohttp.
 EXTENSIONS_BASE = {
     name: order for name, order in _SCRAPYS_EXTENSIONS.items() if name.split(".")[-1] != "RemoteControl"
 }
@@ -79,10 +124,11 @@ EXTENSIONS = {
     "crawler.tuning.event_loop_lag.EventLoopLag": 0,
     "crawler.tuning.process.ProcessTuning": 0,
 }
+# A request that failed is sent again so many times.
 RETRY_TIMES = 2
 COOKIES_ENABLED = False
 REFERRER_POLICY = "no-referrer"
-# ours stand for these; a name that is merely switched off would be loaded all the same
+# Our middlewares replace these; Scrapy would load a middleware that is only switched off all the same.
 _REPLACED = {"RobotsTxtMiddleware", "HttpCompressionMiddleware", "MetaRefreshMiddleware", "CookiesMiddleware"}
 DOWNLOADER_MIDDLEWARES_BASE = {
     name: order for name, order in _SCRAPYS_MIDDLEWARES.items() if name.split(".")[-1] not in _REPLACED
@@ -99,24 +145,36 @@ DOWNLOADER_MIDDLEWARES = {
 # ---------------------------------------------------------------- safety
 
 TWISTED_DNS_RESOLVER = "crawler.politeness.private_networks.GuardedResolver"
-DOWNLOAD_HANDLERS = {"file": None, "data": None, "ftp": None, "s3": None}  # a link must not read local files
-DOWNLOAD_MAXSIZE = 8 * 2**20  # bytes, after decompression: a 204 kB gzip can be 209 MB
+# Only http and https are fetched: a link must not read local files.
+DOWNLOAD_HANDLERS = {"file": None, "data": None, "ftp": None, "s3": None}
+# An answer may have so many bytes after decompression: a gzip file of 204 kB can hold 209 MB.
+DOWNLOAD_MAXSIZE = 8 * 2**20
+# No size of an answer gives a warning.
 DOWNLOAD_WARNSIZE = 0
+# A request is given up after so many seconds.
 DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_VERIFY_CERTIFICATES = True
+# So many redirects of one request are followed.
 REDIRECT_MAX_TIMES = 5
 TELNETCONSOLE_ENABLED = False
-HTTPPROXY_ENABLED = False  # a proxy resolves by itself and would lead into private networks
-METAREFRESH_MAXDELAY = 5  # seconds; a page that reloads itself after a minute is the page, not a redirect
+# No proxy is used: it would resolve names itself, and so could lead into private networks.
+HTTPPROXY_ENABLED = False
+# A meta refresh within so many seconds is a redirect; a page that reloads itself after a minute is not.
+METAREFRESH_MAXDELAY = 5
+# A URL of more characters than this is not requested.
 URLLENGTH_LIMIT = 2083
-for _name in ("botocore", "boto3", "urllib3"):  # at DEBUG they print request headers, tokens included
+# At level DEBUG these libraries log request headers, tokens included.
+for _name in ("botocore", "boto3", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)
 
-# ---------------------------------------------------------------- the way of a page
+# ---------------------------------------------------------------- pipelines and queues
 
 ITEM_PIPELINES = {"crawler.pipeline.clean.Clean": 300, "crawler.pipeline.land.Land": 800}
-CONCURRENT_ITEMS = 4  # of one response, as a rule it has one; Scrapy makes so many tasks for each
-SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"  # as named by the sources: newest first
+# So many items of one response are processed at once. Scrapy makes so many tasks for each response, which has one item
+# as a rule.
+CONCURRENT_ITEMS = 4
+# Requests of one priority are sent in the order in which their sources name them: newest first.
+SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"
 
 LOG_LEVEL = os.environ.get("LOG_LEVEL") or "INFO"

@@ -1,3 +1,5 @@
+"""The command `scrapy crawl`: Scrapy's own, with a check before the start and an exit code that reports failures."""
+
 from __future__ import annotations
 
 import argparse
@@ -9,10 +11,10 @@ from crawler.command_line.options import StrictOptions
 
 
 class Command(StrictOptions, ScrapyCrawl):
-    """Scrapy's `crawl` with a check before the start, and an exit code that tells the truth."""
+    """Scrapy's `crawl`, with a check before the start and the exit codes of docs/operating.md."""
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Check what can be checked before Scrapy starts and begins to log."""
+        """Check the configuration before Scrapy starts and begins to log. Exits where the crawl may not start."""
         from crawler.tuning.process import suspend_gc
 
         suspend_gc()
@@ -29,6 +31,7 @@ class Command(StrictOptions, ScrapyCrawl):
             sys.exit(refusal.exit_code)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Crawl, set the exit code, and call the notify command."""
         from crawler.pipeline.land import Land
         from crawler.reports.notify import notify
         from crawler.reports.run_report import EXIT_FAILED, EXIT_STAT
@@ -37,8 +40,10 @@ class Command(StrictOptions, ScrapyCrawl):
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
-        finished = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
-        self.exitcode = EXIT_FAILED if self.crawler_process.bootstrap_failed or finished is None else finished
-        land = crawler.get_item_pipeline(Land) if finished is not None else None
-        told = land.report.told if land else {"faults": ["the crawl could not begin; its log says why"]}
-        notify(crawler.settings, self.exitcode, {"spider": args[0], **told})
+        exit_code = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
+        self.exitcode = (
+            EXIT_FAILED if self.crawler_process.bootstrap_failed or exit_code is None else exit_code
+        )
+        land = crawler.get_item_pipeline(Land) if exit_code is not None else None
+        record = land.report.told if land else {"faults": ["the crawl could not begin; its log says why"]}
+        notify(crawler.settings, self.exitcode, {"spider": args[0], **record})

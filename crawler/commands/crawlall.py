@@ -1,3 +1,5 @@
+"""The command `scrapy crawlall`: runs `scrapy crawl all`, with that spider's arguments as options."""
+
 from __future__ import annotations
 
 import argparse
@@ -6,7 +8,7 @@ from crawler.commands.crawl import Command as Crawl
 
 
 class Command(Crawl):
-    """`crawl all`, with its arguments as options."""
+    """`scrapy crawl all`, with its arguments as options."""
 
     def syntax(self) -> str:
         return "[options]"
@@ -16,12 +18,13 @@ class Command(Crawl):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        ours = parser.add_argument_group("Outlets")
-        ours.add_argument("--shard", metavar="i/n", help="this part of the outlets, from 0/n")
-        ours.add_argument("--only", metavar="KEYS", help="these outlets, by commas")
-        ours.add_argument("--concurrency", metavar="K", type=int, help="requests under way at once")
+        group = parser.add_argument_group("Outlets")
+        group.add_argument("--shard", metavar="i/n", help="this part of the outlets, from 0/n")
+        group.add_argument("--only", metavar="KEYS", help="these outlets, by commas")
+        group.add_argument("--concurrency", metavar="K", type=int, help="requests under way at once")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Turn the options into spider arguments and settings. Raises UsageError."""
         from scrapy.exceptions import UsageError
 
         self.refuse_options(args)
@@ -35,4 +38,5 @@ class Command(Crawl):
         super().process_options(["all"], opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Crawl all outlets that the options select."""
         super().run(["all"], opts)

@@ -1,3 +1,5 @@
+"""The command `scrapy explain`: shows what a page becomes, what is cut from it, and why."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Command(StrictOptions):
-    """Why a page becomes what it becomes. Reads the lake, and writes nothing to it. Exit codes: 0 an article, 1 none,
-    2 what was asked cannot be done."""
+    """Explains one page. It reads the lake and writes nothing to it. Exit codes: 0 an article, 1 not an article, 2
+    the command cannot do what was requested."""
 
     requires_project = True
-    requires_crawler_process = False  # made where an address is given
+    requires_crawler_process = False  # the command makes one itself where a URL is given
 
     default_settings: ClassVar[dict[str, object]] = {}
 
@@ -30,24 +32,26 @@ class Command(StrictOptions):
         return "Show a page's article, what was cut from it and why, and the story it is a copy of"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        from crawler.inspection.single_pages import add_outlet
+        from crawler.inspection.single_pages import add_outlet_option
 
         super().add_options(parser)
-        add_outlet(parser)
+        add_outlet_option(parser)
         parser.add_argument("--html", metavar="FILE", help="write it as one HTML file")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Explain the page, and set the exit code."""
         from crawler.inspection.single_pages import CannotInspect
 
         try:
             self._explain(args, opts)
-        except CannotInspect as wrong:
+        except CannotInspect as error:
             from crawler.inspection.explanation_text import safe
 
-            print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
+            print("\n".join(map(safe, str(error).splitlines())), file=sys.stderr)
             self.exitcode = 2
 
     def _explain(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Print or write the explanation. Raises CannotInspect."""
         from scrapy.exceptions import UsageError
 
         from crawler.inspection.explanation import explain_page
@@ -73,15 +77,18 @@ class Command(StrictOptions):
         except UsageError as error:
             raise CannotInspect(str(error)) from error
         page = requested_pages(args, outlet, settings)[0]
-        told = explain_page(page, rules_of(page.outlet), self._known(page), leaves_reserved=leaves_reserved)
+        explanation = explain_page(
+            page, rules_of(page.outlet), self._lake_facts(page), leaves_reserved=leaves_reserved
+        )
         if opts.html:
-            _write(Path(opts.html), as_html(told))
+            _write(Path(opts.html), as_html(explanation))
         else:
             styled = sys.stdout.isatty()
-            print(as_text(told, shutil.get_terminal_size().columns if styled else 100, styled=styled))
-        self.exitcode = 1 if told.verdict.reason else 0
+            print(as_text(explanation, shutil.get_terminal_size().columns if styled else 100, styled=styled))
+        self.exitcode = 1 if explanation.verdict.reason else 0
 
-    def _known(self, page: RawPage | Reject) -> LakeFacts:
+    def _lake_facts(self, page: RawPage | Reject) -> LakeFacts:
+        """Return what the lake knows of the page and its outlet; nothing where the lake cannot be read."""
         from crawler.inspection.explanation import LakeFacts
         from lake.parquet.page_lookup import find_page
         from lake.storage import boilerplate_file
@@ -99,6 +106,7 @@ class Command(StrictOptions):
 
 
 def _write(path: Path, text: str) -> None:
+    """Write the report and print its path. Raises CannotInspect where it cannot be written."""
     from crawler.inspection.single_pages import CannotInspect
 
     try:

@@ -1,3 +1,5 @@
+"""The command `scrapy list`: Scrapy's own, which here also knows an OUTLETS_DIR given with -s."""
+
 from __future__ import annotations
 
 import argparse
@@ -8,9 +10,10 @@ from crawler.command_line.options import NoArguments
 
 
 class Command(NoArguments, ScrapyList):
-    """Scrapy's `list`, knowing OUTLETS_DIR also where it is given with -s."""
+    """Scrapy's `list`, which also knows an OUTLETS_DIR given with -s."""
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Print the names of all spiders."""
         from crawler.addon import Pressline
 
         assert self.settings is not None

@@ -1,3 +1,5 @@
+"""The command `scrapy outlets`: lists the outlets with their health, or checks their files or their sources."""
+
 from __future__ import annotations
 
 import argparse
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Command(StrictOptions):
-    """The outlets and how they fare. Exit codes: 0, 1 an outlet has no living source, 2 a mistake in a file or in
-    what was asked."""
+    """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source, 2 a mistake in a file or in
+    the arguments."""
 
     requires_project = True
-    requires_crawler_process = False  # made by --live alone
+    requires_crawler_process = False  # only --live makes one
 
     default_settings: ClassVar[dict[str, object]] = {}
 
@@ -35,27 +37,29 @@ class Command(StrictOptions):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        what = parser.add_mutually_exclusive_group()
-        what.add_argument("--check", action="store_true", help="validate every outlet file")
-        what.add_argument(
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--check", action="store_true", help="validate every outlet file")
+        mode.add_argument(
             "--live", action="store_true", help="ask every source once, politely, and tell what answers"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Do what the options say, and set the exit code."""
         try:
-            selected = self._selected(args)
+            selected = self._selected_outlets(args)
             if opts.check:
-                self._check(selected)
+                self._check_files(selected)
             elif opts.live:
-                self._live(selected, as_json=opts.json)
+                self._check_sources(selected, as_json=opts.json)
             else:
-                self._list(selected, as_json=opts.json)
-        except Wrong as wrong:
-            print(wrong, file=sys.stderr)
+                self._print_table(selected, as_json=opts.json)
+        except CannotRun as error:
+            print(error, file=sys.stderr)
             self.exitcode = 2
 
-    def _selected(self, names: list[str]) -> list[Outlet]:
+    def _selected_outlets(self, names: list[str]) -> list[Outlet]:
+        """Return the outlets that the arguments name; all where they name none. Raises CannotRun."""
         from crawler.addon import Pressline
         from crawler.outlet_files import known_outlets
         from outlets import OutletErrors
@@ -65,27 +69,36 @@ class Command(StrictOptions):
         try:
             known = known_outlets().by_name
         except OutletErrors as errors:
-            raise Wrong(str(errors)) from errors
-        return [known[n] for n in outlets_asked(names, list(known))]
+            raise CannotRun(str(errors)) from errors
+        return [known[name] for name in select_outlets(names, list(known))]
 
-    # ------------------------------------------------------------ the three things it does
+    # ------------------------------------------------------------ the three modes
 
-    def _check(self, selected: Sequence[Outlet]) -> None:
-        """Every file has been validated while it was loaded; here comes what is too slow for every start."""
+    def _check_files(self, selected: Sequence[Outlet]) -> None:
+        """Do the checks that are too slow for every start; loading the files has done the others. Raises
+        CannotRun."""
         from outlets.checking import mistakes
 
-        if found := [mistake for outlet in selected for mistake in mistakes(outlet)]:
-            raise Wrong("\n".join(found))
+        if found_mistakes := [mistake for outlet in selected for mistake in mistakes(outlet)]:
+            raise CannotRun("\n".join(found_mistakes))
         print(f"{len(selected)} outlets are sound")
 
-    def _list(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
+    def _print_table(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
+        """Print the outlets with their health."""
         from crawler.inspection import outlet_table
 
-        fared = self._health({outlet.key for outlet in selected})
-        known = [outlet_table.OutletStatus(outlet, fared.get(outlet.key)) for outlet in selected]
-        print(_json(outlet_table.as_json(known)) if as_json else outlet_table.outlet_table(known, _width()))
+        health_by_outlet = self._load_health({outlet.key for outlet in selected})
+        statuses = [
+            outlet_table.OutletStatus(outlet, health_by_outlet.get(outlet.key)) for outlet in selected
+        ]
+        print(
+            _json(outlet_table.as_json(statuses))
+            if as_json
+            else outlet_table.outlet_table(statuses, _width())
+        )
 
-    def _health(self, names: set[str]) -> dict[str, Health]:
+    def _load_health(self, names: set[str]) -> dict[str, Health]:
+        """Return the health of the outlets by key; nothing where the lake cannot be read."""
         from crawler.reports.outlet_health import outlet_health
         from lake.storage.open_store import open_store
         from lake.storage.store import LakeError
@@ -93,29 +106,31 @@ class Command(StrictOptions):
         assert self.settings
         try:
             store = open_store(self.settings["LAKE_URI"])
-            found = outlet_health(store, names)
+            health_by_outlet = outlet_health(store, names)
         except LakeError as error:
             print(f"without health, for the lake cannot be read: {error}", file=sys.stderr)
             return {}
-        if not found:
+        if not health_by_outlet:
             print(f"without health, for {store.uri} holds no finished run of these outlets", file=sys.stderr)
-        return found
+        return health_by_outlet
 
-    def _live(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
+    def _check_sources(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
+        """Print what each source answers; exit code 1 where an outlet has no living source."""
         from crawler.inspection import outlet_table
 
-        told = self._answers(selected)
-        dead = sorted({o.key for o in selected} - {a.outlet for a in told if a.living})
+        answers = self._source_answers(selected)
+        dead = sorted({o.key for o in selected} - {a.outlet for a in answers if a.is_alive})
         if as_json:
-            print(_json([outlet_table.plain(asdict(answer)) for answer in told]))
+            print(_json([outlet_table.with_iso_dates(asdict(answer)) for answer in answers]))
         else:
-            print(outlet_table.answer_table(told, _width()))
+            print(outlet_table.answer_table(answers, _width()))
         if dead:
             print(f"no living source: {', '.join(dead)}", file=sys.stderr)
             self.exitcode = 1
 
-    def _answers(self, selected: Sequence[Outlet]) -> list[SourceAnswer]:
-        """Sorted by outlet. A source that gave no answer at all has one that says so."""
+    def _source_answers(self, selected: Sequence[Outlet]) -> list[SourceAnswer]:
+        """Return the answer of every source, sorted by outlet; a source without one gets an answer that says so.
+        Raises CannotRun where no request may be made."""
         from scrapy.crawler import AsyncCrawlerProcess
         from scrapy.settings import SETTINGS_PRIORITIES
 
@@ -129,33 +144,33 @@ class Command(StrictOptions):
             hosts, self.settings.getlist("ALLOWED_NETWORKS"), self.settings.getdict("DNS_OVERRIDES")
         )
         if problem := contact_problem(self.settings.get("CONTACT"), open_to):
-            raise Wrong(problem)
+            raise CannotRun(problem)
         if "LOG_LEVEL" not in os.environ and (
             (self.settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
         ):
-            self.settings.set("LOG_LEVEL", "WARNING", "cmdline")  # the answers are what is told
-        told: list[SourceAnswer] = []
+            self.settings.set("LOG_LEVEL", "WARNING", "cmdline")  # the command prints the answers itself
+        answers: list[SourceAnswer] = []
         process = AsyncCrawlerProcess(self.settings)
-        process.crawl(SourceCheckSpider, outlets_to_check=selected, answers=told)
+        process.crawl(SourceCheckSpider, outlets_to_check=selected, answers=answers)
         process.start()
-        given = {(a.outlet, a.kind, a.url) for a in told}
-        told += [
+        answered = {(a.outlet, a.kind, a.url) for a in answers}
+        answers += [
             SourceAnswer(outlet.key, kind, url, error="not read; the log says why")
             for outlet in selected
             for kind, url in all_sources(outlet)
-            if (outlet.key, kind, url) not in given
+            if (outlet.key, kind, url) not in answered
         ]
-        return sorted(told, key=lambda a: (a.outlet, a.kind, a.url))
+        return sorted(answers, key=lambda a: (a.outlet, a.kind, a.url))
 
 
-class Wrong(Exception):
-    """What was asked for cannot be done as it stands."""
+class CannotRun(Exception):
+    """The command cannot do what was requested; the message says why."""
 
 
-def outlets_asked(names: list[str], known: list[str]) -> list[str]:
-    """Sorted; all where none is named. Raises Wrong."""
-    if unknown := [n for n in names if n not in known]:
-        raise Wrong("\n".join(_unknown(n, known) for n in unknown))
+def select_outlets(names: list[str], known: list[str]) -> list[str]:
+    """Return the sorted names; all known ones where none is given. Raises CannotRun for an unknown name."""
+    if unknown := [name for name in names if name not in known]:
+        raise CannotRun("\n".join(_unknown(name, known) for name in unknown))
     return sorted(names or known)
 
 
@@ -167,7 +182,7 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def _width() -> int | None:
-    """None where the output is read by a program or in a pager."""
+    """Return the terminal's width; None where the output goes to a program or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

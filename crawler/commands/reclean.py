@@ -1,3 +1,7 @@
+"""The command `scrapy reclean`: cleans the raw pages of a lake again, without a request, and lands what has
+changed.
+"""
+
 from __future__ import annotations
 
 import argparse
@@ -13,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Command(NoArguments):
-    """Exit codes as of a crawl: 0 all landed, 1 it failed, 2 there is no such lake or page in it, 3 another machine has
-    one of the outlets."""
+    """Cleans a lake's pages again. Exit codes: 0 all landed, 1 it failed, 2 there is no such lake or page, 3 another
+    machine holds the lease of an outlet."""
 
     requires_project = True
     requires_crawler_process = False
@@ -29,14 +33,17 @@ class Command(NoArguments):
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
-        ours = parser.add_argument_group(
+        group = parser.add_argument_group(
             "Pages; all of the lake, but for these choices, which may be repeated"
         )
-        ours.add_argument("--day", action="append", default=[], type=_day, help="of landing, as 2026-11-22")
-        ours.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
-        ours.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
+        group.add_argument(
+            "--day", action="append", default=[], type=_parse_day, help="of landing, as 2026-11-22"
+        )
+        group.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
+        group.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Check the configuration, clean the pages again, and set the exit code."""
         from crawler.command_line.preflight import Refused, check_configuration
         from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
         from lake.storage.leases import LeaseHeld
@@ -55,6 +62,8 @@ class Command(NoArguments):
             self.exitcode = EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED
 
     def _reclean(self, opts: argparse.Namespace) -> None:
+        """Clean the chosen pages in a run of their own, and print the counts. Raises LakeConfigError, LakeError or
+        WorkersFailed."""
         from crawler.outlet_files import known_outlets
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
@@ -67,9 +76,11 @@ class Command(NoArguments):
 
         assert self.settings
         choice = RawChoice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
-        outlets = _outlets(open_lake(self.settings["LAKE_URI"]), choice)
+        outlets = _outlets_to_reclean(open_lake(self.settings["LAKE_URI"]), choice)
         lake = lake_of(self.settings)
-        settled = reject_reserved if tdm_policy(self.settings) == "respect" else (lambda processed: processed)
+        reject_if_reserved = (
+            reject_reserved if tdm_policy(self.settings) == "respect" else (lambda processed: processed)
+        )
         known = sorted(outlets & known_outlets().by_name.keys())
         facts = {"spider": None, "reclean": True}
         with (
@@ -77,31 +88,32 @@ class Command(NoArguments):
             Workers(limits_of(self.settings)) as workers,
         ):
             try:
-                looked_at = reclean(
-                    run, workers, rules_of, choice, settled, self.settings.getint("FLUSH_ROWS")
+                page_count = reclean(
+                    run, workers, rules_of, choice, reject_if_reserved, self.settings.getint("FLUSH_ROWS")
                 )
             except BaseException:
                 run.abandon()
                 raise
-            run.finish("finished", {**facts, "reason": "finished", "looked_at": looked_at})
-        found = ", ".join(f"{count} {name}" for name, count in run.counts.items() if "/" not in name)
-        print(f"reclean: {looked_at} pages → {found or 'nothing'} → {lake.store.uri}")
+            run.finish("finished", {**facts, "reason": "finished", "looked_at": page_count})
+        counts = ", ".join(f"{count} {name}" for name, count in run.counts.items() if "/" not in name)
+        print(f"reclean: {page_count} pages → {counts or 'nothing'} → {lake.store.uri}")
 
 
-def _outlets(store: Store, choice: RawChoice) -> set[str]:
-    """Whose pages are to be cleaned anew. Raises LakeConfigError where there are none, for what was asked for."""
+def _outlets_to_reclean(store: Store, choice: RawChoice) -> set[str]:
+    """Return the outlets of the chosen pages. Raises LakeConfigError where the lake has no such page."""
     from lake.jobs.reclean import outlets_in
     from lake.storage.store import LakeConfigError
 
-    found = outlets_in(store, choice)
-    if missing := sorted(choice.outlets - found):
+    chosen = outlets_in(store, choice)
+    if missing := sorted(choice.outlets - chosen):
         raise LakeConfigError(f"{store.uri}: no such page of {', '.join(missing)} in raw")
-    if not found:
+    if not chosen:
         raise LakeConfigError(f"{store.uri}: no such page in raw")
-    return found
+    return chosen
 
 
-def _day(text: str) -> str:
+def _parse_day(text: str) -> str:
+    """Return a day in ISO 8601. Raises ArgumentTypeError."""
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:

@@ -1,3 +1,5 @@
+"""The command `scrapy suggest`: proposes a [clutter] section for an outlet's file, from five of its pages or more."""
+
 from __future__ import annotations
 
 import argparse
@@ -8,11 +10,11 @@ from crawler.command_line.options import StrictOptions
 
 
 class Command(StrictOptions):
-    """A [clutter] section read off a few pages. Exit codes: 0 something to suggest, 1 nothing, 2 what was asked cannot
-    be done."""
+    """Proposes clutter rules. Exit codes: 0 there is a proposal, 1 there is none, 2 the command cannot do what was
+    requested."""
 
     requires_project = True
-    requires_crawler_process = False  # made where an address is given
+    requires_crawler_process = False  # the command makes one itself where a URL is given
 
     default_settings: ClassVar[dict[str, object]] = {}
 
@@ -23,22 +25,24 @@ class Command(StrictOptions):
         return "Propose a [clutter] section for an outlet from five pages of it or more (files or addresses)"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        from crawler.inspection.single_pages import add_outlet
+        from crawler.inspection.single_pages import add_outlet_option
 
         super().add_options(parser)
-        add_outlet(parser)
+        add_outlet_option(parser)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Propose the rules, and set the exit code."""
         from crawler.inspection.explanation_text import safe
         from crawler.inspection.single_pages import CannotInspect
 
         try:
             self._suggest(args, opts.outlet)
-        except CannotInspect as wrong:
-            print("\n".join(map(safe, str(wrong).splitlines())), file=sys.stderr)
+        except CannotInspect as error:
+            print("\n".join(map(safe, str(error).splitlines())), file=sys.stderr)
             self.exitcode = 2
 
     def _suggest(self, args: list[str], outlet: str | None) -> None:
+        """Print the proposed section. Raises CannotInspect."""
         from cleaning import RawPage
         from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest_rules
         from crawler.inspection.explanation_text import safe
@@ -57,21 +61,23 @@ class Command(StrictOptions):
                 "what is the outlet's from what is one story's"
             )
         settings = prepare_settings(self.settings)
-        given = requested_pages(names, checked_outlet(outlet), settings)
-        pages = [page for page in given if isinstance(page, RawPage) and 200 <= page.status < 300]
+        answers = requested_pages(names, checked_outlet(outlet), settings)
+        pages = [page for page in answers if isinstance(page, RawPage) and 200 <= page.status < 300]
         owners = sorted({page.outlet for page in pages})
         if len(owners) > 1:
             raise CannotInspect(
                 f"pages of several outlets: {', '.join(owners)}; expected one, or --outlet NAME"
             )
-        found = suggest_rules(pages, rules_of(owners[0]) if owners else None)
-        if found.pages < MIN_PAGES:
+        suggestion = suggest_rules(pages, rules_of(owners[0]) if owners else None)
+        if suggestion.pages < MIN_PAGES:
             raise CannotInspect(
-                f"{found.pages} of {len(names)} pages hold an article, and {MIN_PAGES} are needed; `scrapy explain` "
+                f"{suggestion.pages} of {len(names)} pages hold an article, and {MIN_PAGES} are needed; `scrapy explain` "
                 "says of a page what keeps it from being one"
             )
-        if not found.proposals:
-            print(f"nothing to suggest: nothing recurs in the text of {found.pages} pages", file=sys.stderr)
+        if not suggestion.proposals:
+            print(
+                f"nothing to suggest: nothing recurs in the text of {suggestion.pages} pages", file=sys.stderr
+            )
             self.exitcode = 1
             return
-        print("\n".join(map(safe, found.toml().splitlines())))
+        print("\n".join(map(safe, suggestion.toml().splitlines())))

@@ -1,7 +1,8 @@
-"""Many outlets in one crawl: each has its own spider, its own steps, its own end.
+"""The crawl-all driver: runs the spiders of many outlets in one crawl and ends each of them separately.
 
-The members' requests go through one engine, so that their rows share one run and one set of parts. What Scrapy knows
-of a spider as a whole, idle or not, is told here for each member: a hanging outlet holds no other.
+All requests go through one Scrapy engine, so the rows of all outlets share one run and its part files. Scrapy knows
+only whether a spider as a whole is idle. The driver works that out for each outlet's crawl instead, so an outlet that
+hangs does not delay the others.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, UsageError
 from twisted.python.failure import Failure
 
-from crawler.discovery.backfill_preemption import PATIENCE_S, try_lock
+from crawler.discovery.backfill_preemption import MAX_WAIT_FOR_TURN_S, try_lock
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.raw_page import outlet_of
@@ -35,31 +36,31 @@ from lake.runs.session import Claim
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
 @dataclass(slots=True, eq=False)
 class OutletCrawl:
-    """One outlet of the crawl."""
+    """The state of one outlet's crawl."""
 
     spider: OutletSpider
-    locks: ExitStack = field(default_factory=ExitStack)
-    turn: IO[str] | None = (
-        None  # one of them: who may speak to the site, crawler/discovery/backfill_preemption.py
-    )
-    since_s: float = 0.0
-    seconds: float = 0.0
-    begun: bool = False
-    ended: str | None = None  # finished, held, lease_lost, deadline, failed
-    over: str | None = None  # the same in words, where it did not end by itself
+    open_files: ExitStack = field(default_factory=ExitStack)
+    # locked while this crawl may send requests to the site: crawler/discovery/backfill_preemption.py
+    turn_file: IO[str] | None = None
+    opened_at_s: float = 0.0  # monotonic clock; 0: the crawl-all driver has not opened yet
+    duration_s: float = 0.0
+    has_begun: bool = False
+    end_reason: str | None = None  # finished, held, lease_lost, deadline, failed
+    end_message: str | None = None  # the same in words; None for a crawl that finished
 
     @property
     def key(self) -> str:
+        """The outlet's key."""
         return self.spider.outlet.key
 
 
 class OutletCrawls:
-    """The outlets of a crawl, as `spider.members`."""
+    """The crawl-all driver with its outlets' crawls; the spider `all` keeps it as `spider.outlet_crawls`."""
 
     def __init__(
         self, crawler: Crawler, spiders: Sequence[type[OutletSpider]], arguments: dict[str, Any]
@@ -67,216 +68,237 @@ class OutletCrawls:
         self.crawler = crawler
         self.deadline_s = crawler.settings.getfloat("OUTLET_DEADLINE_S")
         self.queued: Counter[OutletSpider] = Counter()  # requests that wait in the scheduler
-        self.all = [OutletCrawl(made.from_crawler(crawler, **arguments)) for made in spiders]
-        self._by_key = {member.key: member for member in self.all}
-        for member in self.all:  # idle is what a member is, not the crawl
-            crawler.signals.disconnect(member.spider._idle, signals.spider_idle)
-        crawler.signals.connect(self._opened, signals.spider_opened)
-        crawler.signals.connect(self._idle, signals.spider_idle)
-        crawler.signals.connect(self._closed, signals.spider_closed)
+        self.crawls = [
+            OutletCrawl(spider_class.from_crawler(crawler, **arguments)) for spider_class in spiders
+        ]
+        self._by_key = {crawl.key: crawl for crawl in self.crawls}
+        for crawl in self.crawls:  # the driver decides when an outlet's crawl is idle
+            crawler.signals.disconnect(crawl.spider._on_idle, signals.spider_idle)
+        crawler.signals.connect(self._on_spider_opened, signals.spider_opened)
+        crawler.signals.connect(self._on_spider_idle, signals.spider_idle)
+        crawler.signals.connect(self._on_spider_closed, signals.spider_closed)
 
     def leave(self, key: str, why: str) -> None:
-        """Ask for nothing more of an outlet; the others go on."""
-        member = self._by_key[key]
-        if member.ended is None:
-            self._end(member, why)
-            member.over = f"{key} was left: {why}"
-            member.spider.closed(why)
-            self._call_off(member)
+        """Stop one outlet's crawl; the other outlets' crawls go on. why: the reason, as `held` or `lease_lost`."""
+        crawl = self._by_key[key]
+        if crawl.end_reason is None:
+            self._end_crawl(crawl, why)
+            crawl.end_message = f"{key} was left: {why}"
+            crawl.spider.closed(why)
+            self._drop_waiting_requests(crawl)
 
-    def over(self, asker: Any) -> str | None:
-        """Why nothing more is asked for this spider; None as long as it goes on."""
-        return next((m.over for m in self.all if m.spider is asker), None)
+    def why_ended(self, spider: Any) -> str | None:
+        """Return why the crawl of this spider was stopped; None while it goes on, and where it finished by itself."""
+        return next((crawl.end_message for crawl in self.crawls if crawl.spider is spider), None)
 
-    def _call_off(self, member: OutletCrawl) -> None:
-        """What waits for its site's pace has passed Queued already."""
+    def _drop_waiting_requests(self, crawl: OutletCrawl) -> None:
+        """Fail the outlet's requests that wait in a downloader slot; these have passed CountQueued already."""
         downloader = self.crawler.engine.downloader if self.crawler._engine else None
         for slot in downloader.slots.values() if downloader else ():
-            waiting = [(r, d) for r, d in slot.queue if spider_of(r) is member.spider]
+            waiting = [(r, d) for r, d in slot.queue if spider_of(r) is crawl.spider]
             for request, deferred in waiting:
                 slot.queue.remove((request, deferred))
-                deferred.errback(Failure(LeftForLater(member.over)))  # type: ignore[no-untyped-call]
+                deferred.errback(Failure(LeftForLater(crawl.end_message)))  # type: ignore[no-untyped-call]
 
-    # ------------------------------------------------------------ each for itself
+    # ------------------------------------------------------------ each outlet's crawl
 
-    def _opened(self) -> None:
+    def _on_spider_opened(self) -> None:
         folder = Path(self.crawler.settings["STATE_DIR"]) / "turns"
         folder.mkdir(parents=True, exist_ok=True)
-        for member in (m for m in self.all if m.ended is None):
-            name = quote(member.key, safe="")
-            news = member.locks.enter_context((folder / f"{name}.news").open("w"))
-            fcntl.flock(news, fcntl.LOCK_SH)  # held alone only for the instant in which a backfill looks
-            member.turn = member.locks.enter_context((folder / f"{name}.turn").open("w"))
-            member.since_s = monotonic()
+        for crawl in (crawl for crawl in self.crawls if crawl.end_reason is None):
+            file_stem = quote(crawl.key, safe="")
+            news_file = crawl.open_files.enter_context((folder / f"{file_stem}.news").open("w"))
+            # a backfill locks it exclusively only for the instant of its check
+            fcntl.flock(news_file, fcntl.LOCK_SH)
+            crawl.turn_file = crawl.open_files.enter_context((folder / f"{file_stem}.turn").open("w"))
+            crawl.opened_at_s = monotonic()
         self._task = asyncio.get_running_loop().create_task(self._drive())
 
     async def _drive(self) -> None:
-        while self._slot and (going := [member for member in self.all if member.ended is None]):
-            for member in going:
+        """Poll each outlet's crawl until all have ended."""
+        while self._engine_slot and (
+            running_crawls := [crawl for crawl in self.crawls if crawl.end_reason is None]
+        ):
+            for crawl in running_crawls:
                 try:
-                    await self._look(member)
-                except Exception:  # its own fault alone
-                    log.exception("%s: its crawl failed", member.key)
+                    await self._poll(crawl)
+                except Exception:  # one outlet's failure must not end the others
+                    log.exception("%s: its crawl failed", crawl.key)
                     self._count("spider_errors")
-                    self.leave(member.key, "failed")
-            await asyncio.sleep(_LOOK_EVERY_S)
-        if self._slot:
-            self._slot.nextcall.schedule()  # to find that it is idle, now and not at the next heartbeat
+                    self.leave(crawl.key, "failed")
+            await asyncio.sleep(_POLL_INTERVAL_S)
+        if self._engine_slot:
+            self._engine_slot.nextcall.schedule()  # the engine notices now, not at its next heartbeat, that it is idle
 
     @property
-    def _slot(self) -> Any:
-        """The engine's; None where the crawl is ending."""
+    def _engine_slot(self) -> Any:
+        """The engine's slot; None where the whole crawl is ending."""
         slot = self.crawler.engine._slot if self.crawler._engine else None
         return slot if slot and slot.closing is None else None
 
-    async def _look(self, member: OutletCrawl) -> None:
-        waited_s = monotonic() - member.since_s
+    async def _poll(self, crawl: OutletCrawl) -> None:
+        """Start, continue or end one outlet's crawl, whichever is due."""
+        waited_s = monotonic() - crawl.opened_at_s
         if waited_s > self.deadline_s:
-            log.error("%s: given up after %.0f s (OUTLET_DEADLINE_S)", member.key, waited_s)
-            self.leave(member.key, "deadline")
-        elif not member.begun:
-            assert member.turn
-            if try_lock(member.turn, fcntl.LOCK_SH) or waited_s > PATIENCE_S:
-                await self._begin(member)
-        elif not self._is_busy(member):
+            log.error("%s: given up after %.0f s (OUTLET_DEADLINE_S)", crawl.key, waited_s)
+            self.leave(crawl.key, "deadline")
+        elif not crawl.has_begun:
+            assert crawl.turn_file
+            if try_lock(crawl.turn_file, fcntl.LOCK_SH) or waited_s > MAX_WAIT_FOR_TURN_S:
+                await self._start_crawl(crawl)
+        elif not self._is_busy(crawl):
             try:
-                member.spider._idle()
+                crawl.spider._on_idle()
             except DontCloseSpider:
                 return
-            self._end(member, "finished")
+            self._end_crawl(crawl, "finished")
 
-    async def _begin(self, member: OutletCrawl) -> None:
+    async def _start_crawl(self, crawl: OutletCrawl) -> None:
         assert self.crawler.engine
-        member.begun = True
-        async for request in member.spider.start():
+        crawl.has_begun = True
+        async for request in crawl.spider.start():
             self.crawler.engine.crawl(request)
 
-    def _is_busy(self, member: OutletCrawl) -> bool:
-        """Whether anything of it waits or is under way, from the scheduler to the end of its callback."""
-        under_way = self._slot.inprogress if self._slot else ()
-        return bool(self.queued[member.spider]) or any(spider_of(r) is member.spider for r in under_way)
+    def _is_busy(self, crawl: OutletCrawl) -> bool:
+        """Whether one of its requests is queued or in progress, from the scheduler to the end of its callback."""
+        under_way = self._engine_slot.inprogress if self._engine_slot else ()
+        return bool(self.queued[crawl.spider]) or any(spider_of(r) is crawl.spider for r in under_way)
 
-    def _end(self, member: OutletCrawl, how: str) -> None:
-        member.ended, member.seconds = how, monotonic() - member.since_s if member.since_s else 0.0
-        member.locks.close()
+    def _end_crawl(self, crawl: OutletCrawl, reason: str) -> None:
+        crawl.end_reason, crawl.duration_s = (
+            reason,
+            monotonic() - crawl.opened_at_s if crawl.opened_at_s else 0.0,
+        )
+        crawl.open_files.close()
 
-    def _idle(self) -> None:
-        if any(member.ended is None for member in self.all):
+    def _on_spider_idle(self) -> None:
+        if any(crawl.end_reason is None for crawl in self.crawls):
             raise DontCloseSpider
 
-    async def _closed(self) -> None:
+    async def _on_spider_closed(self) -> None:
         if hasattr(self, "_task"):
             self._task.cancel()
-        for member in self.all:
-            member.spider.closed("")  # Scrapy tells only the spider of the crawl
-            member.locks.close()
+        for crawl in self.crawls:
+            crawl.spider.closed("")  # Scrapy calls closed() only on the spider `all`
+            crawl.open_files.close()
 
     def _count(self, name: str) -> None:
         assert self.crawler.stats
         self.crawler.stats.inc_value(name)
 
-    # ------------------------------------------------------------ for all of them
+    # ------------------------------------------------------------ all outlets together
 
     def claims(self) -> list[Claim]:
-        return [Claim(member.key, member.key, needed=False) for member in self.all]
+        """Return the leases that the run claims: one for each outlet. The run goes on without those that are
+        taken."""
+        return [Claim(crawl.key, crawl.key, needed=False) for crawl in self.crawls]
 
     def candidate(self, url: str, source: str | None = None) -> Request | None:
-        member = self._by_key.get(outlet_of(url))
-        return member.spider.candidate(url, source) if member and member.ended is None else None
+        """Return the request of an article candidate from the spider of its outlet; None as in
+        CandidateSpider.candidate, and where no outlet of this crawl owns the URL."""
+        crawl = self._by_key.get(outlet_of(url))
+        return crawl.spider.candidate(url, source) if crawl and crawl.end_reason is None else None
 
     def settled(self, requested_url: str) -> None:
-        for member in self.all:
-            member.spider.settled(requested_url)
+        """Pass a final outcome on to each outlet's spider."""
+        for crawl in self.crawls:
+            crawl.spider.settled(requested_url)
 
     def unsettled_sources(self) -> set[str]:
-        return set().union(*(member.spider.unsettled_sources() for member in self.all))
+        """Return the sources of all outlets that named a page which is still to be requested."""
+        return set().union(*(crawl.spider.unsettled_sources() for crawl in self.crawls))
 
     def remembered(self) -> dict[str, dict[str, Any] | None]:
-        return {url: facts for m in self.all for url, facts in m.spider.remembered().items()}
+        """Return for each source of all outlets what the next run may rely on: SourceSpider.remembered."""
+        return {url: facts for crawl in self.crawls for url, facts in crawl.spider.remembered().items()}
 
     def sources(self) -> dict[str, dict[str, Any]]:
-        return {url: facts for member in self.all for url, facts in member.spider.sources.items()}
+        """Return for each source of all outlets its entry in the run record."""
+        return {url: facts for crawl in self.crawls for url, facts in crawl.spider.sources.items()}
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """For the run record, by outlet."""
+        """Return what the run record says of each outlet, by the outlet's key."""
         return {
-            member.key: {
-                "ended": member.ended or "shutdown",
-                "seconds": round(member.seconds, 1),
-                "candidates": len(member.spider._requested),
-                **source_counts(member.spider.sources.values()),
+            crawl.key: {
+                "ended": crawl.end_reason or "shutdown",
+                "seconds": round(crawl.duration_s, 1),
+                "candidates": len(crawl.spider._requested_ids),
+                **source_counts(crawl.spider.sources.values()),
             }
-            for member in self.all
+            for crawl in self.crawls
         }
 
     def faults(self) -> Iterator[str]:
-        """What makes the crawl a failed one."""
-        for member in self.all:
-            sources = member.spider.sources.values()
-            if member.ended in ("deadline", "failed"):
-                yield f"{member.key}: {member.ended}"
+        """Return, as sentences, what makes the whole crawl a failed one."""
+        for crawl in self.crawls:
+            sources = crawl.spider.sources.values()
+            if crawl.end_reason in ("deadline", "failed"):
+                yield f"{crawl.key}: {crawl.end_reason}"
             elif sources and all(s["error"] for s in sources):
-                yield f"{member.key}: no source answered"
+                yield f"{crawl.key}: no source answered"
 
 
 class CountQueued:
-    """Downloader middleware of a crawl of many: counts what each member has in the scheduler, and lets nothing more
-    go out for one that has ended."""
+    """Downloader middleware of the crawl-all driver: counts each outlet's requests in the scheduler, and drops those
+    of an outlet whose crawl has ended."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        crawler.signals.connect(self._scheduled, signals.request_scheduled)
+        crawler.signals.connect(self._on_request_scheduled, signals.request_scheduled)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> CountQueued:
         return cls(crawler)
 
-    def _scheduled(self, request: Request) -> None:
-        asker = spider_of(request)
-        if isinstance(asker, OutletSpider):
-            self._members.queued[asker] += 1
+    def _on_request_scheduled(self, request: Request) -> None:
+        spider = spider_of(request)
+        if isinstance(spider, OutletSpider):
+            self._outlet_crawls.queued[spider] += 1
             request.meta["queued"] = True
-        # the scheduler takes next from the outlet with the least under way, if it is told whose a request is
+        # with a slot name the scheduler takes next from the outlet that has the fewest requests in progress
         request.meta["download_slot"] = download_slot_of(request.url)
 
     def process_request(self, request: Request) -> None:
-        asker = spider_of(request)
+        """Take a request off the count. Raises LeftForLater where its outlet's crawl was stopped."""
+        spider = spider_of(request)
         if request.meta.pop("queued", False):
-            self._members.queued[asker] -= 1
-        if over := self._members.over(asker):
-            raise LeftForLater(over)
+            self._outlet_crawls.queued[spider] -= 1
+        if end_message := self._outlet_crawls.why_ended(spider):
+            raise LeftForLater(end_message)
 
     @property
-    def _members(self) -> OutletCrawls:
-        members: OutletCrawls = self.crawler.spider.outlet_crawls  # type: ignore[union-attr]  # crawler/spiders/all.py
-        return members
+    def _outlet_crawls(self) -> OutletCrawls:
+        outlet_crawls: OutletCrawls = self.crawler.spider.outlet_crawls  # type: ignore[union-attr]  # crawler/spiders/all.py
+        return outlet_crawls
 
 
 def chosen_outlets(shard: str = "", only: str = "") -> list[str]:
-    """The outlets' keys. Raises UsageError."""
+    """Return the sorted keys of the outlets in a shard (`i/n`) and in a list of keys (`only`, separated by commas).
+    Raises UsageError for an unknown key or a malformed shard."""
     keys = sorted(known_outlets().by_name)
-    wanted = [key.strip() for key in only.split(",") if key.strip()]
-    for key in wanted:
+    selected_keys = [key.strip() for key in only.split(",") if key.strip()]
+    for key in selected_keys:
         if key not in keys:
             guess = get_close_matches(key, keys, 1)
             hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
             raise UsageError(f"only: no outlet is called {key!r}; {hint}", print_help=False)
-    index, of = _shard(shard)
-    return [key for key in (sorted(set(wanted)) or keys) if shard_of(key, of) == index]
+    index, shard_count = _parse_shard(shard)
+    return [key for key in (sorted(set(selected_keys)) or keys) if shard_of(key, shard_count) == index]
 
 
 def shard_of(key: str, shards: int) -> int:
-    """The same on every machine, and whatever other outlets there are."""
+    """Return the shard of an outlet, from 0. It is the same on every machine, whatever other outlets there are."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % shards
 
 
-def _shard(given: str) -> tuple[int, int]:
-    if not given:
+def _parse_shard(argument: str) -> tuple[int, int]:
+    """Return (index, number of shards) of `i/n`; (0, 1) for an empty argument. Raises UsageError."""
+    if not argument:
         return 0, 1
     try:
-        index, of = (int(part) for part in given.split("/"))
-        if 0 <= index < of:
-            return index, of
+        index, shard_count = (int(number) for number in argument.split("/"))
+        if 0 <= index < shard_count:
+            return index, shard_count
     except ValueError:
         pass
-    raise UsageError(f"shard: {given!r} is not i/n with i from 0 to n - 1, as 0/4", print_help=False)
+    raise UsageError(f"shard: {argument!r} is not i/n with i from 0 to n - 1, as 0/4", print_help=False)

@@ -1,7 +1,7 @@
-"""The archive of an outlet, a window of days: its sitemaps and its pages of a day, one after another.
+"""The archive crawl: reads an outlet's sitemaps and dated sections for a window of days, one after another.
 
-A sitemap or a day is opened when all of the one before has its outcome, so memory holds one of them, and a run that
-is broken off has left behind it only what is complete.
+A sitemap or a day is opened only when every page of the one before has its outcome. Memory therefore holds one of
+them at a time, and a run that is broken off leaves only complete sources behind it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from scrapy import Request
 
-from crawler.discovery.source_spider import BATCH, MAX_DEPTH, SourceSpider
+from crawler.discovery.source_spider import BATCH_ENTRIES, MAX_DEPTH, SourceSpider
 from crawler.sources import sitemap_index
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import Entry, batched
@@ -22,94 +22,107 @@ from crawler.sources.source import Source
 from crawler.sources.url_dates import sitemap_days
 from outlets import on_day
 
-MAX_PAGES_OF_A_DAY = 50
+MAX_PAGES_PER_DAY = 50  # pages of one dated section that are read for one day or month
 
 
 class Archive:
+    """Yields the archive's requests in batches; the spider takes the next batch when the one before is done."""
+
     def __init__(self, spider: SourceSpider, window: DaySpan, *, oldest_first: bool) -> None:
-        self._spider, self._window, self._oldest = spider, window, oldest_first
+        self._spider, self._window, self._oldest_first = spider, window, oldest_first
 
     @property
     def has_live_sitemap(self) -> bool:
         """Whether a sitemap of the outlet answered in this run."""
         return any(s["kind"] == "sitemap" and not s["error"] for s in self._spider.sources.values())
 
-    def sitemaps(self, urls: Iterable[str]) -> Iterator[list[Request]]:
-        """Requests for sitemaps and their pages; the next ones when these have been answered and followed."""
-        todo = deque(Source(url, "sitemap", root=url, archive=True) for url in urls)
-        while todo:
-            source = todo.popleft()
-            if not (request := self._unread(source)):
+    def sitemap_batches(self, urls: Iterable[str]) -> Iterator[list[Request]]:
+        """Return batches of requests for sitemaps and the pages that they list. The next batch may be taken when this
+        one has been answered."""
+        pending = deque(Source(url, "sitemap", root=url, archive=True) for url in urls)
+        while pending:
+            source = pending.popleft()
+            if not (request := self._open_unless_complete(source)):
                 continue
             yield [request]
-            if not (read := self._spider.read.pop(source.url, None)):
-                continue  # dead, and told
-            todo.extendleft(reversed(self._children(read.children, source)))
-            yield from self._follow(read.pages, source)
-            if not read.children:
-                self._complete(source, sitemap_days(source.url))
+            if not (content := self._spider.archive_contents.pop(source.url, None)):
+                continue  # dead: the spider has recorded why
+            pending.extendleft(reversed(self._child_sitemaps(content.children, source)))
+            yield from self._candidate_batches(content.pages, source)
+            if not content.children:
+                self._mark_if_complete(source, sitemap_days(source.url))
 
-    def _children(self, children: list[Entry], source: Source) -> list[Source]:
+    def _child_sitemaps(self, children: list[Entry], source: Source) -> list[Source]:
+        """Return the children of a sitemap index that may hold pages of the window, in the order of the crawl."""
         if children and source.depth >= MAX_DEPTH:
-            self._spider.capped(source, "depth", MAX_DEPTH)
+            self._spider.note_cap(source, "depth", MAX_DEPTH)
             return []
-        wanted = sitemap_index.sitemaps_in_window(children, self._spider.outlet, self._window)
-        found = [c for w in wanted if (c := self._spider.child_of(source, w.url, w.modified_at))]
-        return found[::-1] if self._oldest else found
+        in_window = sitemap_index.sitemaps_in_window(children, self._spider.outlet, self._window)
+        sources = [
+            child
+            for entry in in_window
+            if (child := self._spider.child_source(source, entry.url, entry.modified_at))
+        ]
+        return sources[::-1] if self._oldest_first else sources
 
-    def days(self) -> Iterator[list[Request]]:
-        """Requests for the dated sections and their pages, day by day."""
+    def dated_section_batches(self) -> Iterator[list[Request]]:
+        """Return batches of requests for the dated sections and the pages that they list, day by day."""
         for template in self._spider.outlet.dated_sections:
-            before = ""
-            for day in self._window.each(newest_first=not self._oldest):
+            previous_url = ""
+            for day in self._window.each(newest_first=not self._oldest_first):
                 url = on_day(template, day)
-                if url != before:  # a template of months names thirty days alike
-                    yield from self._day(
-                        Source(url, "dated_section", root=template, archive=True), _span(template, day)
+                if url != previous_url:  # a monthly template gives the same URL for thirty days
+                    yield from self._day_batches(
+                        Source(url, "dated_section", root=template, archive=True),
+                        _days_of_template(template, day),
                     )
-                before = url
+                previous_url = url
 
-    def _day(self, source: Source, days: DaySpan) -> Iterator[list[Request]]:
-        request = self._unread(source)
+    def _day_batches(self, source: Source, days: DaySpan) -> Iterator[list[Request]]:
+        """Return the batches of one day: each page of its dated section, followed by the candidates of that page."""
+        request = self._open_unless_complete(source)
         facts = self._spider.sources.get(source.url, {})
         while request:
-            found = facts["found"]
+            found_before = facts["found"]
             yield [request]
-            if not (read := self._spider.read.pop(source.url, None)):
-                break  # dead, and told
-            yield from self._follow(read.pages, source)
-            if not read.next_page or facts["found"] == found:
+            if not (content := self._spider.archive_contents.pop(source.url, None)):
+                break  # dead: the spider has recorded why
+            yield from self._candidate_batches(content.pages, source)
+            if not content.next_page or facts["found"] == found_before:
                 break
-            if source.page >= MAX_PAGES_OF_A_DAY:
-                self._spider.capped(source, "pages", source.page)
+            if source.page >= MAX_PAGES_PER_DAY:
+                self._spider.note_cap(source, "pages", source.page)
                 break
             source = replace(source, page=source.page + 1)
-            request = self._spider.open(source, read.next_page)
+            request = self._spider.source_request(source, content.next_page)
         if facts:
-            self._complete(source, days)
+            self._mark_if_complete(source, days)
 
-    def _unread(self, source: Source) -> Request | None:
-        """None where this run has opened it, or an earlier one has read all of it and it has not changed since."""
+    def _open_unless_complete(self, source: Source) -> Request | None:
+        """Return the request for a source; None where this run has opened it already, or an earlier run read it
+        completely and it has not changed since."""
         if self._spider.source_done(source.url, source.modified_at):
             self._spider.crawler.stats.inc_value("archive/complete_before")
             return None
-        return self._spider.open(source)
+        return self._spider.source_request(source)
 
-    def _follow(self, pages: list[Entry], source: Source) -> Iterator[list[Request]]:
-        for entries in batched(pages[::-1] if self._oldest else pages, BATCH):
-            yield self._spider.follow_now(entries, source)
+    def _candidate_batches(self, pages: list[Entry], source: Source) -> Iterator[list[Request]]:
+        """Return the candidates of a source's entries in batches, in the order of the crawl."""
+        for entries in batched(pages[::-1] if self._oldest_first else pages, BATCH_ENTRIES):
+            yield self._spider.follow_batch(entries, source)
 
-    def _complete(self, source: Source, days: DaySpan | None) -> None:
-        """Nothing of it is left for another run: all was read, nothing was left out, and nothing can come any more
-        without a change that the index would tell."""
+    def _mark_if_complete(self, source: Source, days: DaySpan | None) -> None:
+        """Record whether later runs may skip the source. That holds where all of it was read, nothing was left out,
+        and a new page can only come with a change that the sitemap index would tell, because the source's days are
+        over or the index gives its last change."""
         facts = self._spider.sources[source.url]
-        ended = days is not None and days.last < datetime.now(UTC).date() - timedelta(days=1)
-        left = any(facts.get(k) for k in ("error", "stopped", "capped", "damaged", "not_fetched"))
-        facts["complete"] = not left and (ended or source.modified_at is not None)
+        is_over = days is not None and days.last < datetime.now(UTC).date() - timedelta(days=1)
+        has_gaps = any(facts.get(key) for key in ("error", "stopped", "capped", "damaged", "not_fetched"))
+        facts["complete"] = not has_gaps and (is_over or source.modified_at is not None)
 
 
-def _span(template: str, day: date) -> DaySpan:
-    """The days that a page of a template lists."""
+def _days_of_template(template: str, day: date) -> DaySpan:
+    """Return the days that one page of a dated-section template lists: a day, a month or a year."""
     if "{d" in template:
         return DaySpan(day, day)
     if "{m" in template:

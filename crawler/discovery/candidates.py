@@ -1,7 +1,7 @@
-"""From an address to a candidate: the request, and what becomes of it when it is answered or not.
+"""Turns a URL into an article candidate: builds its request, and handles its answer or its failure.
 
-Any spider may mix this in: `self.candidate(url)` gives a request whose page goes through the pipeline, and every
-candidate ends as a page or as a reject with a reason; none vanishes.
+Any spider may derive from CandidateSpider. `self.candidate(url)` returns a request whose page goes through the
+pipeline. Every candidate ends as a page or as a reject with a reason; none is lost silently.
 """
 
 from __future__ import annotations
@@ -32,66 +32,70 @@ __all__ = ["HEADERS_THAT_MATTER", "CandidateSpider", "outlet_of", "page_of"]
 
 
 class CandidateSpider(Spider):
-    """A spider whose pages become rows. Sources are its own; candidates are counted here."""
+    """Base class of a spider whose pages become rows. A subclass keeps the entries of its sources in `sources`; this
+    class counts the candidates."""
 
-    backfill = (
-        False  # True: gives way to every other crawl of its outlet; crawler/discovery/backfill_preemption.py
-    )
+    # True: this crawl gives way to every other crawl of its outlet (crawler/discovery/backfill_preemption.py)
+    backfill = False
 
     def __init__(self, *args: Any, fresh: str = "", **kwargs: Any) -> None:
-        """fresh: `-a fresh=1` asks for every page, whatever is known of it."""
+        """fresh: any value but 0, false or no (`-a fresh=1`) requests every page, whatever the lake knows of it."""
         super().__init__(*args, **kwargs)
         self.fresh = fresh not in ("", "0", "false", "no")
-        self._requested: set[str] = set()
-        self._skipped: dict[str, RevisitDecision] = {}
-        self._open: dict[
-            str, frozenset[str]
-        ] = {}  # page → the sources that named it, until nothing more is to come
-        self.sources: dict[
-            str, dict[str, Any]
-        ] = {}  # address → kind, found, new, error; complete: read to its end; goes into the run record
+        self._requested_ids: set[str] = set()  # page ids
+        # by page id: why this run does not request the page
+        self._skip_decisions: dict[str, RevisitDecision] = {}
+        # page id → the sources that named the page, until it has its final outcome
+        self._open_page_sources: dict[str, frozenset[str]] = {}
+        # URL → the source's entry in the run record: kind, found, new, error; `complete`: read to its end
+        self.sources: dict[str, dict[str, Any]] = {}
 
     def candidate(
         self, url: str, source: str | None = None, priority: int = 0, modified_at: datetime | None = None
     ) -> Request | None:
-        """The request of an article candidate; None where this run has asked for the page already, or where the lake
-        knows it and modified_at (the last change as the source tells it) is no later than the last fetch.
-        Raises ValueError for what is no http(s) address."""
-        page, address = page_id(url), without_tracking(url)
-        if len(address) > self.settings.getint("URLLENGTH_LIMIT"):
-            raise ValueError(f"an address of {len(address)} characters")
-        if page in self._requested:
-            if page in self._open and source:
-                self._open[page] |= {source}
+        """Return the request of an article candidate; None where this run has requested the page already, or where
+        the lake knows the page and modified_at, its last change as the source tells it, is no later than the last
+        fetch. Raises ValueError where url is not an http(s) URL, or is longer than URLLENGTH_LIMIT."""
+        candidate_id, requested_url = page_id(url), without_tracking(url)
+        if len(requested_url) > self.settings.getint("URLLENGTH_LIMIT"):
+            raise ValueError(f"an address of {len(requested_url)} characters")
+        if candidate_id in self._requested_ids:
+            if candidate_id in self._open_page_sources and source:
+                self._open_page_sources[candidate_id] |= {source}
             return None
-        if not self._admitted(page, outlet_of(address), source, modified_at):
+        if not self._should_request(candidate_id, outlet_of(requested_url), source, modified_at):
             return None
-        self._requested.add(page)
+        self._requested_ids.add(candidate_id)
         self._count("candidates")
         return Request(
-            address,
+            requested_url,
             callback=self.parse_page,
             errback=self.missed_page,
             priority=priority,
-            cb_kwargs={"requested_url": address, "source": source},
-            dont_filter=True,  # candidates are kept apart by page id; JOBDIR's filter would drop them in silence
+            cb_kwargs={"requested_url": requested_url, "source": source},
+            dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
 
-    def _admitted(self, page: str, outlet: str, source: str | None, modified_at: datetime | None) -> bool:
-        """Whether to ask for a page. Each is counted once, also where another source knows more of it."""
+    def _should_request(
+        self, candidate_id: str, outlet: str, source: str | None, modified_at: datetime | None
+    ) -> bool:
+        """Whether to request a page, by the revisit policy. Each page is counted once, even if a second source gives
+        a later change of it."""
         land = self._land
-        visit = land.run.visit(page, modified_at, self._policy, outlet) if land else "new"
-        if visit in FETCH_DECISIONS or visit == "later":
-            self._open[page] = self._open.get(page, frozenset()) | ({source} if source else frozenset())
-        before = self._skipped.pop(page, None)
-        if before:
-            self._count(f"skipped/{before}", -1)
-        if visit in FETCH_DECISIONS:
-            self._count(f"asked/{visit}")
+        decision = land.run.visit(candidate_id, modified_at, self._policy, outlet) if land else "new"
+        if decision in FETCH_DECISIONS or decision == "later":
+            self._open_page_sources[candidate_id] = self._open_page_sources.get(candidate_id, frozenset()) | (
+                {source} if source else frozenset()
+            )
+        earlier_decision = self._skip_decisions.pop(candidate_id, None)
+        if earlier_decision:
+            self._count(f"skipped/{earlier_decision}", -1)
+        if decision in FETCH_DECISIONS:
+            self._count(f"asked/{decision}")
             return True
-        kept = "later" if before == "later" else visit
-        self._skipped[page] = kept
-        self._count(f"skipped/{kept}")
+        skip_decision = "later" if earlier_decision == "later" else decision
+        self._skip_decisions[candidate_id] = skip_decision
+        self._count(f"skipped/{skip_decision}")
         return False
 
     @cached_property
@@ -108,42 +112,46 @@ class CandidateSpider(Spider):
         )
 
     def settled(self, requested_url: str) -> None:
-        """Called for each outcome after which nothing more is to come of an address."""
-        self._open.pop(page_id(requested_url), None)
+        """Note a final outcome: this run expects nothing more of the page that was requested by this URL."""
+        self._open_page_sources.pop(page_id(requested_url), None)
 
     def unsettled_sources(self) -> set[str]:
-        """The sources that named a page which is still to be asked for, now or later."""
-        return set().union(*self._open.values())
+        """Return the sources that named a page which is still to be requested, now or later."""
+        return set().union(*self._open_page_sources.values())
 
     def due_sources(self) -> dict[str, datetime | None]:
-        """By source the earliest time at which a page that it named is to be asked for; None: at once, or unknown."""
+        """Return for each such source the earliest time at which a page that it named is to be requested; None: at
+        once, or unknown."""
         due: dict[str, datetime | None] = {}
-        for page, sources in self._open.items():
-            moment = self._due_at(page)
+        for candidate_id, sources in self._open_page_sources.items():
+            page_due_at = self._due_at(candidate_id)
             for url in sources:
-                earlier = due.get(url, moment)
-                due[url] = min(earlier, moment) if earlier and moment else None
+                earlier = due.get(url, page_due_at)
+                due[url] = min(earlier, page_due_at) if earlier and page_due_at else None
         return due
 
-    def _due_at(self, page: str) -> datetime | None:
-        waits = page in self._skipped  # otherwise it was asked for, and has not been answered
-        return self._land.run.due_at(page, self._policy, waits=waits) if self._land else None
+    def _due_at(self, candidate_id: str) -> datetime | None:
+        """Return when a page is to be requested next; None: at once, or unknown."""
+        waits = candidate_id in self._skip_decisions  # otherwise it was requested, and no answer has come
+        return self._land.run.due_at(candidate_id, self._policy, waits=waits) if self._land else None
 
     def source_done(self, url: str, modified_at: datetime | None = None) -> bool:
-        """Whether an earlier run marked this source `complete`, all of its pages settled, and it has not changed
-        since (modified_at: its own last change, where something tells it)."""
+        """Whether an earlier run marked this source `complete`, all of its pages are settled, and it has not changed
+        since. modified_at: the last change of the source itself, where something tells it."""
         read_at = self._land.run.index.source_read_at(url) if self._land and not self.fresh else None
         if modified_at and modified_at.time() == time.min:
-            modified_at += timedelta(days=1)  # a day without a time: at any time of it
+            modified_at += timedelta(days=1)  # a day without a time: the change came at any time of that day
         return read_at is not None and (modified_at is None or modified_at <= read_at)
 
     def parse_page(
         self, response: Response, requested_url: str, source: str | None
     ) -> Iterator[RawPage | Reject]:
-        """Any answer to a candidate, errors included."""
+        """Handle any answer to a candidate, HTTP errors included: yield its page."""
         yield page_of(response, requested_url, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
+        """Handle a candidate without a usable answer: yield its page for an HTTP error, else a reject with the
+        reason; nothing where a later run is to fetch it."""
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
         if failure.check(HttpError):  # type: ignore[no-untyped-call]
             response = failure.value.response  # type: ignore[union-attr]  # checked above
@@ -151,11 +159,12 @@ class CandidateSpider(Spider):
         elif failure.check(LeftForLater):  # type: ignore[no-untyped-call]
             self._count("left")
         else:
-            why = self._why(failure, request)
-            self._count(why)
-            yield _reject(request, why, failure.getErrorMessage())
+            reason = self._miss_reason(failure, request)
+            self._count(reason)
+            yield _make_reject(request, reason, failure.getErrorMessage())
 
-    def _why(self, failure: Failure, request: Request) -> Reason:
+    def _miss_reason(self, failure: Failure, request: Request) -> Reason:
+        """Return the reject reason of a request that failed."""
         if isinstance(failure.value, NotFetched):
             return failure.value.reason
         host = urlsplit(request.url).hostname
@@ -163,7 +172,8 @@ class CandidateSpider(Spider):
             self._count(f"refused_hosts/{host}")
             return "refused"
         if failure.check(IgnoreRequest):  # type: ignore[no-untyped-call]
-            return "robots" if "robots.txt" in str(failure.value) else "http_error"  # else too many redirects
+            # otherwise there were too many redirects
+            return "robots" if "robots.txt" in str(failure.value) else "http_error"
         return "unreachable"
 
     def _count(self, name: str, by: int = 1) -> None:
@@ -171,7 +181,8 @@ class CandidateSpider(Spider):
         self.crawler.stats.inc_value(name, by)
 
 
-def _reject(request: Request, reason: Reason, detail: str) -> Reject:
+def _make_reject(request: Request, reason: Reason, detail: str) -> Reject:
+    """Return the reject of a candidate that was not fetched."""
     requested_url, now = request.cb_kwargs["requested_url"], datetime.now(UTC)
     return Reject(
         id=page_id(requested_url),

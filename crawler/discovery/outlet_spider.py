@@ -1,12 +1,12 @@
-"""The spider of one outlet: what it asks for, and when.
+"""The spider of one outlet: decides which sources a crawl requests, and in which order.
 
-1. What the outlet file names: feeds, news sitemaps, section pages; sitemaps where it names no news sitemap.
+1. What the outlet file names: feeds, news sitemaps and section pages; sitemaps only where it names no news sitemap.
 2. Its sitemaps, where no news sitemap answered.
-3. Where nothing answered, or only lists without a page of the outlet: its sitemaps, then what can be found
-   (crawler/discovery/source_discovery.py).
+3. Source discovery (crawler/discovery/source_discovery.py), where no source answered, or none lists a page of the
+   outlet. Its sitemaps are tried first.
 4. With -a since: the archive (crawler/discovery/archive.py).
 
-Each step begins when nothing of the one before is under way.
+Each step begins when no request of the one before is in progress.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from scrapy.settings import BaseSettings
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, order_of, selection_of, window_of
 from crawler.discovery import source_discovery
 from crawler.discovery.archive import Archive
-from crawler.discovery.source_spider import BATCH, MAX_LINKS, SLICE_S, SourceSpider
+from crawler.discovery.source_spider import BATCH_ENTRIES, LOOP_SLICE_S, MAX_LINKS, SourceSpider
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import batched
 from crawler.sources.source import (
@@ -44,12 +44,13 @@ from crawler.sources.source import (
 )
 from outlets import on_day
 
-_MAX_SITEMAPS_OF_ROBOTS = 200
-_STILL_FRESH = timedelta(days=7)  # an archive that reaches into these days reads feeds, too
+_MAX_ROBOTS_SITEMAPS = 200
+# an archive whose window reaches into these days reads feeds and sections, too
+_FRESH_PERIOD = timedelta(days=7)
 
 
 class OutletSpider(SourceSpider):
-    """Classes for every outlet file are made in crawler/spiders/outlets.py."""
+    """Base class of the spiders that crawler/spiders/outlets.py makes, one for each outlet file."""
 
     arguments = ("fresh", "since", "until", "order", *SELECTION_ARGUMENTS)
 
@@ -58,32 +59,35 @@ class OutletSpider(SourceSpider):
         self.selection = selection_of(self.outlet.selection, kwargs)
         self.window, self.order = window_of(kwargs), order_of(kwargs)
         self.backfill = self.window is not None
-        self._robots_sitemaps: dict[str, list[str]] = {}  # by host with port
+        # host with port → the sitemaps that its robots.txt names
+        self._sitemaps_by_host: dict[str, list[str]] = {}
         self._home: TextResponse | None = None
-        self._steps = self._later()
-        self._ahead: asyncio.Task[None] | None = None
+        self._steps = self._later_steps()
+        self._advance_task: asyncio.Task[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> OutletSpider:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.limits = SourceLimits.from_settings(crawler.settings)
-        crawler.signals.connect(spider._robots_read, signals.robots_parsed)
-        crawler.signals.connect(spider._idle, signals.spider_idle)
+        crawler.signals.connect(spider._on_robots_parsed, signals.robots_parsed)
+        crawler.signals.connect(spider._on_idle, signals.spider_idle)
         return spider
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
+        """Give the crawl the outlet's own politeness."""
         super().update_settings(settings)
         settings.set("DOWNLOAD_DELAY", cls.outlet.delay_s, "spider")
         settings.set("CONCURRENT_REQUESTS_PER_DOMAIN", cls.outlet.concurrency, "spider")
         settings.set("AUTOTHROTTLE_START_DELAY", cls.outlet.delay_s, "spider")
-        # no more than go out at once: what waits for the site's pace waits in the scheduler, where the newest is first
+        # no more requests than the site's slot sends at once: the others wait in the scheduler, which puts the newest first
         at_once = settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         settings.set("CONCURRENT_REQUESTS", min(settings.getint("CONCURRENT_REQUESTS"), at_once), "spider")
 
     @classmethod
     def hosts(cls, **arguments: Any) -> list[str]:
-        """The hosts that a run will speak to, for the check before it starts; the arguments are looked at, too."""
+        """Return the hosts that a run will contact, for the check before the start. Raises UsageError for an argument
+        that cannot be used."""
         try:
             selection_of(cls.outlet.selection, arguments)
             window_of(arguments)
@@ -92,45 +96,52 @@ class OutletSpider(SourceSpider):
             raise UsageError(f"-a {error}", print_help=False) from error
         return [*cls.outlet.domains, *source_hosts(cls.outlet)]
 
-    # ------------------------------------------------------------ first
+    # ------------------------------------------------------------ the first step
 
     async def start(self) -> AsyncIterator[Any]:
-        if self.window and self.window.last < datetime.now(UTC).date() - _STILL_FRESH:
-            return  # what is new cannot be from those days
+        """Yield the requests of the first step."""
+        if self.window and self.window.last < datetime.now(UTC).date() - _FRESH_PERIOD:
+            return  # feeds and sections list nothing from those days
         for kind, urls in named_sources(self.outlet):
             if kind == "sitemap" and (self.window or self.outlet.news_sitemaps):
                 continue
-            for request in self._open_all(kind, urls):
+            for request in self._source_requests(kind, urls):
                 yield request
-        for request in self._open_all("dated_section", self._pages_of_today()):
+        for request in self._source_requests("dated_section", self._current_dated_sections()):
             yield request
 
-    def _pages_of_today(self) -> list[str]:
-        """Of yesterday, too: the last edition may have closed after the last crawl."""
+    def _current_dated_sections(self) -> list[str]:
+        """Return the URLs of the dated sections of today and yesterday: the last edition may have closed after the
+        last crawl."""
         today = datetime.now(self.zone).date()
         days = (today, today - timedelta(days=1))
-        return list(dict.fromkeys(on_day(t, day) for t in self.outlet.dated_sections for day in days))
+        return list(
+            dict.fromkeys(on_day(template, day) for template in self.outlet.dated_sections for day in days)
+        )
 
-    def _open_all(
+    def _source_requests(
         self, kind: SourceKind, urls: Iterable[str], known_by: KnownBy = "outlet file"
     ) -> list[Request]:
+        """Return the requests for sources of one kind, without those that this run has opened or that are not due."""
         sources = (Source(url, kind, known_by, root=url) for url in urls)
-        return [request for source in sources if (request := self.open(source))]
+        return [request for source in sources if (request := self.source_request(source))]
 
-    # ------------------------------------------------------------ later
+    # ------------------------------------------------------------ the later steps
 
-    def _idle(self) -> None:
-        """Nothing is under way: on to the next step, or the end."""
-        if self._ahead is None or self._ahead.done():
+    def _on_idle(self) -> None:
+        """No request is in progress: go on to the next step, or let the spider close."""
+        if self._advance_task is None or self._advance_task.done():
             state = self._advance()
             if state == "nothing left":
                 return
-            if state == "looking on":
-                self._ahead = asyncio.get_running_loop().create_task(self._look_on())
+            if state == "out of time":
+                self._advance_task = asyncio.get_running_loop().create_task(self._advance_until_requested())
         raise DontCloseSpider
 
-    def _advance(self) -> Literal["asked", "looking on", "nothing left"]:
-        """Ask for what the next step names; it may name nothing for a long time, as where all of an archive is known."""
+    def _advance(self) -> Literal["requested", "out of time", "nothing left"]:
+        """Request what the next step names and return `requested`; `nothing left` where no step remains. A step may
+        yield empty batches for a long time, as where all of an archive is known: after LOOP_SLICE_S the result is
+        `out of time`."""
         assert self.crawler.engine
         began = perf_counter()
         try:
@@ -138,117 +149,131 @@ class OutletSpider(SourceSpider):
                 for request in batch:
                     self.crawler.engine.crawl(request)
                 if batch:
-                    return "asked"
-                if perf_counter() - began > SLICE_S:
-                    return "looking on"
-        except Exception:  # Scrapy would log it, close the spider and call it finished
+                    return "requested"
+                if perf_counter() - began > LOOP_SLICE_S:
+                    return "out of time"
+        except Exception:  # Scrapy would log it, close the spider and report the crawl as finished
             self.logger.exception("a step of the crawl failed")
             self._count("spider_errors")
         return "nothing left"
 
-    async def _look_on(self) -> None:
-        while self._advance() == "looking on":
+    async def _advance_until_requested(self) -> None:
+        """Go on with the steps in slices, so that the event loop serves other work in between."""
+        while self._advance() == "out of time":
             await asyncio.sleep(0)
 
     def closed(self, reason: str) -> None:
-        if self._ahead:
-            self._ahead.cancel()
+        """Stop the steps when the crawl ends."""
+        if self._advance_task:
+            self._advance_task.cancel()
 
-    def _later(self) -> Iterator[list[Request]]:
-        """Requests, step by step: each is asked for when nothing of the one before is under way."""
+    def _later_steps(self) -> Iterator[list[Request]]:
+        """Return the requests of the later steps in batches; the next batch is taken when no request of the one
+        before is in progress."""
         if not self.window:
-            if self.outlet.news_sitemaps and not self._answered("news_sitemap"):
-                yield self._open_all("sitemap", self.outlet.sitemaps)
-            if not self._answered():
-                yield self._open_all("sitemap", self.outlet.sitemaps)
-            if not self._answered():
-                yield from self._find()
+            if self.outlet.news_sitemaps and not self._has_answered("news_sitemap"):
+                yield self._source_requests("sitemap", self.outlet.sitemaps)
+            if not self._has_answered():
+                yield self._source_requests("sitemap", self.outlet.sitemaps)
+            if not self._has_answered():
+                yield from self._discovery_steps()
         else:
-            yield from self._archive(self.window)
+            yield from self._archive_steps(self.window)
 
-    def _archive(self, window: DaySpan) -> Iterator[list[Request]]:
+    def _archive_steps(self, window: DaySpan) -> Iterator[list[Request]]:
+        """Return the batches of an archive crawl; without a living archive in the outlet file, those of the sitemaps
+        in robots.txt."""
         archive = Archive(self, window, oldest_first=self.order == "oldest")
-        yield from archive.sitemaps(self.outlet.sitemaps)
+        yield from archive.sitemap_batches(self.outlet.sitemaps)
         if not archive.has_live_sitemap and not self.outlet.dated_sections:
-            # the outlet file names no archive, or a dead one
-            yield from self.ask_home()
-            yield from archive.sitemaps(self.sitemaps_of_robots())
-        yield from archive.days()
+            # the outlet file names no archive, or only sitemaps that do not answer
+            yield from self.fetch_home()
+            yield from archive.sitemap_batches(self.robots_sitemaps())
+        yield from archive.dated_section_batches()
 
-    def _answered(self, kind: SourceKind | None = None) -> bool:
-        """Whether a source listed something, or one of the kind said that there is nothing now; an index by itself
-        lists nothing. Where all are empty, or name other sites only, they may have been left behind."""
+    def _has_answered(self, kind: SourceKind | None = None) -> bool:
+        """Whether a source (of this kind) listed a page of the outlet, or said that there is nothing now. A sitemap
+        index alone does not count, for it lists no page. Without a kind, a list that names only other sites does not
+        count either: it may have been abandoned."""
         return any(
-            _has_listed(s)
+            _has_listed(facts)
             or (
-                s["kind"] in LIST_KINDS
-                and not s["error"]
-                and "children" not in s
-                and (kind or not s.get("foreign"))
+                facts["kind"] in LIST_KINDS
+                and not facts["error"]
+                and "children" not in facts
+                and (kind or not facts.get("foreign"))
             )
-            for s in self.sources.values()
-            if kind in (None, s["kind"])
+            for facts in self.sources.values()
+            if kind in (None, facts["kind"])
         )
 
-    # ------------------------------------------------------------ finding
+    # ------------------------------------------------------------ source discovery
 
-    def _find(self) -> Iterator[list[Request]]:
-        yield from self.ask_home()
-        home, sitemaps = self._home, self.sitemaps_of_robots()
-        news = [s for s in sitemaps if source_discovery.is_news_sitemap(s)]
-        other = [s for s in sitemaps if s not in news]
-        places: list[tuple[SourceKind, KnownBy, list[str]]] = [
-            ("news_sitemap", "robots.txt", news[: source_discovery.MAX_OF_A_KIND]),
+    def _discovery_steps(self) -> Iterator[list[Request]]:
+        """Return the batches of source discovery: the places one after another, until a source lists a page of the
+        outlet."""
+        yield from self.fetch_home()
+        home, sitemaps = self._home, self.robots_sitemaps()
+        news_sitemaps = [s for s in sitemaps if source_discovery.is_news_sitemap(s)]
+        other_sitemaps = [s for s in sitemaps if s not in news_sitemaps]
+        steps: list[tuple[SourceKind, KnownBy, list[str]]] = [
+            ("news_sitemap", "robots.txt", news_sitemaps[: source_discovery.MAX_PER_KIND]),
             (
                 "feed",
                 "home page",
-                source_discovery.declared_feeds(home)[: source_discovery.MAX_OF_A_KIND] if home else [],
+                source_discovery.declared_feeds(home)[: source_discovery.MAX_PER_KIND] if home else [],
             ),
-            ("sitemap", "robots.txt", other[: source_discovery.MAX_OF_A_KIND]),
+            ("sitemap", "robots.txt", other_sitemaps[: source_discovery.MAX_PER_KIND]),
         ]
         root = home.url if home else self.outlet.home
-        places += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
-        for kind, known_by, urls in places:
-            yield self._open_all(kind, urls, known_by)
+        steps += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
+        for kind, known_by, urls in steps:
+            yield self._source_requests(kind, urls, known_by)
             if any(_has_listed(s) for s in self.sources.values()):
                 return
-        yield from self._links_of_home()
+        yield from self._home_link_steps()
 
-    def ask_home(self) -> Iterator[list[Request]]:
-        """The home page, and by the way robots.txt, which is read once for each host."""
+    def fetch_home(self) -> Iterator[list[Request]]:
+        """Return the request for the home page. It brings robots.txt along, which is read once for each host."""
         source = Source(self.outlet.home, "home")
-        if request := self.open(source):
+        if request := self.source_request(source):
             yield [request.replace(callback=self.parse_home)]
 
     def parse_home(self, response: Response, source: Source) -> None:
-        self._moved(response, source)
+        """Keep the home page for source discovery."""
+        self._note_redirect(response, source)
         if isinstance(response, TextResponse):
             self._home = response
         else:
-            self._dead(source, "not a page of text")
+            self._mark_dead(source, "not a page of text")
 
-    def sitemaps_of_robots(self) -> list[str]:
-        """Those that robots.txt of the home page's host names, the news first."""
+    def robots_sitemaps(self) -> list[str]:
+        """Return the sitemaps that robots.txt of the home page's host names, the news sitemaps first."""
         hosts = [urlsplit(url).netloc for url in (self._home.url if self._home else "", self.outlet.home)]
         return source_discovery.news_first(
-            s for host in dict.fromkeys(hosts) for s in self._robots_sitemaps.get(host, ())
+            url for host in dict.fromkeys(hosts) for url in self._sitemaps_by_host.get(host, ())
         )
 
-    def _robots_read(self, robotparser: RobotParser, request: Request) -> None:
-        rules = getattr(robotparser, "rp", None)  # Protego's; another parser keeps no sitemaps
-        named = islice(rules.sitemaps if rules else (), _MAX_SITEMAPS_OF_ROBOTS)
-        self._robots_sitemaps[urlsplit(request.url).netloc] = [urljoin(request.url, s.strip()) for s in named]
+    def _on_robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
+        parser = getattr(robotparser, "rp", None)  # Protego's parser; Scrapy's other parsers keep no sitemaps
+        urls = islice(parser.sitemaps if parser else (), _MAX_ROBOTS_SITEMAPS)
+        self._sitemaps_by_host[urlsplit(request.url).netloc] = [
+            urljoin(request.url, url.strip()) for url in urls
+        ]
 
-    def _links_of_home(self) -> Iterator[list[Request]]:
+    def _home_link_steps(self) -> Iterator[list[Request]]:
+        """Return the candidates among the links of the home page, in batches."""
         source = Source(self.outlet.home, "home")
         if self._home:
-            for n, entries in enumerate(batched(islice(page_links(self._home), MAX_LINKS), BATCH)):
-                yield self.follow_now(entries, source, -n)
+            for number, entries in enumerate(
+                batched(islice(page_links(self._home), MAX_LINKS), BATCH_ENTRIES)
+            ):
+                yield self.follow_batch(entries, source, -number)
         facts = self.sources.setdefault(source.url, source.facts())
         if not facts["found"] and not facts["error"]:
-            self._dead(source, "neither a feed nor a sitemap nor the link of an article was found")
+            self._mark_dead(source, "neither a feed nor a sitemap nor the link of an article was found")
 
 
 def _has_listed(facts: dict[str, Any]) -> bool:
-    """Whether a source listed something, or would still list what it did."""
+    """Whether a source listed a page of the outlet in this run, or is known to list what it did before."""
     return bool(facts["found"] or facts.get("unchanged") or facts.get("not_due"))

@@ -1,4 +1,4 @@
-"""Where an outlet's sources are looked for when its file names none, or none of those that it names answers."""
+"""Source discovery: where to look for an outlet's sources when its file names none, or none of them answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from scrapy.http import TextResponse
 
 from crawler.sources.source import SourceKind
 
-MAX_OF_A_KIND = 5  # feeds of the home page, and sitemaps of robots.txt, that are opened
-# asked for one after another until one of them lists an article
+# sources opened at most: feeds of the home page, news sitemaps and other sitemaps of robots.txt
+MAX_PER_KIND = 5
+# requested one after another until one of them lists an article
 USUAL_PATHS: tuple[tuple[SourceKind, str], ...] = (
     ("news_sitemap", "/news-sitemap.xml"),
     ("news_sitemap", "/sitemap-news.xml"),
@@ -32,51 +33,56 @@ USUAL_PATHS: tuple[tuple[SourceKind, str], ...] = (
     ("sitemap", "/sitemap.txt"),
 )
 _FEED_TYPES = re.compile(r"(?:application|text)/(?:x[.-])?(?:rss|atom|rdf)(?:\+xml)?\s*(?:;.*)?$", re.I)
-_FEED_ADDRESS = re.compile(r"(?:\.(?:rss|atom|rdf)|/(?:rss|feeds?|atom)(?:\.xml|/)?|[?&]feed=\w+)$", re.I)
-_COMMENTS = re.compile(r"\bcomments?\b", re.I)
-_NEWS = re.compile(r"news|latest|recent|today|google", re.I)
-_ELSEWHERE = re.compile(
+_FEED_URL = re.compile(r"(?:\.(?:rss|atom|rdf)|/(?:rss|feeds?|atom)(?:\.xml|/)?|[?&]feed=\w+)$", re.I)
+_COMMENT_FEED = re.compile(r"\bcomments?\b", re.I)
+_NEWS_NAME = re.compile(r"news|latest|recent|today|google", re.I)
+_OTHER_CONTENT_NAME = re.compile(
     r"video|image|photo|galler|categor|tags?\b|author|podcast|product|static|section|topic", re.I
 )
 
 
 def declared_feeds(home: TextResponse) -> list[str]:
-    """The feeds that a page names in its head; where it names none, the links that look like feeds. Those of
-    comments are none."""
-    named = [
+    """Return the URLs of the feeds that a page declares in its head; where it declares none, its links that look like
+    feeds. Feeds of comments are left out."""
+    declared = [
         link.attrib["href"]
         for link in home.css("link[rel][href]")
         if "alternate" in link.attrib["rel"].lower().split()
         and _FEED_TYPES.match(link.attrib.get("type", "").strip())
-        and not _COMMENTS.search(link.attrib.get("title", "") + " " + link.attrib["href"])
+        and not _COMMENT_FEED.search(link.attrib.get("title", "") + " " + link.attrib["href"])
     ]
     linked = [
-        h
-        for h in home.css("a::attr(href)").getall()
-        if _FEED_ADDRESS.search(h.strip()) and not _COMMENTS.search(h)
+        href
+        for href in home.css("a::attr(href)").getall()
+        if _FEED_URL.search(href.strip()) and not _COMMENT_FEED.search(href)
     ]
-    return _addresses(home, named or linked)
+    return _absolute_urls(home, declared or linked)
 
 
 def news_first(sitemaps: Iterable[str]) -> list[str]:
-    """The sitemaps of robots.txt: those that a name calls new before the others, without those of something else."""
-    kept = [
-        s for s in dict.fromkeys(sitemaps) if not _ELSEWHERE.search(s.partition("://")[2].partition("/")[2])
+    """Return the sitemaps in a new order: news sitemaps first. Image, video, tag and similar sitemaps are left
+    out."""
+    selected = [
+        url
+        for url in dict.fromkeys(sitemaps)
+        if not _OTHER_CONTENT_NAME.search(url.partition("://")[2].partition("/")[2])
     ]
-    return sorted(kept, key=lambda s: not is_news_sitemap(s))
+    return sorted(selected, key=lambda url: not is_news_sitemap(url))
 
 
 def is_news_sitemap(sitemap: str) -> bool:
-    return bool(_NEWS.search(sitemap.partition("://")[2].partition("/")[2]))
+    """Whether a sitemap's URL names it as one of news or of recent pages."""
+    return bool(_NEWS_NAME.search(sitemap.partition("://")[2].partition("/")[2]))
 
 
-def _addresses(page: TextResponse, links: Iterable[str]) -> list[str]:
-    found: dict[str, None] = {}
+def _absolute_urls(page: TextResponse, links: Iterable[str]) -> list[str]:
+    """Return the links of a page as absolute http(s) URLs, each once."""
+    urls: dict[str, None] = {}
     for link in links:
         try:
-            url = page.urljoin(link.strip())  # by its <base>, too
+            url = page.urljoin(link.strip())  # honours <base>
         except ValueError:
             continue
         if url.startswith(("http://", "https://")):
-            found[url] = None
-    return list(found)
+            urls[url] = None
+    return list(urls)

@@ -1,4 +1,6 @@
-"""Reading an outlet's sources: feeds, sitemaps and section pages become candidates; each source has its books."""
+"""Reads an outlet's feeds, sitemaps and section pages, turns their entries into candidates, and records the result of
+each source.
+"""
 
 from __future__ import annotations
 
@@ -30,155 +32,172 @@ from crawler.sources.source import LIST_KINDS, Source, SourceContent, SourceLimi
 from crawler.sources.source_state import SourceState, body_hash, restore_state
 from outlets import Outlet, Selection
 
-MAX_LINKS = 2000  # of a section page
-MAX_DEPTH = 3  # indexes that stand behind one another
+MAX_LINKS = 2000  # links of one section page that are read
+MAX_DEPTH = 3  # sitemap indexes that are followed, one inside another
 _SOURCE_PRIORITY = 10  # sources before candidates, so that the newest are known before the first is fetched
-_ARCHIVE_PRIORITY = -10_000_000  # behind every hour of age that a fresh candidate can have
-_UNDATED_H = 24 * 365
-SLICE_S = 0.01  # on the event loop at a time
-BATCH = 100  # candidates that are looked at in one go
+_ARCHIVE_PRIORITY = -10_000_000  # below any fresh candidate: its priority is minus its age in hours
+_UNDATED_AGE_H = 24 * 365  # an entry without a date counts as a year old
+LOOP_SLICE_S = 0.01  # longest stretch of work on the event loop at a time
+BATCH_ENTRIES = 100  # entries that are turned into candidates in one go
 
 
 class SourceSpider(CandidateSpider):
-    """Opens sources and follows what they list; crawler/discovery/outlet_spider.py says which, and when."""
+    """Requests sources and follows what they list; crawler/discovery/outlet_spider.py decides which sources, and
+    when."""
 
     outlet: Outlet
     limits: SourceLimits
     selection: Selection
-    window: DaySpan | None = None  # of an archive
+    window: DaySpan | None = None  # days of an archive crawl; None: a crawl for what is new
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._opened: set[str] = set()  # pages of sources: none is asked for twice, so no loop
-        self._files: dict[str, int] = {}  # sitemaps opened behind one root
-        self._expected: dict[str, SourceState] = {}  # sources that were asked whether they have changed since
-        self.read: dict[str, SourceContent] = {}  # of the archive: by the address that was asked for
+        # page ids of source URLs: each is requested once, so there is no loop
+        self._opened_ids: set[str] = set()
+        self._opened_sitemaps: dict[str, int] = {}  # root URL → number of sitemaps opened from its index
+        self._earlier_states: dict[str, SourceState] = {}  # by URL: sources requested conditionally
+        self.archive_contents: dict[str, SourceContent] = {}  # by requested URL; only in an archive crawl
 
     @cached_property
     def zone(self) -> tzinfo:
+        """The outlet's time zone; UTC where its file names none."""
         name = self.outlet.rules.timezone
         return ZoneInfo(name) if name else UTC
 
-    # ------------------------------------------------------------ opening
+    # ------------------------------------------------------------ requesting a source
 
-    def open(self, source: Source, url: str | None = None) -> Request | None:
-        """The request for a source; None where this run has opened it already, or it was asked too recently. url: of a
-        later page of it."""
-        page = page_id(url or source.url)
-        if page in self._opened:
+    def source_request(self, source: Source, url: str | None = None) -> Request | None:
+        """Return the request for a source; None where this run has opened it already, or where it is not due. url: a
+        later page of the source."""
+        requested_id = page_id(url or source.url)
+        if requested_id in self._opened_ids:
             return None
-        self._opened.add(page)
+        self._opened_ids.add(requested_id)
         facts = self.sources.setdefault(source.url, source.facts())
-        lists = source.kind in LIST_KINDS
-        before = self._usable(source)
-        if before and (next_at := self._not_before(before)) > datetime.now(UTC):
+        is_list = source.kind in LIST_KINDS
+        earlier = self._usable_state(source)
+        if earlier and (next_at := self._next_request_at(earlier)) > datetime.now(UTC):
             facts["not_due"] = next_at.isoformat(timespec="seconds")
             self._count("sources/not_due")
             return None
-        if before:
-            self._expected[source.url] = before
-        conditions = before.conditions() if before else {}
+        if earlier:
+            self._earlier_states[source.url] = earlier
+        conditions = earlier.conditions() if earlier else {}
         return Request(
             url or source.url,
-            callback=self.parse_list if lists else self.parse_section,
+            callback=self.parse_list if is_list else self.parse_section,
             errback=self.dead_source,
             cb_kwargs={"source": source},
             priority=_SOURCE_PRIORITY if not source.archive else 0,
-            # gzip alone: it is unpacked while it is read, within bounds, and not on the event loop
-            headers={**({"Accept-Encoding": "gzip"} if lists else {}), **conditions},
+            # only gzip: the reader decompresses it in slices, within bounds, and off the event loop
+            headers={**({"Accept-Encoding": "gzip"} if is_list else {}), **conditions},
             meta={
-                **({"download_maxsize": self.limits.sitemap_bytes, "packed": True} if lists else {}),
+                **({"download_maxsize": self.limits.sitemap_bytes, "packed": True} if is_list else {}),
                 **({"handle_httpstatus_list": [304]} if conditions else {}),
             },
             dont_filter=True,
         )
 
-    # ------------------------------------------------------------ from one run to the next
+    # ------------------------------------------------------------ state kept from run to run
 
     @cached_property
-    def _digest(self) -> str:
-        """Of all that decides what becomes of an entry: another outlet file or selection reads each source anew."""
-        shaping = [asdict(self.outlet), asdict(self.selection), asdict(self.limits)]
-        told = json.dumps(shaping, default=lambda v: v.pattern if isinstance(v, re.Pattern) else str(v))
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+    def _inputs_digest(self) -> str:
+        """Hash of all settings that decide what becomes of an entry. When the outlet file, the selection or a limit
+        changes, each source is read anew."""
+        inputs = [asdict(self.outlet), asdict(self.selection), asdict(self.limits)]
+        serialized = json.dumps(
+            inputs, default=lambda value: value.pattern if isinstance(value, re.Pattern) else str(value)
+        )
+        return hashlib.sha256(serialized.encode()).hexdigest()[:16]
 
-    def _is_remembered(self, source: Source) -> bool:
-        """An archive has its own books (`complete`); the home page is read for what it says of feeds."""
+    def _keeps_state(self, source: Source) -> bool:
+        """Whether the next run may rely on the state of this source. An archive has `complete` for that, and the home
+        page is always read for the feeds that it names."""
         return not self.window and not source.archive and source.kind != "home" and source.page == 1
 
-    def _before(self, source: Source) -> SourceState | None:
-        """What the lake remembers of a source."""
-        if not self._is_remembered(source) or not self._land:
+    def _earlier_state(self, source: Source) -> SourceState | None:
+        """Return the state of a source that an earlier run stored in the lake."""
+        if not self._keeps_state(source) or not self._land:
             return None
         return restore_state(self._land.run.index.source_state(source.url))
 
-    def _usable(self, source: Source) -> SourceState | None:
-        """The same, where all that a source would name if it has not changed is known, and nothing of it is due."""
-        before = None if self.fresh else self._before(source)
-        return before if before and before.digest == self._digest and not before.is_due(_now()) else None
+    def _usable_state(self, source: Source) -> SourceState | None:
+        """Return that state where an unchanged source may be skipped: it was read with the same inputs, and no page
+        that it named is due."""
+        earlier = None if self.fresh else self._earlier_state(source)
+        return (
+            earlier
+            if earlier and earlier.digest == self._inputs_digest and not earlier.is_due(_now())
+            else None
+        )
 
-    def _not_before(self, before: SourceState) -> datetime:
+    def _next_request_at(self, earlier: SourceState) -> datetime:
+        """Return the earliest time at which a source is to be requested again."""
         settings = self.settings
-        next_at = before.next_at(
+        next_at = earlier.next_at(
             settings.getfloat("SOURCE_INTERVAL_S"), settings.getfloat("SOURCE_INTERVAL_MAX_S")
         )
-        return next_at if before.asked_at <= _now() else before.asked_at  # the clock has gone back
+        return next_at if earlier.asked_at <= _now() else earlier.asked_at  # else the clock was set back
 
     def _is_unchanged(self, response: Response, source: Source) -> bool:
-        """Whether a source reads as it did when all of its pages were settled; then nothing is left to do."""
-        before = self._expected.get(source.url) if source.page == 1 else None
-        if not before or not (response.status == 304 or before.body == body_hash(response)):
+        """Whether a source reads as it did when all of its pages were settled, so that nothing is left to do; records
+        it."""
+        earlier = self._earlier_states.get(source.url) if source.page == 1 else None
+        if not earlier or not (response.status == 304 or earlier.body == body_hash(response)):
             return False
         facts = self.sources[source.url]
         facts["unchanged"] = True
         self._count("sources/unchanged")
-        visited = SourceState.of(response, self._digest, before)
-        moved = "moved_to" in facts
-        facts["visited"] = None if moved else replace(visited, due_at=before.due_at).facts()
+        state = SourceState.of(response, self._inputs_digest, earlier)
+        has_moved = "moved_to" in facts
+        facts["visited"] = None if has_moved else replace(state, due_at=earlier.due_at).facts()
         return True
 
-    def _remember(self, response: Response, source: Source) -> None:
-        """Of a source that was read to its end; one that has moved is asked where its file says, without conditions."""
-        if self._is_remembered(source) and "moved_to" not in self.sources[source.url]:
-            visited = SourceState.of(response, self._digest, self._before(source))
-            self.sources[source.url]["visited"] = visited.facts()
+    def _store_state(self, response: Response, source: Source) -> None:
+        """Store the state of a source that was read to its end. A source that has moved keeps none: the next run
+        requests the URL in the outlet file unconditionally."""
+        if self._keeps_state(source) and "moved_to" not in self.sources[source.url]:
+            state = SourceState.of(response, self._inputs_digest, self._earlier_state(source))
+            self.sources[source.url]["visited"] = state.facts()
 
     def remembered(self) -> dict[str, dict[str, Any] | None]:
-        """At the end of a run: by source what the next one may rely on; None: it has to read all of it."""
+        """Return at the end of a run, by source, the state that the next run may rely on; None where it must read all
+        of the source."""
         due = self.due_sources()
-        kept: dict[str, dict[str, Any] | None] = {}
+        states: dict[str, dict[str, Any] | None] = {}
         for url, facts in self.sources.items():
             if "visited" not in facts:
                 continue
-            whole = facts["visited"] and not facts.get("stopped") and not facts.get("damaged")
-            if not whole or (url in due and due[url] is None):
-                kept[url] = None
+            was_read_whole = facts["visited"] and not facts.get("stopped") and not facts.get("damaged")
+            if not was_read_whole or (url in due and due[url] is None):
+                states[url] = None
             elif url in due:
-                kept[url] = {**facts["visited"], "due_at": due[url].isoformat()}  # type: ignore[union-attr]
+                states[url] = {**facts["visited"], "due_at": due[url].isoformat()}  # type: ignore[union-attr]
             else:
-                kept[url] = facts["visited"]
-        return kept
+                states[url] = facts["visited"]
+        return states
 
-    # ------------------------------------------------------------ what stands behind an index
+    # ------------------------------------------------------------ children of a sitemap index
 
-    def _children(self, children: list[Entry], source: Source) -> Iterable[Request]:
-        """Of an index, in a crawl for what is new: the newest ones, as far as SITEMAP_FILES goes."""
-        left = self.limits.sitemap_files - self._files.get(source.root, 0)
+    def _child_requests(self, children: list[Entry], source: Source) -> Iterable[Request]:
+        """Return the requests for the newest children of a sitemap index, at most SITEMAP_FILES from one root; for a
+        crawl of what is new."""
+        files_left = self.limits.sitemap_files - self._opened_sitemaps.get(source.root, 0)
         since = datetime.now(UTC) - self.limits.sitemap_age
-        wanted = sitemap_index.fresh_sitemaps(children, self.outlet, since.date(), len(children))
-        if len(wanted) > left:
-            self.capped(source, "files", left)
+        sitemap_urls = sitemap_index.fresh_sitemaps(children, self.outlet, since.date(), len(children))
+        if len(sitemap_urls) > files_left:
+            self.note_cap(source, "files", files_left)
         if source.depth >= MAX_DEPTH:
-            self.capped(source, "depth", MAX_DEPTH)
+            self.note_cap(source, "depth", MAX_DEPTH)
             return
-        for url in wanted[: max(0, left)]:
-            child = self.child_of(source, url)
-            if child and (request := self.open(child)):
-                self._files[source.root] = self._files.get(source.root, 0) + 1
+        for url in sitemap_urls[: max(0, files_left)]:
+            child = self.child_source(source, url)
+            if child and (request := self.source_request(child)):
+                self._opened_sitemaps[source.root] = self._opened_sitemaps.get(source.root, 0) + 1
                 yield request
 
-    def child_of(self, source: Source, url: str, modified_at: datetime | None = None) -> Source | None:
-        """None for what is no http(s) address."""
+    def child_source(self, source: Source, url: str, modified_at: datetime | None = None) -> Source | None:
+        """Return a child of a sitemap index as a source; None where url is not an http(s) URL."""
         try:
             page_id(url)
         except ValueError:
@@ -194,50 +213,55 @@ class SourceSpider(CandidateSpider):
     # ------------------------------------------------------------ answers
 
     async def parse_list(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        """A feed or a sitemap, whichever it was said to be."""
-        self._moved(response, source)
+        """Read a feed or a sitemap, whichever of the two the answer is, and yield what follows from it."""
+        self._note_redirect(response, source)
         if self._is_unchanged(response, source):
             return
-        self._forget(source)
+        self._clear_state(source)
         try:
-            # in a thread: a large one takes seconds
-            found, pages = await asyncio.to_thread(self._read, response.body, response.url, source)
+            # in a thread: a large list takes seconds
+            content, pages = await asyncio.to_thread(
+                self._parse_list_body, response.body, response.url, source
+            )
         except NotAList as error:
-            self._dead(source, str(error))
+            self._mark_dead(source, str(error))
             return
         facts = self.sources[source.url]
-        if found.children:
-            facts["children"] = len(found.children)
-        for bound, reached in found.capped.items():
-            self.capped(source, bound, reached)
-        if found.damaged:
-            facts["damaged"] = found.damaged
-            self.logger.warning("%s: read as far as it goes: %s", source.url, found.damaged)
+        if content.children:
+            facts["children"] = len(content.children)
+        for bound, reached in content.capped.items():
+            self.note_cap(source, bound, reached)
+        if content.damaged:
+            facts["damaged"] = content.damaged
+            self.logger.warning("%s: read as far as it goes: %s", source.url, content.damaged)
         if source.archive:
-            self.read[source.url] = SourceContent(found.pages, found.children)
+            self.archive_contents[source.url] = SourceContent(content.pages, content.children)
             return
-        for request in self._children(found.children, source):
+        for request in self._child_requests(content.children, source):
             yield request
-        if older := len(found.pages) - len(pages):
-            self.not_fetched(source, "older", older)
+        if older_count := len(content.pages) - len(pages):
+            self.count_not_fetched(source, "older", older_count)
         if len(pages) > self.limits.source_entries:
-            self.capped(source, "followed", self.limits.source_entries)
-        async for request in self._follow(pages[: self.limits.source_entries], source):
+            self.note_cap(source, "followed", self.limits.source_entries)
+        async for request in self._follow_entries(pages[: self.limits.source_entries], source):
             yield request
-        if not any(map(self._is_ours, found.pages)):
+        if not any(map(self._is_of_outlet, content.pages)):
             facts["foreign"] = True
-        elif not found.children:  # of an index that stays the same the children may change
-            self._remember(response, source)
+        # the children of an unchanged index may change, so an index keeps no state
+        elif not content.children:
+            self._store_state(response, source)
 
-    def _is_ours(self, entry: Entry) -> bool:
+    def _is_of_outlet(self, entry: Entry) -> bool:
+        """Whether an entry's URL belongs to the outlet."""
         try:
             return self.outlet.owns(entry.url)
         except ValueError:
             return False
 
-    def _read(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Entry]]:
-        """What stands there, and the pages that may be new: of a sitemap, those of the last SITEMAP_DAYS."""
-        found = sitemaps.read_sitemap(
+    def _parse_list_body(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Entry]]:
+        """Return the content of a feed or sitemap, and its pages that may be new: all of a feed, those of the last
+        SITEMAP_DAYS of a sitemap."""
+        content = sitemaps.read_sitemap(
             body,
             url,
             newest_last=self.outlet.newest_last,
@@ -245,121 +269,133 @@ class SourceSpider(CandidateSpider):
             max_entries=self.limits.sitemap_entries,
         )
         if source.kind == "feed" or source.archive:
-            return found, found.pages
-        return found, recent_entries(found.pages, datetime.now(UTC) - self.limits.sitemap_age)
+            return content, content.pages
+        return content, recent_entries(content.pages, datetime.now(UTC) - self.limits.sitemap_age)
 
     async def parse_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        self._moved(response, source)
+        """Read a section page, and yield its candidates and the request for its next page."""
+        self._note_redirect(response, source)
         if self._is_unchanged(response, source):
             return
-        self._forget(source)
+        self._clear_state(source)
         if not isinstance(response, TextResponse):
-            self._dead(source, "not a page of text")
+            self._mark_dead(source, "not a page of text")
             return
-        links = list(dict.fromkeys(response.css("a::attr(href)").getall()))  # each once, in order
+        links = list(dict.fromkeys(response.css("a::attr(href)").getall()))  # without duplicates, in order
         if len(links) > MAX_LINKS:
-            self.capped(source, "links", MAX_LINKS)
+            self.note_cap(source, "links", MAX_LINKS)
         entries = list(islice(page_links(response), MAX_LINKS))
-        named = response.css("link[rel~=next]::attr(href), a[rel~=next]::attr(href)").getall()
-        further = next_page(response.url, named, links, base=response.urljoin(""))
+        declared_next = response.css("link[rel~=next]::attr(href), a[rel~=next]::attr(href)").getall()
+        next_url = next_page(response.url, declared_next, links, base=response.urljoin(""))
         self.sources[source.url]["pages"] = source.page
         if source.archive:
-            self.read[source.url] = SourceContent(entries, next_page=further)
+            self.archive_contents[source.url] = SourceContent(entries, next_page=next_url)
             return
-        before = self.sources[source.url]["new"]
-        async for request in self._follow(entries, source):
+        new_before = self.sources[source.url]["new"]
+        async for request in self._follow_entries(entries, source):
             yield request
-        self._remember(response, source)
-        if self.sources[source.url]["new"] == before or not further:
-            return  # what comes behind known pages is known
+        self._store_state(response, source)
+        if self.sources[source.url]["new"] == new_before or not next_url:
+            return  # pages older than known ones are known, too
         if source.page >= self.limits.section_pages:
-            self.capped(source, "pages", source.page)
-        elif following := self.open(replace(source, page=source.page + 1), further):
-            yield following
+            self.note_cap(source, "pages", source.page)
+        elif next_request := self.source_request(replace(source, page=source.page + 1), next_url):
+            yield next_request
 
     def dead_source(self, failure: Failure) -> None:
+        """Record a source that did not answer. A later page ends its section; a usual path of source discovery is
+        forgotten."""
         source: Source = failure.request.cb_kwargs["source"]  # type: ignore[attr-defined]  # set by Scrapy
-        answered = getattr(failure.value, "response", None)
-        why = f"answered {answered.status}" if answered is not None else failure.getErrorMessage()
+        response = getattr(failure.value, "response", None)
+        why = f"answered {response.status}" if response is not None else failure.getErrorMessage()
         if source.page > 1:
             self.sources[source.url]["stopped"] = f"page {source.page}: {why}"
-        elif source.known_by == "usual path":  # nobody said that anything would be there
+        elif source.known_by == "usual path":  # a guess: its absence is no error
             del self.sources[source.url]
             self._count("finding/missed")
         else:
-            self._dead(source, why)
+            self._mark_dead(source, why)
 
     # ------------------------------------------------------------ candidates
 
-    async def _follow(self, entries: Iterable[Entry], source: Source) -> AsyncIterator[Request]:
-        """Candidates, newest first; the event loop gets its turn in between."""
+    async def _follow_entries(self, entries: Iterable[Entry], source: Source) -> AsyncIterator[Request]:
+        """Yield the candidates of entries, newest first, without blocking the event loop for long."""
         now, began = datetime.now(UTC), perf_counter()
-        for place, entry in enumerate(entries):
+        for rank, entry in enumerate(entries):
             age_h = (now - entry.latest_date).total_seconds() / 3600 if entry.latest_date else None
-            by_place = _UNDATED_H + place if source.kind in LIST_KINDS else place // 10
-            if request := self.wanted(entry, source, -int(max(0, age_h) if age_h is not None else by_place)):
+            rank_h = _UNDATED_AGE_H + rank if source.kind in LIST_KINDS else rank // 10
+            if request := self.candidate_of_entry(
+                entry, source, -int(max(0, age_h) if age_h is not None else rank_h)
+            ):
                 yield request
-            if perf_counter() - began > SLICE_S:
+            if perf_counter() - began > LOOP_SLICE_S:
                 await asyncio.sleep(0)
                 began = perf_counter()
 
-    def wanted(self, entry: Entry, source: Source, priority: int = _ARCHIVE_PRIORITY) -> Request | None:
-        """The candidate of an entry, if the outlet's patterns and the selection want it and nobody asked before."""
+    def candidate_of_entry(
+        self, entry: Entry, source: Source, priority: int = _ARCHIVE_PRIORITY
+    ) -> Request | None:
+        """Return the candidate of an entry; None where the outlet's patterns, the window or the selection do not want
+        it, or where CandidateSpider.candidate gives None."""
         facts = self.sources[source.url]
         try:
             if not self.outlet.wants(entry.url):
                 return None
             facts["found"] += 1
-            if why := self._refused(entry):
-                self.not_fetched(source, why)
+            if why := self._why_refused(entry):
+                self.count_not_fetched(source, why)
                 return None
             request = self.candidate(entry.url, source.url, priority, modified_at=entry.modified_at)
-        except ValueError:  # no http(s) address, or a nonsensical port
+        except ValueError:  # not an http(s) URL, or an invalid port
             return None
         if request:
             facts["new"] += 1
         return request
 
-    def follow_now(
+    def follow_batch(
         self, entries: Iterable[Entry], source: Source, priority: int = _ARCHIVE_PRIORITY
     ) -> list[Request]:
-        return [request for entry in entries if (request := self.wanted(entry, source, priority))]
+        """Return the candidates of entries at once; for small batches."""
+        return [request for entry in entries if (request := self.candidate_of_entry(entry, source, priority))]
 
-    def _refused(self, entry: Entry) -> str | None:
+    def _why_refused(self, entry: Entry) -> str | None:
+        """Return why the window or the selection does not want an entry; None where it is wanted."""
         if self.window:
-            inside = is_within(self.window, entry, self.zone)
-            if inside is False:
+            is_inside = is_within(self.window, entry, self.zone)
+            if is_inside is False:
                 return "window"
-            if inside is None:
+            if is_inside is None:
                 self._count("archive/undated")
         return why_not_wanted(self.selection, entry, datetime.now(UTC))
 
-    # ------------------------------------------------------------ books
+    # ------------------------------------------------------------ entries in the run record
 
-    def not_fetched(self, source: Source, why: str, count: int = 1) -> None:
-        """Counted by reason, for the source and for the run."""
+    def count_not_fetched(self, source: Source, why: str, count: int = 1) -> None:
+        """Count entries that are not fetched by reason, for the source and for the run."""
         counts = self.sources[source.url].setdefault("not_fetched", {})
         counts[why] = counts.get(why, 0) + count
         self._count(f"not_fetched/{why}", count)
 
-    def capped(self, source: Source, bound: str, reached: int) -> None:
+    def note_cap(self, source: Source, bound: str, reached: int) -> None:
+        """Record that a source was read only as far as a limit. bound: the limit's name; reached: its value."""
         self.sources[source.url].setdefault("capped", {})[bound] = reached
         self._count(f"capped/{bound}")
         self.logger.warning("%s: read as far as the bound of %s goes: %d", source.url, bound, reached)
 
-    def _forget(self, source: Source) -> None:
-        """Until it is read to its end: what was remembered of it is not true any more."""
-        if self._is_remembered(source):
+    def _clear_state(self, source: Source) -> None:
+        """Declare the stored state of a source void until it has been read to its end."""
+        if self._keeps_state(source):
             self.sources[source.url]["visited"] = None
 
-    def _moved(self, response: Response, source: Source) -> None:
+    def _note_redirect(self, response: Response, source: Source) -> None:
+        """Record where a source has moved to, and do not request that URL again."""
         if source.page == 1 and page_id(response.url) != page_id(source.url):
             self.sources[source.url]["moved_to"] = response.url
-            self._opened.add(page_id(response.url))
+            self._opened_ids.add(page_id(response.url))
             self.logger.info("source %s has moved to %s", source.url, response.url)
 
-    def _dead(self, source: Source, why: str) -> None:
-        """Counted and named; the other sources go on."""
+    def _mark_dead(self, source: Source, why: str) -> None:
+        """Record why a source cannot be read; the other sources go on."""
         self.sources[source.url]["error"] = why
         self._count("dead_sources")
         self.logger.warning("dead source %s: %s", source.url, why)

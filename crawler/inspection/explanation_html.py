@@ -1,4 +1,6 @@
-"""A page explained, as one HTML file: no script, nothing loaded from elsewhere, light and dark."""
+"""Presents a page's explanation as one HTML file that needs no script and loads nothing; for light and dark
+screens.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from html import escape
 
 from cleaning.authoring.page_explanation import PagePiece
 from cleaning.records import Removed
-from crawler.inspection.explanation import Explanation, fields
+from crawler.inspection.explanation import Explanation, stated_fields
 from crawler.inspection.explanation_text import safe
 
-LONG = 600  # characters of a cut; a longer one is folded up
+FOLD_ABOVE_CHARS = 600  # a cut of more characters is folded up
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1b1b; --quiet: #595959; --line: #d5d5d5; --mark: #fff2a8;
   --cut: 94%; --edge: 42%; }
@@ -33,148 +35,161 @@ mark { background: var(--mark); color: inherit; } summary { cursor: pointer; }
 """
 
 
-def as_html(told: Explanation) -> str:
+def as_html(explanation: Explanation) -> str:
+    """Return the HTML document."""
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Explained: {_shown(told.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
-            *_top(told),
-            *_fields(told),
-            *_story(told),
-            *_kinds(told),
-            *_match(told),
-            *_signs(told),
-            *_timings(told),
+            f"<title>Explained: {_escaped(explanation.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
+            *_heading(explanation),
+            *_fields_table(explanation),
+            *_story(explanation),
+            *_cut_kinds_table(explanation),
+            *_lake_match(explanation),
+            *_signs_table(explanation),
+            *_timings_table(explanation),
             "</main>\n</body>\n</html>\n",
         ]
     )
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
+    """Return text that is safe both in HTML and in a terminal."""
     return escape(safe(text))
 
 
-def _top(told: Explanation) -> Iterator[str]:
-    lang = f' lang="{_shown(told.article.language)}"' if told.article and told.article.language else ""
-    yield f"<h1{lang}>{_shown(told.title)}</h1>"
-    if told.title != told.page.url:
-        yield f'<p class="quiet">{_shown(told.page.url)}</p>'
-    if told.verdict.reason:
-        detail = f": {_shown(told.verdict.detail)}" if told.verdict.detail else ""
-        yield f'<p class="verdict">No article ({_shown(told.verdict.reason)}){detail}</p>'
+def _heading(explanation: Explanation) -> Iterator[str]:
+    lang = (
+        f' lang="{_escaped(explanation.article.language)}"'
+        if explanation.article and explanation.article.language
+        else ""
+    )
+    yield f"<h1{lang}>{_escaped(explanation.title)}</h1>"
+    if explanation.title != explanation.page.url:
+        yield f'<p class="quiet">{_escaped(explanation.page.url)}</p>'
+    if explanation.verdict.reason:
+        detail = f": {_escaped(explanation.verdict.detail)}" if explanation.verdict.detail else ""
+        yield f'<p class="verdict">No article ({_escaped(explanation.verdict.reason)}){detail}</p>'
     else:
         yield '<p class="verdict">Article</p>'
-    if article := told.article:
+    if article := explanation.article:
         yield (
-            f"<p>Outlet {_shown(article.outlet)}, {article.word_count} words, confidence {article.text_confidence:.2f}, "
-            f"rules of cleaner {_shown(article.cleaner_version)}</p>"
+            f"<p>Outlet {_escaped(article.outlet)}, {article.word_count} words, confidence {article.text_confidence:.2f}, "
+            f"rules of cleaner {_escaped(article.cleaner_version)}</p>"
         )
-    if told.next_page_url:
-        yield f"<p>Goes on at {_shown(told.next_page_url)}</p>"
+    if explanation.next_page_url:
+        yield f"<p>Goes on at {_escaped(explanation.next_page_url)}</p>"
 
 
-def _fields(told: Explanation) -> Iterator[str]:
+def _fields_table(explanation: Explanation) -> Iterator[str]:
     rows = [
-        f'<tr><th scope="row">{_shown(name)}</th><td>{_shown(value)}</td><td class="quiet">{_shown(where)}</td></tr>'
-        for name, value, where in fields(told)
+        f'<tr><th scope="row">{_escaped(name)}</th><td>{_escaped(value)}</td><td class="quiet">{_escaped(where)}</td></tr>'
+        for name, value, where in stated_fields(explanation)
     ]
     yield from _table("Fields, and where they stand in the page", ("field", "value", "stands in"), rows)
 
 
-def _story(told: Explanation) -> Iterator[str]:
-    if not told.pieces:
+def _story(explanation: Explanation) -> Iterator[str]:
+    """The page in its order: text that stays, and a box for each cut."""
+    if not explanation.pieces:
         return
-    lang = f' lang="{_shown(told.article.language)}"' if told.article and told.article.language else ""
+    lang = (
+        f' lang="{_escaped(explanation.article.language)}"'
+        if explanation.article and explanation.article.language
+        else ""
+    )
     yield '<h2 id="page">The page, in its order</h2>'
     yield '<p class="quiet">Boxes with struck text were cut; above it stand kind, rule and stage.'
-    yield "Marked passages stand in the matched story, too.</p>" if told.passages else "</p>"
+    yield "Marked passages stand in the matched story, too.</p>" if explanation.passages else "</p>"
     yield f'<section aria-labelledby="page"{lang}>'
-    at = 0
-    for piece in told.pieces:
+    line_start = 0
+    for piece in explanation.pieces:
         if piece.cut:
             yield _cut(piece, piece.cut)
             continue
-        yield f"<p>{_marked(told, piece.text, at)}</p>"
-        at += len(piece.text) + 1
+        yield f"<p>{_mark_passages(explanation, piece.text, line_start)}</p>"
+        line_start += len(piece.text) + 1
     yield "</section>"
 
 
 def _cut(piece: PagePiece, cut: Removed) -> str:
-    hue = sum(cut.kind.encode()) * 137 % 360  # one kind, one colour, on every page
-    about = f'<strong>{_shown(cut.kind)}</strong> <span class="rule">{_shown(cut.rule)}</span> <small>{cut.stage}</small>'
-    text = "<br>".join(_shown(line) for line in piece.text.splitlines())
+    """A box with one cut, under its kind, rule and stage."""
+    hue = sum(cut.kind.encode()) * 137 % 360  # the same colour for a kind on every page
+    label = f'<strong>{_escaped(cut.kind)}</strong> <span class="rule">{_escaped(cut.rule)}</span> <small>{cut.stage}</small>'
+    text = "<br>".join(_escaped(line) for line in piece.text.splitlines())
     box = f'<div class="cut" style="--hue:{hue}">'
-    if len(piece.text) > LONG:
-        return f"{box}<details><summary>{about} <small>{cut.chars:,} characters</small></summary><del>{text}</del></details></div>"
-    return f"{box}{about}<del>{text}</del></div>"
+    if len(piece.text) > FOLD_ABOVE_CHARS:
+        return f"{box}<details><summary>{label} <small>{cut.chars:,} characters</small></summary><del>{text}</del></details></div>"
+    return f"{box}{label}<del>{text}</del></div>"
 
 
-def _marked(told: Explanation, text: str, at: int) -> str:
-    """The line that begins at this character of the story's text, with the shared passages marked."""
-    parts, here = [], 0
-    for passage in told.passages:
-        start, end = max(passage.start - at, here), min(passage.end - at, len(text))
+def _mark_passages(explanation: Explanation, text: str, line_start: int) -> str:
+    """Return one line as HTML, with the shared passages marked. line_start: offset of the line in the article's
+    text."""
+    pieces, marked_to = [], 0
+    for passage in explanation.passages:
+        start, end = max(passage.start - line_start, marked_to), min(passage.end - line_start, len(text))
         if start < end:
-            parts += [_shown(text[here:start]), f"<mark>{_shown(text[start:end])}</mark>"]
-            here = end
-    return "".join([*parts, _shown(text[here:])])
+            pieces += [_escaped(text[marked_to:start]), f"<mark>{_escaped(text[start:end])}</mark>"]
+            marked_to = end
+    return "".join([*pieces, _escaped(text[marked_to:])])
 
 
-def _kinds(told: Explanation) -> Iterator[str]:
-    cuts = told.trace.removed
+def _cut_kinds_table(explanation: Explanation) -> Iterator[str]:
+    cuts = explanation.trace.removed
     chars: Counter[str] = Counter()
     for cut in cuts:
         chars[cut.kind] += cut.chars
     rows = []
     for kind, length in chars.most_common():
-        of_kind = [cut for cut in cuts if cut.kind == kind]
-        rules = ", ".join(sorted({cut.rule for cut in of_kind}))
+        kind_cuts = [cut for cut in cuts if cut.kind == kind]
+        rules = ", ".join(sorted({cut.rule for cut in kind_cuts}))
         rows.append(
-            f'<tr><th scope="row">{_shown(kind)}</th><td>{_shown(rules)}</td>'
-            f'<td class="n">{len(of_kind)}</td><td class="n">{length:,}</td></tr>'
+            f'<tr><th scope="row">{_escaped(kind)}</th><td>{_escaped(rules)}</td>'
+            f'<td class="n">{len(kind_cuts)}</td><td class="n">{length:,}</td></tr>'
         )
     yield from _table("Cut by kind", ("kind", "rules", "cuts", "characters"), rows)
 
 
-def _match(told: Explanation) -> Iterator[str]:
-    landed = told.landed
+def _lake_match(explanation: Explanation) -> Iterator[str]:
+    landed = explanation.landed
     if landed is None:
         return
     yield "<h2>In the lake</h2>"
-    yield f"<p>In {landed.table} since {landed.landed_at:%Y-%m-%d %H:%M} UTC, story {_shown(landed.story_id)}.</p>"
+    yield f"<p>In {landed.table} since {landed.landed_at:%Y-%m-%d %H:%M} UTC, story {_escaped(landed.story_id)}.</p>"
     if landed.relation is None:
         yield "<p>An original: it was found to be a copy of nothing.</p>"
     elif landed.similarity is not None and landed.containment is not None:
         yield (
-            f"<p><strong>{_shown(landed.relation)}</strong>, Jaccard {landed.similarity:.2f}, containment "
-            f"{landed.containment:.2f}, {sum(p.words for p in told.passages)} words in {len(told.passages)} shared passages"
+            f"<p><strong>{_escaped(landed.relation)}</strong>, Jaccard {landed.similarity:.2f}, containment "
+            f"{landed.containment:.2f}, {sum(p.words for p in explanation.passages)} words in {len(explanation.passages)} shared passages"
         )
     if other := landed.other:
         day = f", {other.published_at:%Y-%m-%d %H:%M} UTC" if other.published_at else ""
-        yield f"<p>Matched with “{_shown(other.title)}” ({_shown(other.outlet)}{day})<br>{_shown(other.url)}</p>"
+        yield f"<p>Matched with “{_escaped(other.title)}” ({_escaped(other.outlet)}{day})<br>{_escaped(other.url)}</p>"
     rows = [
-        f'<tr><th scope="row">{_shown(link.relation)}</th><td>{_shown(link.id)}</td>'
+        f'<tr><th scope="row">{_escaped(link.relation)}</th><td>{_escaped(link.id)}</td>'
         f'<td class="n">{link.similarity:.2f}</td><td class="n">{link.containment:.2f}</td></tr>'
         for link in landed.links
     ]
     yield from _table("All links", ("relation", "page", "Jaccard", "containment"), rows)
 
 
-def _signs(told: Explanation) -> Iterator[str]:
-    if told.trace.signs:
+def _signs_table(explanation: Explanation) -> Iterator[str]:
+    if explanation.trace.signs:
         rows = [
             f'<tr><th scope="row">{name.replace("_", " ")}</th><td class="n">{value:.2f}</td></tr>'
-            for name, value in asdict(told.trace.signs).items()
+            for name, value in asdict(explanation.trace.signs).items()
         ]
         yield from _table("Signs of confidence", ("sign", "value"), rows)
 
 
-def _timings(told: Explanation) -> Iterator[str]:
+def _timings_table(explanation: Explanation) -> Iterator[str]:
     rows = [
-        f'<tr><th scope="row">{_shown(stage)}</th><td class="n">{1000 * seconds:.1f} ms</td></tr>'
-        for stage, seconds in told.trace.stages
+        f'<tr><th scope="row">{_escaped(stage)}</th><td class="n">{1000 * seconds:.1f} ms</td></tr>'
+        for stage, seconds in explanation.trace.stages
     ]
     yield from _table("Time", ("stage", "time"), rows)
 

@@ -1,4 +1,4 @@
-"""A page explained, for a terminal."""
+"""Presents a page's explanation as text for a terminal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cleaning.records import Removed
-from crawler.inspection.explanation import Explanation, fields
+from crawler.inspection.explanation import Explanation, stated_fields
 
-MOST_SHOWN = 400  # characters of one cut
-# what a terminal obeys or hides: control characters, marks of direction, zero width, lone surrogates
+MAX_CUT_CHARS = 400  # of one cut, that are shown
+# characters that a terminal obeys or hides: controls, direction marks, zero-width characters, lone surrogates
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
@@ -20,125 +20,133 @@ _BOLD, _DIM, _STRUCK, _RED, _GREEN, _OFF = "\x1b[1m", "\x1b[2m", "\x1b[9m", "\x1
 
 
 def safe(text: str) -> str:
-    """With nothing in it that a terminal would obey; a character that is one stands as its number."""
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\t", " "))
+    """Return the text without characters that a terminal would obey; each is replaced by its code, as \\u001b."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text.replace("\t", " "))
 
 
-def as_text(told: Explanation, width: int, *, styled: bool) -> str:
-    """All of it. styled: with the terminal's own colours and strokes; without, cuts begin with a minus."""
-    return "\n".join(_Page(told, max(40, width), styled=styled).lines())
+def as_text(explanation: Explanation, width: int, *, styled: bool) -> str:
+    """Return the explanation as lines of at most width characters. styled: with the terminal's colours and
+    strikethrough; without it, a minus marks each cut."""
+    return "\n".join(_TextReport(explanation, max(40, width), styled=styled).lines())
 
 
-class _Page:
-    def __init__(self, told: Explanation, width: int, *, styled: bool) -> None:
-        self.told, self.width, self.styled = told, width, styled
+class _TextReport:
+    """Builds the lines of one explanation."""
+
+    def __init__(self, explanation: Explanation, width: int, *, styled: bool) -> None:
+        self.explanation, self.width, self.styled = explanation, width, styled
 
     def lines(self) -> Iterator[str]:
-        told = self.told
-        yield self._in(safe(told.title), _BOLD)
-        if told.title != told.page.url:
-            yield safe(told.page.url)
+        """Return all lines of the report."""
+        explanation = self.explanation
+        yield self._with_style(safe(explanation.title), _BOLD)
+        if explanation.title != explanation.page.url:
+            yield safe(explanation.page.url)
         yield from self._verdict()
         yield from self._fields()
-        if told.pieces:
-            yield from self._head("Page, in its order (− is cut)")
-            for piece in told.pieces:
-                yield from self._cut(piece.text, piece.cut) if piece.cut else self._kept(piece.text)
-            yield from self._kinds()
-        yield from self._match()
+        if explanation.pieces:
+            yield from self._heading("Page, in its order (− is cut)")
+            for piece in explanation.pieces:
+                yield from self._cut(piece.text, piece.cut) if piece.cut else self._kept_line(piece.text)
+            yield from self._cut_kinds()
+        yield from self._lake_match()
         yield from self._timings()
 
     def _verdict(self) -> Iterator[str]:
-        told, article = self.told, self.told.article
-        if told.verdict.reason:
-            why = f"no article ({told.verdict.reason})" + (
-                f": {told.verdict.detail}" if told.verdict.detail else ""
+        explanation, article = self.explanation, self.explanation.article
+        if explanation.verdict.reason:
+            why = f"no article ({explanation.verdict.reason})" + (
+                f": {explanation.verdict.detail}" if explanation.verdict.detail else ""
             )
-            yield from self._wrapped(self._in(safe(why), _RED), "verdict: ")
+            yield from self._wrap(self._with_style(safe(why), _RED), "verdict: ")
         else:
-            yield f"verdict: {self._in('article', _GREEN)}"
+            yield f"verdict: {self._with_style('article', _GREEN)}"
         if article:
             yield f"outlet: {safe(article.outlet)}; {article.word_count} words; confidence {article.text_confidence:.2f}"
-        if told.next_page_url:
-            yield f"goes on at {safe(told.next_page_url)}"
+        if explanation.next_page_url:
+            yield f"goes on at {safe(explanation.next_page_url)}"
 
     def _fields(self) -> Iterator[str]:
-        known = fields(self.told)
-        if known:
-            yield from self._head("Fields, and where they stand")
-        for name, value, where in known:
+        values = stated_fields(self.explanation)
+        if values:
+            yield from self._heading("Fields, and where they stand")
+        for name, value, where in values:
             place = f"  [{where}]" if where else ""
-            yield from self._wrapped(safe(" ".join(f"{value}{place}".split())), f"{name + ':':20}")
+            yield from self._wrap(safe(" ".join(f"{value}{place}".split())), f"{name + ':':20}")
 
-    def _kept(self, text: str) -> Iterator[str]:
-        yield from self._wrapped(safe(text), "  ")
+    def _kept_line(self, text: str) -> Iterator[str]:
+        yield from self._wrap(safe(text), "  ")
 
     def _cut(self, text: str, cut: Removed) -> Iterator[str]:
         shown = " ".join(safe(text).split())
-        more = f" … ({cut.chars:,} characters)" if len(shown) > MOST_SHOWN else ""
-        yield f"− {self._in(f'{cut.kind}  {cut.rule}  ({cut.stage})', _RED)}"
-        for line in textwrap.wrap(shown[:MOST_SHOWN] + more, self.width - 4) or [""]:
-            yield "    " + self._in(line, _DIM + _STRUCK)
+        more = f" … ({cut.chars:,} characters)" if len(shown) > MAX_CUT_CHARS else ""
+        yield f"− {self._with_style(f'{cut.kind}  {cut.rule}  ({cut.stage})', _RED)}"
+        for line in textwrap.wrap(shown[:MAX_CUT_CHARS] + more, self.width - 4) or [""]:
+            yield "    " + self._with_style(line, _DIM + _STRUCK)
 
-    def _kinds(self) -> Iterator[str]:
-        cuts = self.told.trace.removed
+    def _cut_kinds(self) -> Iterator[str]:
+        cuts = self.explanation.trace.removed
         if cuts:
-            yield from self._head("Cut by kind")
+            yield from self._heading("Cut by kind")
         chars: Counter[str] = Counter()
         for cut in cuts:
             chars[cut.kind] += cut.chars
         counts = Counter(cut.kind for cut in cuts)
         for kind, length in chars.most_common():
             rules = ", ".join(sorted({cut.rule for cut in cuts if cut.kind == kind}))
-            yield from self._wrapped(f"{counts[kind]:4} cuts {length:8,} characters  {rules}", f"{kind:14}")
+            yield from self._wrap(f"{counts[kind]:4} cuts {length:8,} characters  {rules}", f"{kind:14}")
 
-    def _match(self) -> Iterator[str]:
-        landed = self.told.landed
+    def _lake_match(self) -> Iterator[str]:
+        landed = self.explanation.landed
         if landed is None:
             return
-        yield from self._head("In the lake")
+        yield from self._heading("In the lake")
         yield f"in {landed.table} since {landed.landed_at:%Y-%m-%d %H:%M} UTC, story {landed.story_id}"
         if landed.relation is None:
             yield "an original: it was found to be a copy of nothing"
         else:
-            yield f"{landed.relation}{_figures(landed.similarity, landed.containment)} of"
+            yield f"{landed.relation}{_similarity_note(landed.similarity, landed.containment)} of"
         if other := landed.other:
             day = f", {other.published_at:%Y-%m-%d %H:%M} UTC" if other.published_at else ""
-            yield from self._wrapped(safe(f"{other.title} ({other.outlet}{day})"), "  ")
+            yield from self._wrap(safe(f"{other.title} ({other.outlet}{day})"), "  ")
             yield f"  {safe(other.url)}"
         for link in landed.links:
-            yield f"  link: {link.relation} {link.id}{_figures(link.similarity, link.containment)}"
-        text = self.told.article.text if self.told.article else ""
-        for passage in self.told.passages:
+            yield f"  link: {link.relation} {link.id}{_similarity_note(link.similarity, link.containment)}"
+        text = self.explanation.article.text if self.explanation.article else ""
+        for passage in self.explanation.passages:
             shared = safe(" ".join(text[passage.start : passage.end].split()))
-            yield from self._wrapped(f"“{shared}”", f"  {passage.words:4} words shared: ")
+            yield from self._wrap(f"“{shared}”", f"  {passage.words:4} words shared: ")
 
     def _timings(self) -> Iterator[str]:
-        trace = self.told.trace
+        trace = self.explanation.trace
         if trace.signs:
-            yield from self._head("Signs of confidence")
+            yield from self._heading("Signs of confidence")
             signs = asdict(trace.signs).items()
-            yield from self._wrapped("; ".join(f"{n.replace('_', ' ')} {v:.2f}" for n, v in signs), "")
+            yield from self._wrap(
+                "; ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in signs), ""
+            )
         if trace.stages:
-            yield from self._head("Time")
+            yield from self._heading("Time")
             yield from (f"{1000 * seconds:8.1f} ms  {stage}" for stage, seconds in trace.stages)
 
     # ------------------------------------------------------------ pieces of a line
 
-    def _head(self, text: str) -> Iterator[str]:
+    def _heading(self, text: str) -> Iterator[str]:
         yield ""
-        yield self._in(text, _BOLD)
+        yield self._with_style(text, _BOLD)
 
-    def _wrapped(self, text: str, label: str) -> list[str]:
+    def _wrap(self, text: str, label: str) -> list[str]:
+        """Return a text as lines, with a label before the first and as much indentation before the others."""
         return textwrap.wrap(text, self.width, initial_indent=label, subsequent_indent=" " * len(label)) or [
             label
         ]
 
-    def _in(self, text: str, style: str) -> str:
+    def _with_style(self, text: str, style: str) -> str:
         return f"{style}{text}{_OFF}" if self.styled and text else text
 
 
-def _figures(similarity: float | None, containment: float | None) -> str:
+def _similarity_note(similarity: float | None, containment: float | None) -> str:
+    """Return the measures of a match in brackets; nothing where there are none."""
     if similarity is None or containment is None:
         return ""
     return f" (Jaccard {similarity:.2f}, containment {containment:.2f})"

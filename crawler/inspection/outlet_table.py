@@ -1,4 +1,4 @@
-"""The outlets as lines of text and as JSON."""
+"""Formats the outlets with their health, and the answers of their sources, as tables of text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from crawler.inspection.source_check import SourceAnswer
 from crawler.reports.outlet_health import Health
 from outlets import Outlet
 
-_KINDS = ("feeds", "news_sitemaps", "sitemaps", "sections", "dated_sections")
+_SOURCE_FIELDS = ("feeds", "news_sitemaps", "sitemaps", "sections", "dated_sections")
 
 
 @dataclass(frozen=True, slots=True)
 class OutletStatus:
-    """An outlet, and how it fared lately; None where the lake knows no run of it."""
+    """An outlet and the health of its latest runs; None where the lake has no run of it."""
 
     outlet: Outlet
     health: Health | None
@@ -24,99 +24,129 @@ class OutletStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """A column of the table of outlets."""
+
     title: str
-    told: Callable[[OutletStatus], str]
-    goes: int = 0  # where the terminal is too narrow, the highest goes first; 0 stays
-    right: bool = False
+    text: Callable[[OutletStatus], str]
+    # a terminal too narrow loses the column with the highest number first; 0 always stays
+    drop_order: int = 0
+    align_right: bool = False
 
 
-_FILE = (
-    _Column("outlet", lambda k: k.outlet.key),
-    _Column("country", lambda k: k.outlet.country or "", 6),
-    _Column("lang", lambda k: k.outlet.rules.language or "", 5),
-    _Column("feeds", lambda k: _count(k.outlet.feeds), 0, right=True),
-    _Column("news", lambda k: _count(k.outlet.news_sitemaps), 0, right=True),
-    _Column("maps", lambda k: _count(k.outlet.sitemaps), 0, right=True),
-    _Column("pages", lambda k: _count([*k.outlet.sections, *k.outlet.dated_sections]), 0, right=True),
-    _Column("patterns", lambda k: "yes" if k.outlet.allow else "no", 7),
-    _Column("seen alive", lambda k: _day(k.outlet.seen_alive), 4),
+_FILE_COLUMNS = (
+    _Column("outlet", lambda status: status.outlet.key),
+    _Column("country", lambda status: status.outlet.country or "", 6),
+    _Column("lang", lambda status: status.outlet.rules.language or "", 5),
+    _Column("feeds", lambda status: _count(status.outlet.feeds), 0, align_right=True),
+    _Column("news", lambda status: _count(status.outlet.news_sitemaps), 0, align_right=True),
+    _Column("maps", lambda status: _count(status.outlet.sitemaps), 0, align_right=True),
+    _Column(
+        "pages",
+        lambda status: _count([*status.outlet.sections, *status.outlet.dated_sections]),
+        0,
+        align_right=True,
+    ),
+    _Column("patterns", lambda status: "yes" if status.outlet.allow else "no", 7),
+    _Column("seen alive", lambda status: _format_day(status.outlet.seen_alive), 4),
 )
-_LAKE = (
-    _Column("last run", lambda k: _minute(k.health.last_run) if k.health else "never"),
-    _Column("last article", lambda k: _minute(k.health.last_article) if k.health else "", 2),
-    _Column("candidates", lambda k: str(k.health.candidates) if k.health else "", 3, right=True),
-    _Column("dead", lambda k: f"{k.health.dead}/{k.health.sources}" if k.health else "", 0, right=True),
+_RUN_COLUMNS = (
+    _Column("last run", lambda status: _format_minute(status.health.last_run) if status.health else "never"),
+    _Column(
+        "last article", lambda status: _format_minute(status.health.last_article) if status.health else "", 2
+    ),
+    _Column(
+        "candidates",
+        lambda status: str(status.health.candidates) if status.health else "",
+        3,
+        align_right=True,
+    ),
+    _Column(
+        "dead",
+        lambda status: f"{status.health.dead}/{status.health.sources}" if status.health else "",
+        0,
+        align_right=True,
+    ),
 )
 
 
-def outlet_table(known: Sequence[OutletStatus], width: int | None) -> str:
-    """One line for each outlet, no wider than width, unless None. The columns about runs stand there only where
-    there is one."""
-    columns = [*_FILE, *(_LAKE if any(k.health for k in known) else ())]
+def outlet_table(statuses: Sequence[OutletStatus], width: int | None) -> str:
+    """Return a table with one line for each outlet. Lines are cut to width characters, unless it is None. The columns
+    about runs appear only where an outlet has a run."""
+    columns = [*_FILE_COLUMNS, *(_RUN_COLUMNS if any(status.health for status in statuses) else ())]
     while True:
-        lines = _lines(
-            [[c.title for c in columns], *([c.told(k) for c in columns] for k in known)],
-            [c.right for c in columns],
+        lines = _align(
+            [
+                [column.title for column in columns],
+                *([column.text(status) for column in columns] for status in statuses),
+            ],
+            [column.align_right for column in columns],
         )
-        least = max(columns, key=lambda c: c.goes)
-        if width is None or not least.goes or max(map(len, lines)) <= width:
+        first_to_drop = max(columns, key=lambda column: column.drop_order)
+        if width is None or not first_to_drop.drop_order or max(map(len, lines)) <= width:
             return "\n".join(line if width is None else line[:width] for line in lines)
-        columns.remove(least)
+        columns.remove(first_to_drop)
 
 
-def answer_table(told: Sequence[SourceAnswer], width: int | None) -> str:
-    """One line for each source that was asked."""
+def answer_table(answers: Sequence[SourceAnswer], width: int | None) -> str:
+    """Return a table with one line for each source, and its error below. Lines are cut to width characters, unless it
+    is None."""
     rows = [
         [
-            a.outlet,
-            a.kind,
-            str(a.status or "-"),
-            "" if a.error else str(a.entries),
-            "" if a.error else str(a.children),
-            "" if a.error else str(a.wanted),
-            _minute(a.newest) if a.newest else "",
-            a.url,
+            answer.outlet,
+            answer.kind,
+            str(answer.status or "-"),
+            "" if answer.error else str(answer.entries),
+            "" if answer.error else str(answer.children),
+            "" if answer.error else str(answer.wanted),
+            _format_minute(answer.newest) if answer.newest else "",
+            answer.url,
         ]
-        for a in told
+        for answer in answers
     ]
     titles = ["outlet", "kind", "status", "entries", "maps", "wanted", "newest", "source"]
-    right = [False, False, True, True, True, True, False, False]
-    lines = _lines([titles, *rows], right)
-    for place, answer in reversed(list(enumerate(told, 1))):
+    align_right = [False, False, True, True, True, True, False, False]
+    lines = _align([titles, *rows], align_right)
+    for line_number, answer in reversed(list(enumerate(answers, 1))):
         if answer.error:
-            lines.insert(place + 1, f"    {answer.error}")
+            lines.insert(line_number + 1, f"    {answer.error}")
     return "\n".join(line if width is None else line[:width] for line in lines)
 
 
-def as_json(known: Iterable[OutletStatus]) -> list[dict[str, Any]]:
+def as_json(statuses: Iterable[OutletStatus]) -> list[dict[str, Any]]:
+    """Return the outlets as values for JSON."""
     return [
         {
-            "outlet": k.outlet.key,
-            "name": k.outlet.name,
-            "home": k.outlet.home,
-            "country": k.outlet.country,
-            "language": k.outlet.rules.language,
-            "sources": {kind: list(getattr(k.outlet, kind)) for kind in _KINDS},
-            "patterns": [p.pattern for p in k.outlet.allow],
-            "facts": k.outlet.facts,
-            "seen_alive": _day(k.outlet.seen_alive),
-            "health": plain(asdict(k.health)) if k.health else None,
+            "outlet": status.outlet.key,
+            "name": status.outlet.name,
+            "home": status.outlet.home,
+            "country": status.outlet.country,
+            "language": status.outlet.rules.language,
+            "sources": {
+                source_field: list(getattr(status.outlet, source_field)) for source_field in _SOURCE_FIELDS
+            },
+            "patterns": [pattern.pattern for pattern in status.outlet.allow],
+            "facts": status.outlet.facts,
+            "seen_alive": _format_day(status.outlet.seen_alive),
+            "health": with_iso_dates(asdict(status.health)) if status.health else None,
         }
-        for k in known
+        for status in statuses
     ]
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """With moments as text."""
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+def with_iso_dates(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with each datetime as ISO 8601 text."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }
 
 
-def _lines(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+def _align(rows: Sequence[Sequence[str]], align_right: Sequence[bool]) -> list[str]:
+    """Return rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             text.rjust(width) if flush_right else text.ljust(width)
-            for text, width, flush_right in zip(row, widths, right, strict=True)
+            for text, width, flush_right in zip(row, widths, align_right, strict=True)
         ).rstrip()
         for row in rows
     ]
@@ -126,9 +156,9 @@ def _count(urls: Sequence[str]) -> str:
     return str(len(urls) or "-")
 
 
-def _day(day: date | None) -> str:
+def _format_day(day: date | None) -> str:
     return day.isoformat() if day else "never"
 
 
-def _minute(moment: datetime | None) -> str:
+def _format_minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "none lately"

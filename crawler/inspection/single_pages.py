@@ -1,4 +1,6 @@
-"""Pages for a command that looks at a few of them: from files, or fetched with all the manners of a crawl."""
+"""Gets a few pages for the commands `explain` and `suggest`, from files or by fetching them as politely as a
+crawl.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +26,27 @@ from crawler.outlet_files import download_slots, known_outlets
 from crawler.pipeline.raw_page import outlet_of
 from lake.schema.records import Reject
 
-MAX_BYTES = 50 * 2**20  # of a file
-_ADDRESS = re.compile(r"https?://", re.I)
-_NAMED = re.compile(
+MAX_BYTES = 50 * 2**20  # of one saved page, after decompression
+_URL_START = re.compile(r"https?://", re.I)
+_URL_TAG = re.compile(
     rb"<link\b[^>]*\brel\s*=\s*[\"']?canonical\b[^>]*>|<meta\b[^>]*\bproperty\s*=\s*[\"']?og:url\b[^>]*>",
     re.I,
 )
-_VALUE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re.I)
+_URL_ATTRIBUTE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re.I)
 _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|article|div|p)\b", re.I)
 
 
 class CannotInspect(Exception):
-    """What was asked for cannot be done as it stands; the message says what to do."""
+    """The command cannot do what was requested; the message says what to change."""
 
 
-def is_address(name: str) -> bool:
-    return bool(_ADDRESS.match(name))
+def is_url(name: str) -> bool:
+    """Whether a command's argument is an http(s) URL; otherwise it is a file name."""
+    return bool(_URL_START.match(name))
 
 
 def checked_outlet(name: str | None) -> str | None:
-    """Raises Wrong for an outlet that no file knows."""
+    """Return the outlet's key unchanged. Raises CannotInspect where no outlet file has it."""
     known = known_outlets().by_name
     if name is None or name in known:
         return name
@@ -55,12 +58,13 @@ def checked_outlet(name: str | None) -> str | None:
 
 
 def read_page_file(name: str, outlet: str | None) -> RawPage:
-    """A saved page (.gz too). Its address is the one that the page names as its own; without one, an invented one.
-    Touches no network. Raises Wrong."""
-    body = _body(name)
+    """Return a saved page, decompressed where it is gzipped. Its URL is the one in its canonical link or og:url; a
+    page without one gets an invented URL. Makes no request. Raises CannotInspect where the file cannot be read or is
+    not HTML."""
+    body = _read_body(name)
     if not _MARKUP.search(body[:200_000]):
         raise CannotInspect(f"{name}: not HTML: no tag was found in it")
-    url = _address_in(body) or f"https://unknown.invalid/{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(name).name)}"
+    url = _url_in(body) or f"https://unknown.invalid/{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(name).name)}"
     return RawPage(
         id=page_id(url),
         url=canonical(url),
@@ -73,7 +77,8 @@ def read_page_file(name: str, outlet: str | None) -> RawPage:
     )
 
 
-def _body(name: str) -> bytes:
+def _read_body(name: str) -> bytes:
+    """Return the bytes of a saved page. Raises CannotInspect."""
     path = Path(name)
     try:
         if path.is_dir():
@@ -83,10 +88,10 @@ def _body(name: str) -> bytes:
         with path.open("rb") as file:
             body = file.read(MAX_BYTES + 1)
         if body[:2] == b"\x1f\x8b":
-            with gzip.open(path) as packed:
-                body = packed.read(MAX_BYTES + 1)
+            with gzip.open(path) as unpacked_file:
+                body = unpacked_file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        hint = f"; an address begins with https://, as https://{name}" if _looks_like_a_host(name) else ""
+        hint = f"; an address begins with https://, as https://{name}" if _looks_like_host(name) else ""
         raise CannotInspect(f"{name}: no such file{hint}") from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise CannotInspect(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -95,13 +100,14 @@ def _body(name: str) -> bytes:
     return body
 
 
-def _looks_like_a_host(name: str) -> bool:
+def _looks_like_host(name: str) -> bool:
     return bool(re.fullmatch(r"[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}(?:/.*)?", name, re.I)) and "/" in name
 
 
-def _address_in(body: bytes) -> str | None:
-    for tag in _NAMED.finditer(body):
-        if value := _VALUE.search(tag[0]):
+def _url_in(body: bytes) -> str | None:
+    """Return the URL that a page's canonical link or og:url gives; None where neither has a valid one."""
+    for tag in _URL_TAG.finditer(body):
+        if value := _URL_ATTRIBUTE.search(tag[0]):
             try:
                 return canonical(value[1].decode("utf-8", "replace").replace("&amp;", "&"))
             except ValueError:
@@ -113,7 +119,7 @@ def _address_in(body: bytes) -> str | None:
 
 
 class SinglePageSpider(CandidateSpider):
-    """Asks for a few pages, and for nothing else; answers is filled while it runs. Nothing lands."""
+    """Fetches a few pages and nothing else. It appends each page or reject to `answers`; nothing lands."""
 
     name = "one_page"
 
@@ -126,11 +132,13 @@ class SinglePageSpider(CandidateSpider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
+        """Switch off the pipelines, and give each outlet its own politeness."""
         super().update_settings(settings)
         settings.set("ITEM_PIPELINES", {}, "spider")
         settings.set("DOWNLOAD_SLOTS", download_slots(settings), "spider")
 
     async def start(self) -> AsyncIterator[Any]:
+        """Yield the request of each URL."""
         for url in self.urls:
             if request := self.candidate(url):
                 yield request
@@ -138,17 +146,20 @@ class SinglePageSpider(CandidateSpider):
     def parse_page(
         self, response: Response, requested_url: str, source: str | None
     ) -> Iterator[RawPage | Reject]:
+        """Keep the page that answered; yield nothing."""
         for answer in super().parse_page(response, requested_url, source):
             self.answers.append(answer)
         yield from ()
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
+        """Keep the reject of a page that did not answer; yield nothing."""
         self.answers += [item for item in super().missed_page(failure) if isinstance(item, Reject)]
         yield from ()
 
 
 def fetch_pages(urls: Sequence[str], settings: Settings) -> list[RawPage | Reject]:
-    """What answered, in no order. Raises Wrong before the first request where none may be made."""
+    """Return the answers to the URLs, in no particular order. Raises CannotInspect before the first request where a
+    URL or CONTACT does not allow it."""
     from scrapy.crawler import AsyncCrawlerProcess
 
     from crawler.politeness.contact import contact_problem, public_hosts
@@ -166,7 +177,7 @@ def fetch_pages(urls: Sequence[str], settings: Settings) -> list[RawPage | Rejec
         "LOG_LEVEL" not in os.environ
         and (settings.getpriority("LOG_LEVEL") or 0) < SETTINGS_PRIORITIES["cmdline"]
     ):
-        settings.set("LOG_LEVEL", "CRITICAL", "cmdline")  # what became of a page is told by the command
+        settings.set("LOG_LEVEL", "CRITICAL", "cmdline")  # the command itself says what became of a page
     answers: list[RawPage | Reject] = []
     process = AsyncCrawlerProcess(settings)
     process.crawl(SinglePageSpider, urls=urls, answers=answers)
@@ -175,23 +186,26 @@ def fetch_pages(urls: Sequence[str], settings: Settings) -> list[RawPage | Rejec
 
 
 def requested_pages(names: Sequence[str], outlet: str | None, settings: Settings) -> list[RawPage | Reject]:
-    """Files and addresses, in the order given. Without an address among them no network is touched. Raises Wrong."""
-    urls = [name for name in names if is_address(name)]
-    files = {
-        name: read_page_file(name, outlet) for name in names if not is_address(name)
-    }  # first: a slip costs no request
-    told = {page_id(answer.requested_url): answer for answer in fetch_pages(urls, settings)} if urls else {}
-    found: list[RawPage | Reject] = []
+    """Return the pages of files and URLs, in the order of names. Makes no request where no name is a URL. Raises
+    CannotInspect where one of them cannot be had."""
+    urls = [name for name in names if is_url(name)]
+    # files are read first, so that a misspelt name costs no request
+    files = {name: read_page_file(name, outlet) for name in names if not is_url(name)}
+    answers_by_id = (
+        {page_id(answer.requested_url): answer for answer in fetch_pages(urls, settings)} if urls else {}
+    )
+    pages: list[RawPage | Reject] = []
     for name in names:
-        answer = files.get(name) or told.get(page_id(name))
+        answer = files.get(name) or answers_by_id.get(page_id(name))
         if answer is None:
             raise CannotInspect(f"{name}: not answered; LOG_LEVEL=INFO says more")
-        found.append(replace(answer, outlet=outlet) if outlet else answer)
-    return found
+        pages.append(replace(answer, outlet=outlet) if outlet else answer)
+    return pages
 
 
 def prepare_settings(settings: Settings | None) -> Settings:
-    """The settings, with the outlets' own folder known. Raises Wrong for mistakes in outlet files."""
+    """Return the settings, after OUTLETS_DIR has been made known to the outlet files. Raises CannotInspect for
+    mistakes in outlet files."""
     from crawler.addon import Pressline
     from outlets import OutletErrors
 
@@ -204,7 +218,8 @@ def prepare_settings(settings: Settings | None) -> Settings:
     return settings
 
 
-def add_outlet(parser: argparse.ArgumentParser) -> None:
+def add_outlet_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option --outlet to a command."""
     parser.add_argument(
         "--outlet", metavar="NAME", help="whose rules hold; by the page's address where not given"
     )

@@ -1,4 +1,6 @@
-"""Asking every source of some outlets once, with all manners, and telling what answers. Nothing lands."""
+"""Requests every source of some outlets once and reports what each answers, for `scrapy outlets --live`. It is as
+polite as a crawl. Nothing lands.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +24,26 @@ from outlets import Outlet, on_day
 
 @dataclass(frozen=True, slots=True)
 class SourceAnswer:
-    """What one source said."""
+    """What one source answered."""
 
     outlet: str
     kind: SourceKind
     url: str
-    status: int | None = None  # HTTP; None where nothing answered
-    entries: int = 0  # addresses that it lists
-    children: int = 0  # further sitemaps that it names; not opened
-    newest: datetime | None = None
-    wanted: int = 0  # entries that the outlet's patterns take for articles
+    status: int | None = None  # HTTP status; None where nothing answered
+    entries: int = 0  # URLs that it lists
+    children: int = 0  # sitemaps that an index names; they are not opened
+    newest: datetime | None = None  # latest date of an entry
+    wanted: int = 0  # entries whose URL the outlet's patterns take for an article
     error: str | None = None
 
     @property
-    def living(self) -> bool:
+    def is_alive(self) -> bool:
+        """Whether the source answered and lists something."""
         return not self.error and bool(self.entries or self.children)
 
 
 class SourceCheckSpider(Spider):
-    """answers is filled while it runs."""
+    """Requests the sources; it appends a SourceAnswer for each to `answers`."""
 
     name = "outlets_live"
 
@@ -56,61 +59,70 @@ class SourceCheckSpider(Spider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
+        """Switch off the pipelines, and give each outlet its own politeness."""
         super().update_settings(settings)
         settings.set("ITEM_PIPELINES", {}, "spider")
         settings.set("DOWNLOAD_SLOTS", download_slots(settings), "spider")
 
     async def start(self) -> AsyncIterator[Request]:
+        """Yield the request of each source."""
         for outlet in self.outlets_to_check:
             for kind, url in all_sources(outlet):
-                lists = kind in LIST_KINDS
+                is_list = kind in LIST_KINDS
                 yield Request(
                     url,
-                    callback=self.parse_list if lists else self.parse_section,
+                    callback=self.parse_list if is_list else self.parse_section,
                     errback=self.missed,
                     cb_kwargs={"outlet": outlet, "kind": kind, "url": url},
-                    headers={"Accept-Encoding": "gzip"} if lists else None,
-                    meta={"download_maxsize": sitemaps.MAX_BYTES, "packed": True} if lists else None,
+                    headers={"Accept-Encoding": "gzip"} if is_list else None,
+                    meta={"download_maxsize": sitemaps.MAX_BYTES, "packed": True} if is_list else None,
                     dont_filter=True,
                 )
 
     async def parse_list(self, response: Response, outlet: Outlet, kind: SourceKind, url: str) -> None:
+        """Record what a feed or a sitemap lists."""
         try:
-            found = await asyncio.to_thread(
+            content = await asyncio.to_thread(
                 sitemaps.read_sitemap, response.body, response.url, newest_last=outlet.newest_last
             )
         except NotAList as error:
             self.answers.append(SourceAnswer(outlet.key, kind, url, response.status, error=str(error)))
             return
-        self._tell(outlet, kind, url, response.status, found.pages, len(found.children))
+        self._add_answer(outlet, kind, url, response.status, content.pages, len(content.children))
 
     async def parse_section(self, response: Response, outlet: Outlet, kind: SourceKind, url: str) -> None:
+        """Record what a section page links to."""
         if isinstance(response, TextResponse):
-            self._tell(outlet, kind, url, response.status, list(page_links(response)))
+            self._add_answer(outlet, kind, url, response.status, list(page_links(response)))
         else:
             self.answers.append(
                 SourceAnswer(outlet.key, kind, url, response.status, error="not a page of text")
             )
 
-    def _tell(
+    def _add_answer(
         self, outlet: Outlet, kind: SourceKind, url: str, status: int, pages: list[Entry], children: int = 0
     ) -> None:
-        newest = max((p.latest_date for p in pages if p.latest_date), default=None)
-        wanted = sum(outlet.wants(p.url) for p in pages)
-        empty = None if pages or children else "lists nothing"
+        newest = max((page.latest_date for page in pages if page.latest_date), default=None)
+        wanted = sum(outlet.wants(page.url) for page in pages)
+        error = None if pages or children else "lists nothing"
         self.answers.append(
-            SourceAnswer(outlet.key, kind, url, status, len(pages), children, newest, wanted, empty)
+            SourceAnswer(outlet.key, kind, url, status, len(pages), children, newest, wanted, error)
         )
 
     def missed(self, failure: Failure) -> None:
-        about: dict[str, Any] = failure.request.cb_kwargs  # type: ignore[attr-defined]  # set by Scrapy
+        """Record a source that gave no usable answer."""
+        request_facts: dict[str, Any] = failure.request.cb_kwargs  # type: ignore[attr-defined]  # set by Scrapy
         status = getattr(getattr(failure.value, "response", None), "status", None)
         why = f"answered {status}" if status else failure.getErrorMessage() or type(failure.value).__name__
-        self.answers.append(SourceAnswer(about["outlet"].key, about["kind"], about["url"], status, error=why))
+        self.answers.append(
+            SourceAnswer(
+                request_facts["outlet"].key, request_facts["kind"], request_facts["url"], status, error=why
+            )
+        )
 
 
 def all_sources(outlet: Outlet) -> Iterator[tuple[SourceKind, str]]:
-    """All that the file names; of a dated section the page of today."""
+    """Return (kind, URL) of all sources that the outlet file names; for a dated section, the URL of today's page."""
     for kind, urls in named_sources(outlet):
         yield from ((kind, url) for url in urls)
     today = datetime.now(UTC).date()

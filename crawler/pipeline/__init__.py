@@ -1,4 +1,4 @@
-"""The item pipelines: a RawPage is cleaned in a worker, judged, and landed in the lake.
+"""The item pipelines: they clean each RawPage in a worker, judge it, and land it in the lake.
 
 May import: `crawler.outlet_files`, `.politeness`, `.sources`, `.command_line`, `.reports`. Data comes from spiders as
 RawPage or Reject; it leaves as rows of the lake. Open first: clean.py, then land.py.

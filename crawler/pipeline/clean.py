@@ -1,4 +1,4 @@
-"""The first pipeline: a RawPage becomes an article or a reject, in a worker process."""
+"""The first item pipeline: cleans each RawPage in a worker process, so that it becomes an article or a reject."""
 
 from __future__ import annotations
 
@@ -26,75 +26,81 @@ log = logging.getLogger(__name__)
 
 
 class Clean:
-    """RawPage → Refined, in worker processes: the event loop keeps serving the network meanwhile, and Scrapy, which
-    waits for items, fetches no faster than they clean. An article in parts is fetched to its end, and what the run's
-    selection does not want becomes a reject."""
+    """Item pipeline from RawPage or Reject to ProcessedPage. Worker processes do the work, so the event loop keeps
+    serving the network; Scrapy waits for items, so it fetches no faster than the workers clean. The later pages of a
+    paginated article are fetched here. A page that the run's selection does not want becomes a reject."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self._parts = LaterPages(crawler)
-        self._leaves_reserved = tdm_policy(crawler.settings) == "respect"
+        self._later_pages = LaterPages(crawler)
+        self._rejects_reserved = tdm_policy(crawler.settings) == "respect"
         self._workers = Workers(limits_of(crawler.settings))
         self._stopped = False
-        self._room = asyncio.Semaphore(self._workers.room)
+        self._free_places = asyncio.Semaphore(self._workers.room)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Clean:
         return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
+        """Return the ProcessedPage of a RawPage or a Reject; other items pass through. Raises WorkersFailed."""
         if isinstance(item, Reject):
             return ProcessedPage(None, reject=item)
         if not isinstance(item, RawPage):
             return item
-        rules, selection = rules_of(item.outlet), self._selection(item.outlet)
+        rules, selection = rules_of(item.outlet), self._selection_for(item.outlet)
         try:
-            async with self._room:
-                processed = await self._answer(self._workers.process(item, rules))
-        except (
-            WorkersFailed
-        ) as error:  # an item error, so the page is told as lost; and so would be all others
-            self._stop(error)
+            async with self._free_places:
+                processed = await self._await_result(self._workers.process(item, rules))
+        except WorkersFailed as error:
+            # raised again, the error counts this page as lost; all others would be, too
+            self._stop_crawl(error)
             raise
-        if self._leaves_reserved:
+        if self._rejects_reserved:
             processed = reject_reserved(processed)
         if (
             processed.next_page_url
             and apply_selection(processed, replace(selection, min_words=None)) is processed
         ):
-            processed = await self._parts.fetch_rest(
-                processed, lambda so_far, part: self._answer(self._workers.append_page(so_far, part, rules))
+            processed = await self._later_pages.fetch_rest(
+                processed,
+                lambda so_far, page: self._await_result(self._workers.append_page(so_far, page, rules)),
             )
-            if self._leaves_reserved:
+            if self._rejects_reserved:
                 processed = reject_reserved(processed)
         if processed.first_page_url:
-            self._ask(processed.first_page_url, item.source)
+            self._request_first_page(processed.first_page_url, item.source)
         return apply_selection(processed, selection)
 
-    async def _answer(self, future: Future[ProcessedPage]) -> ProcessedPage:
+    async def _await_result(self, future: Future[ProcessedPage]) -> ProcessedPage:
         return await asyncio.wrap_future(future)
 
-    def _stop(self, error: WorkersFailed) -> None:
+    def _stop_crawl(self, error: WorkersFailed) -> None:
+        """Fetch nothing more: without workers every further page would be lost."""
         engine = self.crawler.engine
         if engine and engine.running and not self._stopped:
             self._stopped = True
             log.error("nothing more is fetched: %s", error)
             asyncio.get_running_loop().create_task(engine.close_spider_async(reason="workers_failed"))
 
-    def _selection(self, outlet: str) -> Selection:
-        """The outlet's own, but for what -a gave; Scrapy makes a spider's arguments its attributes."""
-        found = known_outlets().by_name.get(outlet)
-        given = {name: value for name, value in vars(self.crawler.spider).items() if isinstance(value, str)}
-        return selection_of(found.selection if found else Selection(), given)
+    def _selection_for(self, outlet: str) -> Selection:
+        """Return the outlet's selection, with what -a gives in its place. Scrapy makes a spider's arguments its
+        attributes."""
+        known_outlet = known_outlets().by_name.get(outlet)
+        arguments = {
+            name: value for name, value in vars(self.crawler.spider).items() if isinstance(value, str)
+        }
+        return selection_of(known_outlet.selection if known_outlet else Selection(), arguments)
 
-    def _ask(self, first: str, source: str | None) -> None:
-        """A later page was listed: the article is read from its first page, which is a candidate like any other."""
+    def _request_first_page(self, first_page_url: str, source: str | None) -> None:
+        """Request the first page of an article whose later page was listed; it is a candidate like any other."""
         candidate = getattr(self.crawler.spider, "candidate", None)
-        with suppress(ValueError):  # an address too long to ask for
-            if candidate and self.crawler.engine and (request := candidate(first, source)):
+        with suppress(ValueError):  # a URL that may not be requested, as one that is too long
+            if candidate and self.crawler.engine and (request := candidate(first_page_url, source)):
                 self.crawler.engine.crawl(request)
 
     async def close_spider(self) -> None:
+        """Close the workers and copy their counts to the stats."""
         await asyncio.to_thread(self._workers.close)
         assert self.crawler.stats
         for what, count in self._workers.counts.items():

@@ -1,4 +1,4 @@
-"""What the pipelines are made with: an outlet's rules, the limits of workers, the lake; from outlet files and settings."""
+"""Builds what the pipelines need from outlet files and settings: an outlet's rules, the workers' limits, the lake."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from lake.workers.pool import WorkerLimits
 
 
 def rules_of(outlet: str) -> Rules:
-    """The outlet's clutter rules; the general ones alone for an outlet that no file knows."""
-    found = known_outlets().by_name.get(outlet)
-    return found.rules if found else Rules()
+    """Return the outlet's clutter rules; empty rules for an outlet without a file, so that only the general ones
+    hold."""
+    known_outlet = known_outlets().by_name.get(outlet)
+    return known_outlet.rules if known_outlet else Rules()
 
 
 def limits_of(settings: BaseSettings) -> WorkerLimits:
+    """Return the limits of the cleaning workers."""
     return WorkerLimits(
         workers=settings.getint("CLEAN_WORKERS"),
         deadline_s=settings.getfloat("CLEAN_DEADLINE_S"),
@@ -30,12 +32,14 @@ def limits_of(settings: BaseSettings) -> WorkerLimits:
 
 
 def lake_of(settings: BaseSettings) -> Lake:
-    days = settings["DEDUPE_WINDOW_DAYS"]
+    """Return the lake that LAKE_URI names, with the settings of leases, deduplication and checkpoints. Nothing is
+    opened yet."""
+    window_days = settings["DEDUPE_WINDOW_DAYS"]
     return Lake(
         settings["LAKE_URI"],
         Path(settings["STATE_DIR"]),
         settings.getfloat("LEASE_S"),
-        None if days == "all" else timedelta(days=float(days)),
+        None if window_days == "all" else timedelta(days=float(window_days)),
         Cadence(
             settings.getint("CHECKPOINT_ARTICLES"),
             settings.getint("CHECKPOINT_RUNS"),

@@ -1,6 +1,7 @@
-"""The second pipeline: a cleaned page is judged, becomes a row, and the row lands in the lake.
+"""The second item pipeline: judges each cleaned page, makes it a row, and lands the rows in the lake.
 
-Any spider may yield a RawPage (crawler.discovery.candidates.page_of makes one from a response); it needs nothing else.
+Any spider may yield a RawPage (crawler.discovery.candidates.page_of makes one from a response); it needs nothing
+else.
 """
 
 from __future__ import annotations
@@ -28,25 +29,26 @@ log = logging.getLogger(__name__)
 
 
 class Land:
-    """Refined → a row in the lake. Flushes by rows, bytes and age, off the event loop."""
+    """Item pipeline from ProcessedPage to rows in the lake. It flushes rows by number, bytes and age, in a thread off
+    the event loop."""
 
     def __init__(self, crawler: Crawler) -> None:
         settings = crawler.settings
         self.crawler = crawler
         self.lake = lake_of(settings)
         self.spool_bytes = settings.getint("SPOOL_BYTES")
-        self.limits = (
+        self.flush_limits = (  # rows, bytes, age in seconds
             settings.getint("FLUSH_ROWS"),
             settings.getint("FLUSH_BYTES"),
             settings.getfloat("FLUSH_AGE_S"),
         )
         self.report = RunReport(crawler)
-        self._held = ExitStack()
-        self._judging = asyncio.Lock()
-        self._flushing = asyncio.Lock()
+        self._run_context = ExitStack()
+        self._add_lock = asyncio.Lock()
+        self._flush_lock = asyncio.Lock()
         self._closing = asyncio.Event()
-        self._failure: Exception | None = None  # rows were lost
-        self._forfeited: set[str] = set()
+        self._failure: Exception | None = None  # set once rows were lost
+        self._left_outlets: set[str] = set()  # keys of outlets that another machine has taken over
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Land:
@@ -55,122 +57,134 @@ class Land:
         return pipeline
 
     def open_spider(self) -> None:
-        """Find the lake, finish what died, and announce the run; all before the first request."""
+        """Open the lake, recover dead runs and announce this run, all before the first request. Raises CloseSpider
+        where the lake cannot be reached or another machine holds the lease."""
         assert self.crawler.spider
         spider = self.crawler.spider
         try:
-            self.run, opening = self._held.enter_context(
+            self.run, opening = self._run_context.enter_context(
                 self.lake.run(spider.name, rules_of, self.report.facts(), lease_claims(spider))
             )
         except LakeError as error:
             self.report.refused(error)
             raise CloseSpider("held" if isinstance(error, LeaseHeld) else "lake_away") from error
         self.report.opened(opening)
-        for outlet, held in opening.held.items():
-            log.warning("%s", held)
-            self._leave(outlet, "held")
-        self._clock = asyncio.get_running_loop().create_task(self._flush_by_age())
+        for outlet, lease_held in opening.held.items():
+            log.warning("%s", lease_held)
+            self._leave_outlet(outlet, "held")
+        self._flush_timer = asyncio.get_running_loop().create_task(self._flush_by_age())
 
     async def process_item(self, item: Any) -> Any:
+        """Add a ProcessedPage to the run and return its row. Raises DropItem for a page that gives no row; other
+        items pass through."""
         if not isinstance(item, ProcessedPage):
             return item
-        async with self._judging:  # one in a turn of the event loop, which has other things to do as well
+        # one page in each turn of the event loop, so that it serves other work, too
+        async with self._add_lock:
             result = self.run.add(item)
             self.report.count(result, first_request(item))
             await asyncio.sleep(0)
-        rows, held, _ = self.run.waiting
-        if rows >= self.limits[0] or held >= self.limits[1]:
+        rows, waiting_bytes, _ = self.run.waiting
+        if rows >= self.flush_limits[0] or waiting_bytes >= self.flush_limits[1]:
             await self._flush()
-        return _shown(result)
+        return _exported_item(result)
 
     async def _flush_by_age(self) -> None:
+        """Flush whenever the oldest row has waited for FLUSH_AGE_S, until the crawl closes."""
         while not self._closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), min(1.0, self.limits[2]))
-            if self.run.waiting[2] >= self.limits[2]:
+                await asyncio.wait_for(self._closing.wait(), min(1.0, self.flush_limits[2]))
+            if self.run.waiting[2] >= self.flush_limits[2]:
                 await self._flush()
 
     async def _flush(self) -> None:
-        async with self._flushing:  # one part at a time: a copy never lands before its original
+        """Land all rows that wait."""
+        async with self._flush_lock:  # one flush at a time: a copy must never land before its original
             if self._failure is None and (batch := self.run.cut()):
                 try:
                     await asyncio.to_thread(self.run.write, batch)
                 except LakeError as error:
-                    self._not_landed(error, batch)
-                except Exception as error:  # whatever it is, nothing may count as landed that has not
-                    self._lose(error, batch)
+                    self._handle_landing_error(error, batch)
+                # whatever failed, rows that have not landed must not count as landed
+                except Exception as error:
+                    self._note_lost_rows(error, batch)
                 self.run.landed()
                 await asyncio.to_thread(self.run.index.move_journal)
-                self._leave_forfeited()
+                self._leave_forfeited_outlets()
 
-    def _not_landed(self, error: LakeError, batch: Batch) -> None:
-        """The rows are in the spool. While the store is away the crawl goes on, as far as the spool may grow."""
+    def _handle_landing_error(self, error: LakeError, batch: Batch) -> None:
+        """Decide how to go on after rows went to the spool: while the store is away the crawl continues until the
+        spool is full; any other error stops it."""
         if isinstance(error, SpoolFailed):
-            self._lose(error, batch)
+            self._note_lost_rows(error, batch)
             return
         spool = self.run.outbox.spool
         assert spool
         self.report.spooled(self.run)
         if not isinstance(error, StoreAway):
             log.error("landing failed: %s", error)
-            self._stop("lease_lost" if isinstance(error, LeaseLost) else "landing_failed")
+            self._stop_crawl("lease_lost" if isinstance(error, LeaseLost) else "landing_failed")
         elif spool.bytes >= self.spool_bytes:
             log.error("the spool %s is full (SPOOL_BYTES): nothing more is fetched; %s", spool.folder, error)
-            self._stop("spool_full")
+            self._stop_crawl("spool_full")
         else:
             log.warning("the store is away; %d objects wait in %s: %s", len(spool.keys), spool.folder, error)
 
-    def _lose(self, error: Exception, batch: Batch) -> None:
-        """Nothing more is fetched; what did not land is not known and will be fetched again."""
+    def _note_lost_rows(self, error: Exception, batch: Batch) -> None:
+        """Stop the crawl. Rows that did not land are not known to the lake and will be fetched again."""
         self._failure = error
         log.error("landing failed: %s", error, exc_info=None if isinstance(error, LakeError) else error)
         self.report.lost(sum(len(rows) for table, rows in batch.tables.items() if table != "raw"))
-        self._stop("landing_failed")
+        self._stop_crawl("landing_failed")
 
-    def _leave_forfeited(self) -> None:
-        """Stop what another machine does by now."""
-        for outlet in self.run.forfeited.keys() - self._forfeited:
-            self._forfeited.add(outlet)
+    def _leave_forfeited_outlets(self) -> None:
+        """Stop crawling the outlets whose lease another machine has taken."""
+        for outlet in self.run.forfeited.keys() - self._left_outlets:
+            self._left_outlets.add(outlet)
             log.error(
                 "another machine has taken the lease of %s: its pages are left to it from here on", outlet
             )
-            self._leave(outlet, "lease_lost")
+            self._leave_outlet(outlet, "lease_lost")
 
-    def _leave(self, outlet: str, why: str) -> None:
-        """A crawl of many outlets goes on with the others."""
+    def _leave_outlet(self, outlet: str, why: str) -> None:
+        """Stop crawling one outlet. A spider of many outlets (`leave`) goes on with the others; another spider is
+        closed."""
         if leave := getattr(self.crawler.spider, "leave", None):
             leave(outlet, why)
         else:
-            self._stop(why)
+            self._stop_crawl(why)
 
-    def _stop(self, reason: str) -> None:
+    def _stop_crawl(self, reason: str) -> None:
         engine = self.crawler.engine
         if engine and engine.running:
             asyncio.get_running_loop().create_task(engine.close_spider_async(reason=reason))
 
     async def close_spider(self) -> None:
+        """Land the remaining rows."""
         if not hasattr(self, "run"):
             return
         self._closing.set()
-        await self._clock  # not cancelled: a flush under way would land without anybody's knowing
+        await self._flush_timer  # not cancelled: a flush in progress would land unnoticed
         await self._flush()
         if self._failure:
             self.report.lost(self.run.waiting[0])
 
     def spider_closed(self, reason: str) -> None:
-        """Last of all: the run record, or, where rows were lost, none, so that the next start recovers the run."""
-        with self._held:
+        """Write the run record, as the last thing of a crawl. Where rows were lost none is written, so that the next
+        start recovers the run."""
+        with self._run_context:
             if not hasattr(self, "run"):
                 return
             try:
                 self._close_run(reason)
-            except Exception as error:  # as above
+            except Exception as error:  # whatever failed, the report must say that the run has no record
                 if not (isinstance(error, LakeError) and self.run.outbox.waiting):
                     log.error("the run record could not be written: %s", error)
                     self.report.lost(1)
             self.report.close(self.run, reason)
 
     def _close_run(self, reason: str) -> None:
+        """Finish the run with its record; abandon it where rows were lost."""
         if self._failure:
             self.run.abandon()
         else:
@@ -180,14 +194,14 @@ class Land:
 
 
 def first_request(item: ProcessedPage) -> RawPage | Reject:
-    """What says which address was asked for first, and whose it is."""
+    """Return the page or reject that says which URL was requested first, and which outlet it belongs to."""
     request = item.page or item.reject
     assert request, "a processed item comes from a page or is a reject"
     return request
 
 
-def _shown(result: Result) -> dict[str, Any]:
-    """What Scrapy shows, counts and exports (-o): the rows that landed."""
+def _exported_item(result: Result) -> dict[str, Any]:
+    """Return the row as the item that Scrapy logs, counts and exports (-o). Raises DropItem where no row landed."""
     if result.outcome == "unchanged":
         raise DropItem(f"unchanged: {result.url}", log_level="DEBUG")
     if result.outcome == "rejects":

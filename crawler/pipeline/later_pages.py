@@ -1,4 +1,4 @@
-"""Fetching the later pages of an article in parts, by the same manners, robots.txt and pace as its first."""
+"""Fetches the later pages of a paginated article, with the same politeness and robots.txt rules as its first page."""
 
 from __future__ import annotations
 
@@ -19,47 +19,49 @@ AppendPage = Callable[[ProcessedPage, RawPage], Awaitable[ProcessedPage]]
 
 
 class LaterPages:
-    """At most MAX_PARTS pages of one article; 1 asks for no second page."""
+    """Fetches at most MAX_PARTS pages of one article; with 1, no second page is requested."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.most = crawler.settings.getint("MAX_PARTS")
+        self.max_pages = crawler.settings.getint("MAX_PARTS")
 
-    async def fetch_rest(self, processed: ProcessedPage, lengthen: AppendPage) -> ProcessedPage:
-        """The article with its later pages, one after the other. Each leads to the number after its own at most, so
-        there is no loop; where a page is missing, or MAX_PARTS is reached, the article stands as far as it was read,
-        is marked as partial, counted and told."""
-        first = processed.page
-        while first and (address := processed.next_page_url):
+    async def fetch_rest(self, processed: ProcessedPage, append_page: AppendPage) -> ProcessedPage:
+        """Return the article with its later pages, which are fetched one after the other. Each page may lead only to
+        the page with the next number, so there is no loop. Where a page is missing, or MAX_PARTS is reached, the
+        article stays as far as it was read: it is marked as partial, counted and logged."""
+        first_page = processed.page
+        while first_page and (url := processed.next_page_url):
             number = len(processed.later_pages) + 2
-            if number > self.most:
-                self._lacks("not_asked", address, f"MAX_PARTS is {self.most}")
+            if number > self.max_pages:
+                self._note_missing("not_asked", url, f"MAX_PARTS is {self.max_pages}")
                 break
-            answer = await self._fetch(address, first)
-            if isinstance(answer, Exception):
-                self._lacks("missing", address, str(answer) or type(answer).__name__)
+            page = await self._fetch(url, first_page)
+            if isinstance(page, Exception):
+                self._note_missing("missing", url, str(page) or type(page).__name__)
                 break
-            processed = await lengthen(processed, replace(answer, part_of=first.id, part=number))
-            if processed.next_page_url == address:
-                self._lacks("missing", address, f"answered {answer.status}, no text")
+            processed = await append_page(processed, replace(page, part_of=first_page.id, part=number))
+            if processed.next_page_url == url:
+                self._note_missing("missing", url, f"answered {page.status}, no text")
                 break
             self._count("read" if processed.article and processed.article.parts == number else "none")
         return processed
 
-    async def _fetch(self, address: str, first: RawPage) -> RawPage | Exception:
+    async def _fetch(self, url: str, first_page: RawPage) -> RawPage | Exception:
+        """Return the page that answered, or the exception that prevented it."""
         assert self.crawler.engine
         request = Request(
-            address, cb_kwargs={"requested_url": address, "source": first.source}, dont_filter=True
+            url, cb_kwargs={"requested_url": url, "source": first_page.source}, dont_filter=True
         )
         try:
             response = await self.crawler.engine.download_async(request)
-        except Exception as error:  # whatever kept it away: the article is kept without it
+        except Exception as error:  # whatever the reason, the article is kept without this page
             return error
-        return page_of(response, address, first.source)
+        return page_of(response, url, first_page.source)
 
-    def _lacks(self, name: str, address: str, why: str) -> None:
+    def _note_missing(self, name: str, url: str, why: str) -> None:
+        """Count and log a page that the article lacks. name: the stat, `not_asked` or `missing`."""
         self._count(name)
-        log.warning("an article goes on at %s, which is not to be had: %s", address, why)
+        log.warning("an article goes on at %s, which is not to be had: %s", url, why)
 
     def _count(self, name: str) -> None:
         assert self.crawler.stats

@@ -1,4 +1,6 @@
-"""Which outlets a crawl is going to land pages of: lake/storage/leases.py keeps other machines away from them meanwhile."""
+"""Determines which outlets a crawl claims leases for. A lease (lake/storage/leases.py) keeps other machines from
+crawling the outlet meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from lake.runs.session import Claim
 
 
 def lease_claims(spider: Spider) -> list[Claim]:
-    """A spider of one outlet has it alone, and a backfill runs beside a crawl of what is new. A spider of several says
-    so in `claims`; one that names none lands without a lease."""
+    """Return the leases that a spider needs. A spider of one outlet claims it exclusively; a backfill has a claim of
+    its own, so it may run beside a crawl of what is new. A spider of several outlets returns its claims from its
+    method `claims`. A spider without outlets claims none, and lands its pages without a lease."""
     if claims := getattr(spider, "claims", None):
-        found: list[Claim] = claims()
-        return found
+        claimed: list[Claim] = claims()
+        return claimed
     if (outlet := getattr(spider, "outlet", None)) is None:
         return []
     return [Claim(outlet.key, f"{outlet.key}.archive" if getattr(spider, "backfill", False) else outlet.key)]

@@ -1,4 +1,4 @@
-"""From a response to the page that goes down the pipeline."""
+"""Builds the RawPage, which goes through the pipeline, from a response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ HEADERS_THAT_MATTER = (
 
 
 def page_of(response: Response, requested_url: str | None = None, source: str | None = None) -> RawPage:
-    """The RawPage of a response: all that a hand-written spider has to yield."""
+    """Return the RawPage of a response; this is all that a hand-written spider has to yield. source: URL of the
+    source that named the page."""
     return RawPage(
         id=page_id(response.url),
         url=canonical(response.url),
@@ -36,6 +37,6 @@ def page_of(response: Response, requested_url: str | None = None, source: str | 
 
 
 def outlet_of(url: str) -> str:
-    """The outlet's name by the address's domain; the host itself where no file knows it."""
-    found = known_outlets().find(host_of(url))
-    return found.key if found else host_of(url)
+    """Return the key of the outlet that owns the URL's domain; the host itself where no outlet file does."""
+    known_outlet = known_outlets().find(host_of(url))
+    return known_outlet.key if known_outlet else host_of(url)

@@ -1,4 +1,4 @@
-"""All outlets, or a shard of them, in one run: scrapy crawlall, or scrapy crawl all -a shard=0/4."""
+"""The spider `all`: crawls all outlets, or a shard of them, in one run. `scrapy crawlall` starts it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from lake.runs.session import Claim
 
 
 class All(Spider):
-    """Drives the outlets' own spiders, each for itself (crawler/discovery/all_outlets.py); their rows share a run and its parts.
+    """Runs the spiders of many outlets through the crawl-all driver (crawler/discovery/all_outlets.py); their rows
+    share one run.
 
-    shard: `i/n`, from 0/n; an outlet stays in its shard whatever other outlets there are. only: keys, by commas."""
+    shard: `i/n`, from 0/n. An outlet stays in its shard whatever other outlets there are. only: outlet keys,
+    separated by commas.
+    """
 
     name = "all"
     arguments = ("shard", "only", *OutletSpider.arguments)
@@ -28,17 +31,20 @@ class All(Spider):
 
     def __init__(self, *args: Any, shard: str = "", only: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._chosen, self._arguments = chosen_outlets(shard, only), kwargs
+        self._outlet_keys, self._spider_arguments = chosen_outlets(shard, only), kwargs
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> All:
         spider = super().from_crawler(crawler, *args, **kwargs)
-        spider.outlet_crawls = OutletCrawls(crawler, spiders_of(spider._chosen), spider._arguments)
+        spider.outlet_crawls = OutletCrawls(
+            crawler, spiders_of(spider._outlet_keys), spider._spider_arguments
+        )
         return spider
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Each outlet's own politeness; and enough requests at once for one that hangs not to hold the others."""
+        """Give each outlet its own politeness, and allow so many requests at once that an outlet which hangs does not
+        delay the others."""
         super().update_settings(settings)
         slots = download_slots(settings)
         settings.set("DOWNLOAD_SLOTS", slots, "spider")
@@ -54,37 +60,49 @@ class All(Spider):
 
     @classmethod
     def hosts(cls, shard: str = "", only: str = "", **arguments: Any) -> list[str]:
-        """The hosts that a run will speak to, for the check before it starts; the arguments are looked at, too."""
+        """Return the hosts that a run will contact, for the check before the start. Raises UsageError for an argument
+        that cannot be used."""
         if arguments.keys() & {"since", "until"}:
             raise UsageError("a backfill is one outlet's: scrapy crawl NAME -a since=…", print_help=False)
-        return [host for made in spiders_of(chosen_outlets(shard, only)) for host in made.hosts(**arguments)]
+        return [
+            host
+            for spider_class in spiders_of(chosen_outlets(shard, only))
+            for host in spider_class.hosts(**arguments)
+        ]
 
     async def start(self) -> AsyncIterator[Any]:
-        """The members begin by themselves, each in its turn."""
-        nobody: tuple[Request, ...] = ()
-        for request in nobody:
+        """Yield nothing: the crawl-all driver starts each outlet's crawl itself."""
+        no_requests: tuple[Request, ...] = ()
+        for request in no_requests:
             yield request
 
-    # ------------------------------------------------------------ what the pipeline asks of a spider
+    # ------------------------------------------------------------ what the pipeline expects of a spider
 
     def claims(self) -> list[Claim]:
+        """Return the leases that the run claims."""
         return self.outlet_crawls.claims()
 
     def leave(self, outlet: str, why: str) -> None:
+        """Stop one outlet's crawl; the others go on."""
         self.outlet_crawls.leave(outlet, why)
 
     def candidate(self, url: str, source: str | None = None) -> Request | None:
+        """Return the request of an article candidate from the spider of its outlet."""
         return self.outlet_crawls.candidate(url, source)
 
     @property
     def sources(self) -> dict[str, dict[str, Any]]:
+        """The entries of all sources in the run record, by URL."""
         return self.outlet_crawls.sources()
 
     def settled(self, requested_url: str) -> None:
+        """Note that this run expects nothing more of the page that was requested by this URL."""
         self.outlet_crawls.settled(requested_url)
 
     def unsettled_sources(self) -> set[str]:
+        """Return the sources that named a page which is still to be requested."""
         return self.outlet_crawls.unsettled_sources()
 
     def remembered(self) -> dict[str, dict[str, Any] | None]:
+        """Return, by source, the state that the next run may rely on."""
         return self.outlet_crawls.remembered()

@@ -1,4 +1,4 @@
-"""One spider class for each outlet file, made here so that `scrapy list` shows it and `scrapy crawl NAME` runs it."""
+"""Makes one spider class for each outlet file, so that `scrapy list` shows it and `scrapy crawl NAME` runs it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from crawler.outlet_files import known_outlets
 from outlets import OutletErrors
 
 
-def _make() -> dict[str, type[OutletSpider]]:
+def _make_spiders() -> dict[str, type[OutletSpider]]:
+    """Return the spider classes by name. Exits with code 2, after printing the mistakes, where an outlet file is
+    faulty."""
     try:
-        found = known_outlets()
+        known = known_outlets()
     except OutletErrors as errors:
         print(errors, file=sys.stderr)
-        raise SystemExit(2) from None  # every command needs sound outlet files; a traceback helps nobody
+        # no command works with faulty outlet files, and a traceback would not help
+        raise SystemExit(2) from None
     return {
         name: type(
             f"Outlet_{name}",
             (OutletSpider,),
             {"name": name, "outlet": outlet, "__module__": __name__},
         )
-        for name, outlet in found.by_name.items()
+        for name, outlet in known.by_name.items()
     }
 
 
 def spiders_of(keys: Iterable[str]) -> list[type[OutletSpider]]:
-    """The spider class of each outlet."""
+    """Return the spider class of each outlet, in the order of the keys."""
     return [_SPIDERS[key] for key in keys]
 
 
-_SPIDERS = _make()
+_SPIDERS = _make_spiders()
 globals().update(_SPIDERS)  # Scrapy looks for spider classes among a module's names

@@ -1,4 +1,4 @@
-"""Crawl a list of addresses: scrapy crawl urls -a file=addresses.txt"""
+"""The spider `urls`: crawls the URLs of a file. Start it with scrapy crawl urls -a file=addresses.txt."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
 
-_AT_ONCE = 16  # addresses, some milliseconds
-_AHEAD = 64  # requests of a host, more than are ever fetched from one at once
+_LINES_PER_SLICE = 16  # so many lines take the event loop some milliseconds
+_REQUESTS_PER_HOST = 64  # of one host that wait at a time; more than are ever sent to a host at once
 
 
 class Urls(CandidateSpider):
-    """One address a line; empty lines and lines that begin with # are passed over. An outlet is recognised by its
-    domain; an unknown domain gets the general rules."""
+    """Reads one URL from each line; empty lines and lines that begin with # are skipped. A URL belongs to the outlet
+    that owns its domain; one of an unknown domain gets the general rules."""
 
     name = "urls"
     arguments = ("file", "fresh", *SELECTION_ARGUMENTS)
@@ -35,37 +35,45 @@ class Urls(CandidateSpider):
     def __init__(self, *args: Any, file: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._file = file
-        self._under_way: dict[str, str] = {}  # address asked for and not answered → the host of its line
-        self._turns: asyncio.Queue[str] = asyncio.Queue()  # hosts that one more may be asked for
+        self._hosts_of_requests: dict[str, str] = {}  # requested URL, until it is answered → host of its line
+        # a host stands here once for each request that it may still get
+        self._ready_hosts: asyncio.Queue[str] = asyncio.Queue()
 
     @classmethod
     def hosts(cls, file: str = "", **arguments: Any) -> list[str]:
+        """Return the hosts that a run will contact, for the check before the start. Raises UsageError for an argument
+        or a file that cannot be used."""
         try:
             selection_of(Selection(), arguments)
         except BadArgument as error:
             raise UsageError(f"-a {error}", print_help=False) from error
-        return sorted({host_of(url) for url in _read(file) if url.startswith(("http://", "https://"))} - {""})
+        return sorted(
+            {host_of(url) for url in _read_urls(file) if url.startswith(("http://", "https://"))} - {""}
+        )
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Each outlet's own politeness, beside the general one."""
+        """Give each outlet its own politeness."""
         super().update_settings(settings)
         settings.set("DOWNLOAD_SLOTS", download_slots(settings), "spider")
 
     def claims(self) -> list[Claim]:
-        """No other machine may land pages of the list's outlets meanwhile; other crawls of this one may."""
+        """Return the leases that keep other machines from landing pages of the list's outlets. Other crawls on this
+        machine may run."""
         hosts = (known_outlets().find(host) for host in self.hosts(self._file))
         return [Claim(key) for key in sorted({outlet.key for outlet in hosts if outlet})]
 
     async def start(self) -> AsyncIterator[Any]:
-        waiting = _by_host(_read(self._file))
-        lines = sum(map(len, waiting.values()))
-        source: dict[str, Any] = {"kind": "list", "lines": lines, "found": 0, "new": 0, "error": None}
+        """Yield the candidates of the list, and record the list as a source."""
+        urls_by_host = _group_by_host(_read_urls(self._file))
+        line_count = sum(map(len, urls_by_host.values()))
+        source: dict[str, Any] = {"kind": "list", "lines": line_count, "found": 0, "new": 0, "error": None}
         self.sources[self._file] = source
-        bad = number = 0
-        async for host, url in self._in_turns(waiting):
-            number += 1
-            if number % _AT_ONCE == 0:  # a long list must not hold up what was asked for before
+        bad_count = line_number = 0
+        async for host, url in self._round_robin(urls_by_host):
+            line_number += 1
+            # a long list must not delay the answers to earlier requests
+            if line_number % _LINES_PER_SLICE == 0:
                 await asyncio.sleep(0)
             request = None
             try:
@@ -74,56 +82,60 @@ class Urls(CandidateSpider):
             except ValueError as error:
                 self._count("bad_addresses")
                 self.logger.warning("%s: %s", self._file, error)
-                bad += 1
+                bad_count += 1
             if request:
                 source["new"] += 1
-                self._under_way[request.cb_kwargs["requested_url"]] = host
+                self._hosts_of_requests[request.cb_kwargs["requested_url"]] = host
                 yield request
             else:
-                self._turns.put_nowait(host)
-        if bad:
-            source["bad"] = bad
+                self._ready_hosts.put_nowait(host)
+        if bad_count:
+            source["bad"] = bad_count
             if not source["found"]:
-                source["error"] = f"none of its {bad} lines is an http or https address"
+                source["error"] = f"none of its {bad_count} lines is an http or https address"
 
-    async def _in_turns(self, waiting: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
-        """Host and address: one of each host, then the next of each. An address that waits costs its text, not a
-        request, and no host waits behind another's."""
-        hosts = list(waiting)
-        for ahead in range(_AHEAD):
-            hosts = [host for host in hosts if len(waiting[host]) > ahead]
+    async def _round_robin(self, urls_by_host: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
+        """Yield (host, URL): one URL of each host, then the next of each, as answers make room. A URL that waits
+        costs only its text, not a request, and no host waits for another."""
+        hosts = list(urls_by_host)
+        for queued in range(_REQUESTS_PER_HOST):
+            hosts = [host for host in hosts if len(urls_by_host[host]) > queued]
             for host in hosts:
-                self._turns.put_nowait(host)
-        while waiting:
-            host = await self._turns.get()
-            if urls_left := waiting.get(host):
+                self._ready_hosts.put_nowait(host)
+        while urls_by_host:
+            host = await self._ready_hosts.get()
+            if urls_left := urls_by_host.get(host):
                 yield host, urls_left.popleft()
                 if not urls_left:
-                    del waiting[host]
+                    del urls_by_host[host]
 
     def parse_page(
         self, response: Response, requested_url: str, source: str | None
     ) -> Iterator[RawPage | Reject]:
-        self._answered(requested_url)
+        """Let the host get another request, and yield the page."""
+        self._on_answer(requested_url)
         yield from super().parse_page(response, requested_url, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
-        self._answered(failure.request.cb_kwargs["requested_url"])  # type: ignore[attr-defined]  # set by Scrapy
+        """Let the host get another request, and yield what became of the candidate."""
+        self._on_answer(failure.request.cb_kwargs["requested_url"])  # type: ignore[attr-defined]  # set by Scrapy
         yield from super().missed_page(failure)
 
-    def _answered(self, requested_url: str) -> None:
-        if (host := self._under_way.pop(requested_url, None)) is not None:
-            self._turns.put_nowait(host)
+    def _on_answer(self, requested_url: str) -> None:
+        """Let the host of an answered request get another one."""
+        if (host := self._hosts_of_requests.pop(requested_url, None)) is not None:
+            self._ready_hosts.put_nowait(host)
 
 
-def _by_host(urls: Iterable[str]) -> dict[str, deque[str]]:
+def _group_by_host(urls: Iterable[str]) -> dict[str, deque[str]]:
     hosts: dict[str, deque[str]] = {}
     for url in urls:
         hosts.setdefault(host_of(url), deque()).append(url)
     return hosts
 
 
-def _read(file: str) -> list[str]:
+def _read_urls(file: str) -> list[str]:
+    """Return the lines of the file that are meant as URLs. Raises UsageError where it cannot be read."""
     if not file:
         raise UsageError(
             "urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False

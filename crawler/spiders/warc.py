@@ -1,4 +1,6 @@
-"""Replay WARC files without a request: scrapy crawl warc -a files=CC-NEWS-2026.warc.gz (docs/warc.md)"""
+"""The spider `warc`: replays the pages of WARC files without a request. Start it with scrapy crawl warc -a
+files=CC-NEWS-2026.warc.gz (docs/warc.md).
+"""
 
 from __future__ import annotations
 
@@ -29,158 +31,178 @@ from lake.warc.files import find_files, missing_files
 from lake.warc.member_stream import BrokenMember
 from lake.warc.replay_progress import WINDOW, Progress, replay_progress
 
-_IN_FLIGHT = 32  # pages in the pipeline at once, each of DOWNLOAD_MAXSIZE at most
-_TOLD = 20  # broken records of one file that are told one by one
+_MAX_PAGES_IN_FLIGHT = 32  # pages in the pipeline at once; each has at most DOWNLOAD_MAXSIZE bytes
+_MAX_LOGGED_RECORDS = 20  # broken records of one file that are logged one by one; the others are only counted
 
 
 class Warc(Spider):
-    """Every HTML page that an archive holds goes down the pipeline as if it had just been fetched."""
+    """Passes every HTML page of the files to the pipeline as if it had just been fetched."""
 
     name = "warc"
     arguments = ("files", "parallel", "fresh", "outlets", "since", "until", "all", *SELECTION_ARGUMENTS)
 
-    def __init__(self, *args: Any, **given: str) -> None:
-        super().__init__(*args, **{k: v for k, v in given.items() if k not in ("since", "until", "all")})
-        self.choice, self.parallel = _checked(given)
-        self.files, self.fresh = given["files"], is_set(given.get("fresh", ""))
-        self.replay = self.choice.key  # in the run's first record: crawler/reports/run_report.py
-        self.sources: dict[str, dict[str, Any]] = {}  # by file; goes into the run record
-        self._handed = self._in_flight = 0
-        self._freed = asyncio.Event()
+    def __init__(self, *args: Any, **arguments: str) -> None:
+        super().__init__(
+            *args,
+            **{name: value for name, value in arguments.items() if name not in ("since", "until", "all")},
+        )
+        self.choice, self.parallel = _check_arguments(arguments)
+        self.files, self.fresh = arguments["files"], is_set(arguments.get("fresh", ""))
+        self.replay = self.choice.key  # crawler/reports/run_report.py writes it to the run's first record
+        self.sources: dict[str, dict[str, Any]] = {}  # by file: its entry in the run record
+        self._handed_over = self._in_flight = 0
+        self._place_freed = asyncio.Event()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Warc:
         spider = super().from_crawler(crawler, *args, **kwargs)
         for outcome in (signals.item_scraped, signals.item_dropped, signals.item_error):
-            crawler.signals.connect(spider._outcome, outcome)
+            crawler.signals.connect(spider._on_outcome, outcome)
         return spider
 
     @classmethod
-    def hosts(cls, **given: str) -> list[str]:
-        """None: nothing is asked for. Raises UsageError for arguments that cannot be used."""
-        _checked(given)
+    def hosts(cls, **arguments: str) -> list[str]:
+        """Return no hosts, for a replay makes no request. Raises UsageError for arguments or files that cannot be
+        used."""
+        _check_arguments(arguments)
         try:
-            nowhere = missing_files(given["files"])
+            missing = missing_files(arguments["files"])
         except OSError as error:
             raise UsageError(f"-a files: {error}", print_help=False) from error
-        if nowhere:
-            raise UsageError(f"-a files: no WARC file is there: {', '.join(nowhere)}", print_help=False)
+        if missing:
+            raise UsageError(f"-a files: no WARC file is there: {', '.join(missing)}", print_help=False)
         return []
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """No request, whatever the command line says."""
+        """Rule out every request, whatever the command line says."""
         super().update_settings(settings)
         for name, value in (("MAX_PARTS", 1), ("DOWNLOAD_HANDLERS", {"http": None, "https": None})):
             settings.set(name, value, SETTINGS_PRIORITIES["cmdline"] + 1)
 
     def settled(self, requested_url: str) -> None:
-        """A page has its outcome; nothing is kept of it, the lake itself tells how far a replay has come."""
+        """Do nothing: the lake itself shows how far a replay has come."""
 
     def unsettled_sources(self) -> set[str]:
+        """Return no sources: a replay requests no page again."""
         return set()
 
-    # ------------------------------------------------------------ pages, no faster than the pipeline takes them
+    # ------------------------------------------------------------ handing pages to the pipeline, at its pace
 
     async def start(self) -> AsyncIterator[Any]:
+        """Yield the pages of all files, at most so many at a time as the pipeline may hold."""
         assert self.crawler.engine
         try:
             files = await asyncio.to_thread(find_files, self.files)
-            done = {} if self.fresh else await asyncio.to_thread(self._progress)
+            progress = {} if self.fresh else await asyncio.to_thread(self._load_progress)
         except (OSError, LakeError) as error:
-            self._unreadable(self.files, error)
+            self._note_unreadable(self.files, error)
             return
         if not files:
-            self._unreadable(self.files, NotAWarc("no WARC file is there"))
-        async with aclosing(self._pages(files, done)) as pages:
+            self._note_unreadable(self.files, NotAWarc("no WARC file is there"))
+        async with aclosing(self._read_files(files, progress)) as pages:
             async for page in pages:
-                # Scrapy would take items as fast as they come. The pause lets a later replay tell from what has
-                # landed how far this one had come: lake/warc/replay_progress.py
-                await self._fewer_than(1 if self._handed % WINDOW == 0 else _IN_FLIGHT)
-                if self.crawler.engine.needs_backout():  # closing: without requests there is no other reason
+                # Without waiting, Scrapy would take items as fast as they come. After every WINDOW pages the pipeline
+                # runs empty, so that a later replay can tell from the landed rows how far this one had come
+                # (lake/warc/replay_progress.py).
+                await self._wait_for_fewer_than(
+                    1 if self._handed_over % WINDOW == 0 else _MAX_PAGES_IN_FLIGHT
+                )
+                # the crawl is closing: a replay makes no requests, so nothing else can hold it up
+                if self.crawler.engine.needs_backout():
                     return
-                self._handed += 1
+                self._handed_over += 1
                 self._in_flight += 1
                 self._count("candidates", 1)
                 yield page
-        # when this ends Scrapy sees whether all is done, and after that only every five seconds
-        await self._fewer_than(1)
+        # when this generator ends Scrapy checks whether the spider is idle, and later only every five seconds
+        await self._wait_for_fewer_than(1)
 
-    def _progress(self) -> dict[str, Progress]:
+    def _load_progress(self) -> dict[str, Progress]:
+        """Return, by file, how far earlier replays of the same choice have come."""
         return replay_progress(open_store(self.settings["LAKE_URI"]), self.replay)
 
-    async def _fewer_than(self, limit: int) -> None:
+    async def _wait_for_fewer_than(self, limit: int) -> None:
+        """Wait until fewer than limit pages are in the pipeline."""
         while self._in_flight >= limit:
-            self._freed.clear()
-            await self._freed.wait()
+            self._place_freed.clear()
+            await self._place_freed.wait()
 
-    def _outcome(self) -> None:
+    def _on_outcome(self) -> None:
+        """A page has left the pipeline."""
         self._in_flight -= 1
-        self._freed.set()
+        self._place_freed.set()
 
-    # ------------------------------------------------------------ many files at once
+    # ------------------------------------------------------------ reading several files at once
 
-    async def _pages(self, files: list[str], done: dict[str, Progress]) -> AsyncGenerator[RawPage, None]:
-        """Of every file in order, the files among one another as they are read."""
-        found: asyncio.Queue[RawPage | Exception | None] = asyncio.Queue(1)
+    async def _read_files(
+        self, files: list[str], progress: dict[str, Progress]
+    ) -> AsyncGenerator[RawPage, None]:
+        """Yield the pages of `parallel` files at a time. The pages of one file come in order, those of several files
+        mixed."""
+        queue: asyncio.Queue[RawPage | Exception | None] = asyncio.Queue(1)
         threads, waiting = ThreadPoolExecutor(self.parallel, "warc"), iter(files)
         readers = [
-            asyncio.create_task(self._read(waiting, done, found, threads)) for _ in range(self.parallel)
+            asyncio.create_task(self._read_in_thread(waiting, progress, queue, threads))
+            for _ in range(self.parallel)
         ]
         try:
-            left = len(readers)
-            while left:
-                page = await found.get()
-                if isinstance(page, Exception):  # of our own making: the run fails loudly
+            readers_left = len(readers)
+            while readers_left:
+                page = await queue.get()
+                if isinstance(page, Exception):  # an error in this code: the run must fail
                     raise page
                 if page:
                     yield page
                 else:
-                    left -= 1
+                    readers_left -= 1
         finally:
             for reader in readers:
                 reader.cancel()
             threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(
+    async def _read_in_thread(
         self,
         waiting: Iterator[str],
-        done: dict[str, Progress],
-        found: asyncio.Queue[RawPage | Exception | None],
+        progress: dict[str, Progress],
+        queue: asyncio.Queue[RawPage | Exception | None],
         threads: ThreadPoolExecutor,
     ) -> None:
-        """One file after the other; None at the end."""
+        """Put the pages of one file after another into the queue; None at the end. An unexpected error goes into the
+        queue, too."""
         loop, max_bytes = asyncio.get_running_loop(), self.settings.getint("DOWNLOAD_MAXSIZE")
         try:
             for file in waiting:
-                reading = read_batches(file, self.choice, done.get(file, Progress()), max_bytes)
+                batches = read_batches(file, self.choice, progress.get(file, Progress()), max_bytes)
                 self.sources[file] = {"kind": "warc", "found": 0, "broken": 0, "error": None}
                 try:
-                    while haul := await loop.run_in_executor(threads, next, reading, None):
-                        self._note(file, haul)
-                        for page in haul.pages:
-                            await found.put(page)
+                    while batch := await loop.run_in_executor(threads, next, batches, None):
+                        self._record_batch(file, batch)
+                        for page in batch.pages:
+                            await queue.put(page)
                 except (OSError, BrokenMember, NotAWarc) as error:
-                    self._unreadable(file, error)
-            await found.put(None)
+                    self._note_unreadable(file, error)
+            await queue.put(None)
         except Exception as error:
-            await found.put(error)
+            await queue.put(error)
 
-    # ------------------------------------------------------------ the books
+    # ------------------------------------------------------------ entries in the run record
 
-    def _note(self, file: str, haul: WarcBatch) -> None:
+    def _record_batch(self, file: str, batch: WarcBatch) -> None:
+        """Add a batch's counts to the stats and to the file's entry, and log its broken records."""
         source = self.sources[file]
-        for name, count in haul.counts.items():
+        for name, count in batch.counts.items():
             self._count(name, count)
-        for broken in haul.told:
+        for broken in batch.broken_records:
             source["broken"] += 1
-            if source["broken"] <= _TOLD:
+            if source["broken"] <= _MAX_LOGGED_RECORDS:
                 self.logger.warning("broken record passed over: %s", broken)
-            elif source["broken"] == _TOLD + 1:
+            elif source["broken"] == _MAX_LOGGED_RECORDS + 1:
                 self.logger.warning("%s: more broken records are counted only", file)
-        source["found"] += len(haul.pages)
+        source["found"] += len(batch.pages)
 
-    def _unreadable(self, file: str, error: Exception) -> None:
+    def _note_unreadable(self, file: str, error: Exception) -> None:
+        """Record, count and log a file that cannot be read."""
         self.sources.setdefault(file, {"kind": "warc", "found": 0, "broken": 0})["error"] = str(error)
         self._count("warc/unreadable_files", 1)
         self.logger.error("%s cannot be read: %s", file, error)
@@ -190,16 +212,16 @@ class Warc(Spider):
         self.crawler.stats.inc_value(name, by)
 
 
-def _checked(given: Mapping[str, str]) -> tuple[ReplayChoice, int]:
-    """What is wanted, and how many files are read at once. Raises UsageError."""
-    parallel = given.get("parallel", "2")
+def _check_arguments(arguments: Mapping[str, str]) -> tuple[ReplayChoice, int]:
+    """Return which pages are replayed, and how many files are read at once. Raises UsageError."""
+    parallel = arguments.get("parallel", "2")
     try:
-        if not given.get("files"):
+        if not arguments.get("files"):
             raise BadArgument(
                 "files: expected paths, folders, patterns, s3://… or @list.txt, with commas between them"
             )
         if not (parallel.isascii() and parallel.isdigit() and 1 <= int(parallel) <= 64):
             raise BadArgument(f"parallel: {parallel!r}; expected a whole number from 1 to 64")
-        return replay_choice(given), int(parallel)
+        return replay_choice(arguments), int(parallel)
     except BadArgument as error:
         raise UsageError(f"warc: {error}", print_help=False) from error

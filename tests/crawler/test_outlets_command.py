@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.commands.outlets import Wrong, outlets_asked
+from crawler.commands.outlets import CannotRun, select_outlets
 from crawler.inspection import outlet_table
 from crawler.reports.outlet_health import outlet_health
 from lake.storage.folder_store import FolderStore
@@ -214,5 +214,5 @@ def test_a_mistake_in_a_file_is_told_by_the_check(scrapy, mine):
 
 
 def test_what_is_asked_in_error_is_told():
-    with pytest.raises(Wrong, match=re.escape("did you mean 'derstandard'?")):
-        outlets_asked(["derstandrd"], list(load().by_name))
+    with pytest.raises(CannotRun, match=re.escape("did you mean 'derstandard'?")):
+        select_outlets(["derstandrd"], list(load().by_name))

@@ -87,7 +87,7 @@ def reading(path, choice=None, max_bytes=10**6):
     """(sources of the pages, counts, what was told) of a whole file"""
     found = list(read_batches(str(path), choice or replay_choice({}), Progress(), max_bytes))
     counts = sum((h.counts for h in found), Counter())
-    return [p for h in found for p in h.pages], counts, [t for h in found for t in h.told]
+    return [p for h in found for p in h.pages], counts, [t for h in found for t in h.broken_records]
 
 
 # ---------------------------------------------------------------- what is replayed
