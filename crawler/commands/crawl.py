@@ -40,5 +40,7 @@ class Command(StrictOptions, ScrapyCrawl):
         finished = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
         self.exitcode = EXIT_FAILED if self.crawler_process.bootstrap_failed or finished is None else finished
         land = crawler.get_item_pipeline(Land) if finished is not None else None
-        told = land.report.told if land else {"faults": ["the crawl could not begin; its log says why"]}
-        notify(crawler.settings, self.exitcode, {"spider": args[0], **told})
+        record = (
+            land.report.notify_record if land else {"faults": ["the crawl could not begin; its log says why"]}
+        )
+        notify(crawler.settings, self.exitcode, {"spider": args[0], **record})
