@@ -26,8 +26,8 @@ def selection_of(outlet: Selection, arguments: Mapping[str, Any]) -> Selection:
 
 
 def window_of(arguments: Mapping[str, Any]) -> DaySpan | None:
-    """The days from -a since to -a until (default: today), both included; None without since, where no archive is to be
-    crawled. Raises BadArgument where a day is malformed, since is later than until, or until stands alone."""
+    """The days from -a since to -a until (default: today), both included; None without since, where no archive is to
+    be crawled. Raises BadArgument where a day is malformed, since is later than until, or until stands alone."""
     today = datetime.now(UTC).date()
     if arguments.get("since") is None:
         if arguments.get("until") is not None:

@@ -39,8 +39,8 @@ class Refused(Exception):
 
 
 def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
-    """Check all that a crawl needs. args: the command's positional arguments, that is the spider's name; arguments: the
-    `-a` arguments. Raises Refused: exit code 1 where the lake cannot be reached, 2 for anything else."""
+    """Check all that a crawl needs. args: the command's positional arguments, that is the spider's name; arguments:
+    the `-a` arguments. Raises Refused: exit code 1 where the lake cannot be reached, 2 for anything else."""
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
     spider = _load_spider(settings, args)
     _check_settings(settings)
@@ -62,7 +62,8 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
 
 
 def check_configuration(settings: BaseSettings) -> None:
-    """Check what a run needs that fetches nothing: outlet files, settings, STATE_DIR. Raises Refused (exit code 2)."""
+    """Check what a run needs that fetches nothing: outlet files, settings, STATE_DIR. Raises Refused (exit code
+    2)."""
     Pressline.update_pre_crawler_settings(settings)
     try:
         known_outlets()
@@ -85,8 +86,8 @@ def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
 
 
 def _check_arguments(arguments: dict[str, Any], spider: type[Spider]) -> None:
-    """Refuse unknown `-a` arguments: a misspelt one would be ignored, and the crawl would not be the intended one. Names
-    that begin with an underscore are set by schedulers, as scrapyd's _job, and pass."""
+    """Refuse unknown `-a` arguments: a misspelt one would be ignored, and the crawl would not be the intended one.
+    Names that begin with an underscore are set by schedulers, as scrapyd's _job, and pass."""
     known: Sequence[str] | None = getattr(spider, "arguments", None)
     for name in arguments:
         if known is not None and name not in known and not name.startswith("_"):

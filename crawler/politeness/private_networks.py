@@ -1,8 +1,8 @@
 """DNS resolution that refuses private IP addresses, however they are spelled or reached.
 
-Every connection resolves its host here, so links, redirects, feeds and rebinding names are all refused at connect time.
-Proxies and browsers resolve names by themselves and would bypass this guard: Scrapy's proxy support is switched off.
-"""
+Every connection resolves its host here, so links, redirects, feeds and rebinding names are all refused at connect
+time. Proxies and browsers resolve names by themselves and would bypass this guard: Scrapy's proxy support is switched
+off."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ refused_names: set[str] = set()
 
 
 class GuardedResolver(CachingThreadedResolver):
-    """Resolves only to IP addresses that are public or inside ALLOWED_NETWORKS; without a CONTACT only to the latter."""
+    """Resolves only to IP addresses that are public or inside ALLOWED_NETWORKS; without a CONTACT only to the
+    latter."""
 
     networks: list[Network]
     overrides: dict[str, str]
@@ -60,5 +61,6 @@ def is_admitted(address: Address, networks: Iterable[Network], *, public: bool) 
 
 
 def parse_networks(texts: Sequence[str]) -> list[Network]:
-    """The networks that the texts spell, as 127.0.0.0/8. Raises ValueError, naming the text, where one is no network."""
+    """The networks that the texts spell, as 127.0.0.0/8. Raises ValueError, naming the text, where one is no
+    network."""
     return [ipaddress.ip_network(n) for n in texts]

@@ -31,7 +31,8 @@ class LeftForLater(IgnoreRequest):
 class RequestPolicy:
     """Downloader middleware; redirects and requests for robots.txt pass it, too.
 
-    All hosts of an outlet (www, subdomains) share one downloader slot; a host of no outlet file has a slot of its own."""
+    All hosts of an outlet (www, subdomains) share one downloader slot; a host of no outlet file has a slot of its
+    own."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler

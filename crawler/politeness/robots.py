@@ -45,8 +45,8 @@ class Robots(RobotsTxtMiddleware):
         self._expires_at: dict[str, datetime] = {}
 
     async def process_request(self, request: Request, spider: Any = None) -> None:
-        """Raises NotFetched where robots.txt could not be read, and Scrapy's IgnoreRequest where a rule forbids the URL.
-        A candidate's meta gets the evidence of rules for other user agents."""
+        """Raises NotFetched where robots.txt could not be read, and Scrapy's IgnoreRequest where a rule forbids the
+        URL. A candidate's meta gets the evidence of rules for other user agents."""
         await super().process_request(request)
         if request.meta.get("dont_obey_robotstxt"):
             return

@@ -1,8 +1,8 @@
 """Checks each candidate against its host's text-and-data-mining reservations (TDMRep) before the page is fetched.
 
-They are in /.well-known/tdmrep.json, which is fetched once a day. The setting TDM decides: with "respect" a reserved page
-is not fetched; with "tag" it is fetched and its row carries the evidence; with "ignore" the file is not read at all.
-"""
+They are in /.well-known/tdmrep.json, which is fetched once a day. The setting TDM decides: with "respect" a reserved
+page is not fetched; with "tag" it is fetched and its row carries the evidence; with "ignore" the file is not read at
+all."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ class TdmReservations:
             self._rules[root] = asyncio.get_running_loop().create_task(self._fetch_rules(root))
         rules = await asyncio.shield(self._rules[root])
         location = f"{path or '/'}?{query}" if query else path or "/"
-        evidence = [line for pattern, line in rules if rule_matches(pattern, location)][
-            :1
-        ]  # the first matching rule applies
+        # the first matching rule applies
+        evidence = [line for pattern, line in rules if rule_matches(pattern, location)][:1]
         request.meta[META] = [*request.meta.get(ROBOTS_META, ()), *evidence]
         if self.policy == "respect" and is_reserved(evidence):
             raise NotFetched("tdm_reserved", evidence[0])
 
     async def _fetch_rules(self, root: str) -> list[Rule]:
-        """The rules of a host; none where it has no such file. Unlike robots.txt, an unreachable file forbids nothing."""
+        """The rules of a host; none where it has no such file. Unlike robots.txt, an unreachable file forbids
+        nothing."""
         try:
             answer = await self._well_known.get(root + _PATH, download_maxsize=_MAX_BYTES)
         except Exception as error:  # the downloader may raise anything

@@ -27,8 +27,8 @@ class Throttle(AutoThrottle):
 
 
 def slow_down(crawler: Crawler, request: Request, delay_s: float) -> None:
-    """Raise the minimum delay of the request's downloader slot to delay_s seconds. It also holds when Scrapy drops the
-    idle slot and creates it again."""
+    """Raise the minimum delay of the request's downloader slot to delay_s seconds. It also holds when Scrapy drops
+    the idle slot and creates it again."""
     assert crawler.engine
     assert crawler.stats
     downloader = crawler.engine.downloader

@@ -1,8 +1,7 @@
 """Well-known cache: answers for robots.txt and tdmrep.json, cached on disk between runs (RFC 9309, 2.4).
 
-Each URL has one file in STATE_DIR/kept, which is always replaced as a whole. A file that cannot be read is fetched again.
-A server error is no answer and is not cached.
-"""
+Each URL has one file in STATE_DIR/kept, which is always replaced as a whole. A file that cannot be read is fetched
+again. A server error is no answer and is not cached."""
 
 from __future__ import annotations
 
@@ -52,9 +51,9 @@ class WellKnownCache:
         self.max_age = min(max_age, MAX_AGE)
 
     async def get(self, url: str, **meta: Any) -> CachedAnswer:
-        """The cached answer if it is young enough; else one fetched now, with a conditional request where an older one is
-        cached. An answer of status 429, or of 500 and more, is returned but not cached. Raises what the downloader
-        raises. meta: for the request."""
+        """The cached answer if it is young enough; else one fetched now, with a conditional request where an older
+        one is cached. An answer of status 429, or of 500 and more, is returned but not cached. Raises what the
+        downloader raises. meta: for the request."""
         cached, now = self._read(url), datetime.now(UTC)
         if cached and cached.asked_at <= now < cached.asked_at + self.max_age:
             self._count("kept")

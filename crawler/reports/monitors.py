@@ -2,9 +2,8 @@
 
 This is not done with Spidermon: its monitors see the stats of one run only, so the code below would be needed all the
 same. The history is in the run records, and an outlet's run can be part of a run over many outlets (`crawlall`).
-Alerts compare shares, pooled over the earlier runs, and only where there are enough pages: a run that finds nothing new
-gives no alert.
-"""
+Alerts compare shares, pooled over the earlier runs, and only where there are enough pages: a run that finds nothing
+new gives no alert."""
 
 from __future__ import annotations
 
@@ -18,10 +17,7 @@ from crawler.reports.outlet_health import READERS, SHARED_NAME, read_record, run
 from lake.storage.store import Store
 from outlets import Limits
 
-_OUTLET_RECORDS, _SHARED_RECORDS = (
-    10,
-    10,
-)  # records read: of an outlet's own runs, of runs over many outlets; newest
+_OUTLET_RECORDS, _SHARED_RECORDS = 10, 10  # newest records read: of an outlet's own runs, of runs over many
 _HISTORY_WINDOW = timedelta(days=30)
 _MIN_HISTORY_RUNS = 3  # with pages; fewer are no history to compare with
 _MIN_HISTORY_PAGES = 20
@@ -169,9 +165,8 @@ def _hours_since(since: str, now: datetime) -> float:
 
 
 def source_counts(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
-    """Facts of an outlet's sources, for the monitors and lake/runs/visit_history.py: how many there are, are dead, were
-    not due, answered; and the pages listed. answered: with new content; unchanged sources are not
-    counted."""
+    """Facts of an outlet's sources, for the monitors and lake/runs/visit_history.py: how many there are, are dead,
+    were not due, answered; and the pages listed. answered: with new content; unchanged sources are not counted."""
     answered = [s for s in sources if not s.get("error") and "not_due" not in s and not s.get("unchanged")]
     return {
         "sources": len(sources),

@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 def notify(settings: BaseSettings, exit_code: int, record: dict[str, Any]) -> None:
-    """Run the notify command with the run record as JSON on its standard input, `exit_code` added. Nothing is run where
-    HOOK is not set, nor for exit code 0 unless HOOK_ALWAYS is on. The command is killed after HOOK_TIMEOUT_S seconds;
-    its failure is logged and changes no exit code. record: the run record with its `faults`."""
+    """Run the notify command with the run record as JSON on its standard input, `exit_code` added. Nothing is run
+    where HOOK is not set, nor for exit code 0 unless HOOK_ALWAYS is on. The command is killed after HOOK_TIMEOUT_S
+    seconds; its failure is logged and changes no exit code. record: the run record with its `faults`."""
     command = settings.get("HOOK")
     if not command or (exit_code == 0 and not settings.getbool("HOOK_ALWAYS")):
         return
@@ -39,9 +39,7 @@ def _run(command: list[str], record_json: str, timeout_s: float) -> None:
         try:
             output, _ = process.communicate(record_json, timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # the whole process group, with what the command has started
+            os.killpg(process.pid, signal.SIGKILL)  # the process group, so that its children end, too
             raise
     if process.returncode:
         raise subprocess.SubprocessError(f"{command[0]} exited {process.returncode}: {output.strip()[-500:]}")

@@ -15,10 +15,10 @@ from typing import Any
 
 from lake.storage.store import Store
 
-_OUTLET_RECORDS = (
-    10  # at most so many of an outlet's own runs are read, the newest; an older article counts as none
-)
-_SHARED_RECORDS = 50  # so many of runs over many outlets; more, because one day may have many shards
+# newest records read: of an outlet's own runs (an older article counts as none), and of runs over many outlets (more,
+# because one day may have many shards)
+_OUTLET_RECORDS = 10
+_SHARED_RECORDS = 50
 SHARED_NAME = "all"  # the spider of runs over many outlets; crawler/spiders/all.py
 READERS = 8  # threads
 
@@ -28,9 +28,7 @@ class Health:
     """What the recent run records say of one outlet. Times are UTC."""
 
     last_run: datetime  # end of the newest finished run
-    last_article: (
-        datetime | None
-    )  # end of the newest run with an article; None if no run that was read has one
+    last_article: datetime | None  # end of the newest run with an article; None if none was read
     candidates: int  # of the newest run
     sources: int  # that the newest run fetched
     dead: int  # sources of these that could not be read
@@ -96,8 +94,8 @@ def _health_from_own_runs(store: Store, name: str, keys: list[str]) -> Health | 
 
 
 def _health_in_shared_run(record: dict[str, Any] | None) -> Iterator[tuple[str, Health]]:
-    """Outlet and health for each outlet whose sources a run over many outlets fetched. The record may name others, which
-    have an article there through a redirect only."""
+    """Outlet and health for each outlet whose sources a run over many outlets fetched. The record may name others,
+    which have an article there through a redirect only."""
     for name, facts in (record or {}).get("outlets", {}).items():
         if record and "sources" in facts:
             yield (

@@ -63,7 +63,8 @@ class KeepsCandidates(Protocol):
     may implement it, too, so its names are a contract.
 
     sources: URL of each source → its facts for the run record. settled(): called after each outcome that is final for
-    its URL. unsettled_sources(): URLs of the sources that listed a page which is still to be fetched, now or later."""
+    its URL. unsettled_sources(): URLs of the sources that listed a page which is still to be fetched, now or
+    later."""
 
     sources: dict[str, dict[str, Any]]
 
@@ -76,7 +77,8 @@ class KeepsCandidates(Protocol):
 class KeepsSources(Protocol):
     """A spider that keeps the state of its sources for later runs: crawler.discovery.source_spider.SourceSpider.
 
-    remembered(): URL of each source → its state (SourceState.facts()); None where the next run has to read all of it."""
+    remembered(): URL of each source → its state (SourceState.facts()); None where the next run has to read all of
+    it."""
 
     def remembered(self) -> dict[str, dict[str, Any] | None]: ...
 
@@ -94,8 +96,8 @@ class RunReport:
         crawler.signals.connect(self._spider_error, signals.spider_error)
 
     def facts(self, reason: str | None = None) -> dict[str, Any]:
-        """The crawl's own facts for the run records; the lake adds those of the rows and part files. reason: why the run
-        ended, as Scrapy calls it; None at its start, when the counts are still left out."""
+        """The crawl's own facts for the run records; the lake adds those of the rows and part files. reason: why the
+        run ended, as Scrapy calls it; None at its start, when the counts are still left out."""
         spider = self.crawler.spider
         facts: dict[str, Any] = {
             "spider": spider.name if spider else None,
@@ -141,8 +143,8 @@ class RunReport:
         return {outlet.key: source_counts(spider.sources.values())}
 
     def watch(self, run: Run, facts: dict[str, Any]) -> None:
-        """Compare the outlets with their earlier runs; add the alerts, and the facts that monitors carry from record to
-        record, to the run's facts. Nothing is done for an unfinished run, nor where the lake cannot be read."""
+        """Compare the outlets with their earlier runs; add the alerts, and the facts that monitors carry from record
+        to record, to the run's facts. Nothing is done for an unfinished run, nor where the lake cannot be read."""
         outlets: dict[str, dict[str, Any]] = facts["outlets"]
         watched = [
             k for k, o in outlets.items() if "answered" in o and o.get("ended", "finished") == "finished"
@@ -165,8 +167,8 @@ class RunReport:
         facts["monitors"] = self.alerts
 
     def _source_facts(self, reason: str) -> dict[str, Any]:
-        """The facts of the spider's sources. `complete` holds only where no page that the source listed is still to be
-        fetched; `visited` (the state for later runs) is set only by a run that finished."""
+        """The facts of the spider's sources. `complete` holds only where no page that the source listed is still to
+        be fetched; `visited` (the state for later runs) is set only by a run that finished."""
         spider = self.crawler.spider
         if not isinstance(spider, KeepsCandidates):
             return {}

@@ -16,7 +16,8 @@ NotWanted = Literal["language", "section", "age"]
 
 
 def why_not_wanted(selection: Selection, entry: Entry, now: datetime) -> NotWanted | None:
-    """The criterion by which the selection excludes an entry; None if it is wanted, or if nothing speaks against it."""
+    """The criterion by which the selection excludes an entry; None if it is wanted, or if nothing speaks against
+    it."""
     if selection.languages and entry.language and entry.language not in selection.languages:
         return "language"
     if selection.sections and not _in_sections(entry.url, selection.sections):
@@ -32,9 +33,8 @@ def _in_sections(url: str, sections: tuple[str, ...]) -> bool:
 
 
 def _is_older(entry: Entry, limit: datetime) -> bool:
-    entry_date = (
-        entry.published_at or entry.modified_at
-    )  # unmodified since then means not published since then
+    # an entry that was not modified since then was not published since then either
+    entry_date = entry.published_at or entry.modified_at
     if entry_date:
         return entry_date < limit
     days = article_days(entry.url)

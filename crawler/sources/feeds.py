@@ -51,15 +51,15 @@ def _entry(item: Any, url: str, version: str) -> Entry | None:
 
 
 def _language(item: Any) -> str | None:
-    """The item's own language (ISO 639-1). That of the whole feed is too often the software's default, so is not used."""
+    """The item's own language (ISO 639-1). That of the whole feed is too often the software's default, so is not
+    used."""
     code = str(item.get("language") or item.get("dc_language") or "")[:2].lower()
     return code if code.isalpha() and len(code) == 2 else None
 
 
 def _date(item: Any, key: str) -> datetime | None:
-    time_tuple = dict.get(
-        item, key
-    )  # feedparser's own get() substitutes another date where this one is missing
+    # dict.get, because feedparser's own get() substitutes another date where this one is missing
+    time_tuple = dict.get(item, key)
     try:
         date = datetime.fromtimestamp(timegm(time_tuple), UTC) if time_tuple else None
     except (ValueError, OverflowError, OSError):

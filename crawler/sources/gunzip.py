@@ -15,8 +15,9 @@ _MAX_LAYERS = 3  # of gzip inside gzip; no real sitemap has more
 
 
 class Gunzipped:
-    """The decompressed body as slices, at most max_bytes in all. The limit holds at every layer, because a decompression
-    bomb may be inside. After the last slice, capped says whether the limit was reached, damaged what was wrong."""
+    """The decompressed body as slices, at most max_bytes in all. The limit holds at every layer, because a
+    decompression bomb may be inside. After the last slice, capped says whether the limit was reached, damaged what
+    was wrong."""
 
     def __init__(self, body: bytes, max_bytes: int) -> None:
         self.capped = False

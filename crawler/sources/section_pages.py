@@ -18,8 +18,8 @@ _PAGE_NUMBER = re.compile(
 def next_page(url: str, rel_next: Iterable[str], links: Iterable[str], base: str = "") -> str | None:
     """URL of the section page after this one; None where no link leads to one on the same host.
 
-    url: of this page; rel_next: the hrefs of its rel=next links; links: those of all its links; base: the URL that they
-    are relative to, if not url."""
+    url: of this page; rel_next: the hrefs of its rel=next links; links: those of all its links; base: the URL that
+    they are relative to, if not url."""
     stem, number = _split_page_number(url)
     for link in _absolute_urls(base or url, rel_next):
         if host_of(link) == host_of(url) and _split_page_number(link) != (stem, number):

@@ -40,9 +40,8 @@ def sitemaps_in_window(children: Sequence[Entry], outlet: Outlet, window: DaySpa
         if (days is None or days.overlaps(window))
         and (child.modified_at is None or child.modified_at.date() >= window.first - timedelta(days=1))
     ]
-    by_url = {
-        child.url: child for child in children
-    }  # with the index's own modified_at, which tells whether a sitemap has changed since it was read
+    # the children with the index's own modified_at, which tells whether a sitemap has changed since it was read
+    by_url = {child.url: child for child in children}
     return [
         by_url[c.url] for c in newest(dated_children, len(dated_children), newest_last=outlet.newest_last)
     ]
@@ -64,8 +63,8 @@ def _allowed_sitemaps(children: Iterable[Entry], outlet: Outlet) -> list[Entry]:
 
 
 def _with_days(children: list[Entry]) -> list[tuple[Entry, DaySpan | None]]:
-    """Each child with the days that its URL names. A number behind a year is a month only if it can be one in all URLs:
-    where there is a 2019-14, 2019-12 is no month either."""
+    """Each child with the days that its URL names. A number behind a year is a month only if it can be one in all
+    URLs: where there is a 2019-14, 2019-12 is no month either."""
     numbers = [int(n) for child in children for n in _MONTH_OR_NUMBER.findall(child.url)]
     months = all(1 <= n <= 12 for n in numbers)
     return [(child, sitemap_days(child.url, months=months)) for child in children]

@@ -1,4 +1,5 @@
-"""Parses sitemaps (https://www.sitemaps.org/protocol.html) into entries: XML lists, indexes, plain text, news sitemaps.
+"""Parses sitemaps (https://www.sitemaps.org/protocol.html) into entries: XML lists, indexes, plain text, news
+sitemaps.
 
 A file is parsed as a stream, without building a tree. Limits on bytes and entries bound its cost, whatever it
 decompresses to. The parser yields the interpreter between slices, so that a large file can be parsed in a thread.
@@ -25,8 +26,8 @@ from crawler.sources.gunzip import Gunzipped, in_slices
 MAX_BYTES = 50 * 2**20  # after decompression; the protocol's own limit
 MAX_ENTRIES = 50_000  # returned of one file; the protocol's own limit
 _MAX_VALUE_LENGTH = 4096  # of a field's text in characters, of a line in bytes
-# (parent, element) → field. Local names, because many sites have wrong namespaces or none; with the parent, because an
-# image has a loc, too
+# (parent, element) → field. Local names, because many sites have wrong namespaces or none; with the parent, because
+# an image has a loc, too
 _FIELDS = {
     ("url", "loc"): "loc",
     ("sitemap", "loc"): "loc",
@@ -53,9 +54,8 @@ class Sitemap:
 
     pages: list[Entry]  # newest first
     children: list[Entry] = field(default_factory=list)  # sitemaps that an index lists, in the file's order
-    capped: dict[str, int] = field(
-        default_factory=dict
-    )  # per limit reached: "bytes" → the limit, "entries" → count
+    # for each limit that was reached: "bytes" → the limit, "entries" → the number of entries in the file
+    capped: dict[str, int] = field(default_factory=dict)
     damaged: str | None = None  # why the file was not read to its end
 
 
@@ -67,9 +67,9 @@ def read_sitemap(
     max_bytes: int = MAX_BYTES,
     max_entries: int = MAX_ENTRIES,
 ) -> Sitemap:
-    """The entries of a sitemap of any kind, gzipped or not; a feed is read, too. At most max_entries pages and as many
-    child sitemaps. url: of the sitemap; relative URLs are resolved against it. newest_last: the file lists its newest
-    entry last. max_bytes: after decompression. Raises NotAList."""
+    """The entries of a sitemap of any kind, gzipped or not; a feed is read, too. At most max_entries pages and as
+    many child sitemaps. url: of the sitemap; relative URLs are resolved against it. newest_last: the file lists its
+    newest entry last. max_bytes: after decompression. Raises NotAList."""
     stream = Gunzipped(body, max_bytes)
     head = next(stream.slices, b"").lstrip(b"\xef\xbb\xbf \t\r\n")
     slices = chain((head,), stream.slices)
@@ -197,14 +197,11 @@ def _parse_xml(slices: Iterable[bytes], entries: _EntryCollector, encoding: str 
     try:
         for piece in slices:
             piece = tail + piece
-            cut = piece.rfind(
-                b"&", -_MAX_REFERENCE_LENGTH
-            )  # a character reference may continue in the next slice
+            # a character reference may continue in the next slice
+            cut = piece.rfind(b"&", -_MAX_REFERENCE_LENGTH)
             piece, tail = (piece[:cut], piece[cut:]) if cut >= 0 else (piece, b"")
             parser.feed(_BARE_AMPERSAND.sub(b"&amp;", piece))
-            time.sleep(
-                0
-            )  # yields the interpreter now, not at the next switch interval: this runs in a thread
+            time.sleep(0)  # this runs in a thread: yields the interpreter before the switch interval is over
         parser.feed(_BARE_AMPERSAND.sub(b"&amp;", tail))
         parser.close()
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:

@@ -33,9 +33,9 @@ class Source:
     modified_at: datetime | None = None  # the sitemap's lastmod in the index
 
     def facts(self) -> dict[str, Any]:
-        """The source's entry in the run record, as it begins. Added when they apply: moved_to, pages, children, stopped,
-        capped, damaged, foreign (it lists no page of the outlet), not_fetched, complete, unchanged, not_due, and visited
-        (its state for later runs; crawler/sources/source_state.py)."""
+        """The source's entry in the run record, as it begins. Added when they apply: moved_to, pages, children,
+        stopped, capped, damaged, foreign (it lists no page of the outlet), not_fetched, complete, unchanged, not_due,
+        and visited (its state for later runs; crawler/sources/source_state.py)."""
         return {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}
 
 

@@ -2,10 +2,10 @@
 
 1. A source is not fetched again before its wait is over: the max-age of its Cache-Control, or a tenth of the time for
    which it has stayed unchanged (the heuristic of RFC 9111, 4.2.2), bounded by the settings.
-2. Then the request is conditional: If-None-Match and If-Modified-Since (RFC 9110, 13.1). An answer with the same bytes
-   counts as unchanged, too, although it is no 304.
-3. When a page it listed is due for a retry, the source is fetched unconditionally and at once: a 304 would not list the
-   page again.
+2. Then the request is conditional: If-None-Match and If-Modified-Since (RFC 9110, 13.1). An answer with the same
+   bytes counts as unchanged, too, although it is no 304.
+3. When a page it listed is due for a retry, the source is fetched unconditionally and at once: a 304 would not list
+   the page again.
 
 The state is stored in the record of a run that settled all of the source's pages, or knows when they are due.
 """
@@ -42,8 +42,8 @@ class SourceState:
 
     @classmethod
     def of(cls, response: Response, digest: str, before: SourceState | None) -> SourceState:
-        """The state after an answer, which has a body or is a 304. before: the stored state, whether or not the request
-        was conditional; None if there is none."""
+        """The state after an answer, which has a body or is a 304. before: the stored state, whether or not the
+        request was conditional; None if there is none."""
         now = datetime.now(UTC)
         is_unchanged = before is not None and (response.status == 304 or before.body == body_hash(response))
         return cls(
@@ -63,7 +63,8 @@ class SourceState:
         )
 
     def next_at(self, min_s: float, max_s: float) -> datetime:
-        """The earliest time of the next fetch: at least min_s, but never more than max_s seconds after the last one."""
+        """The earliest time of the next fetch: at least min_s, but never more than max_s seconds after the last
+        one."""
         unchanged_s = (self.asked_at - self.changed_at).total_seconds()
         wait_s = max(self.max_age_s, _AGE_FRACTION * max(unchanged_s, self.period_s), min_s)
         return self.asked_at + timedelta(seconds=min(wait_s, max_s))

@@ -46,8 +46,8 @@ def article_days(url: str) -> DaySpan | None:
 
 
 def sitemap_days(url: str, *, months: bool = True) -> DaySpan | None:
-    """The day, month or year in a sitemap's URL; None if there is none. months=False: a number behind a year is a serial
-    number (sitemap-2019-14.xml), not a month, so that only the year is read."""
+    """The day, month or year in a sitemap's URL; None if there is none. months=False: a number behind a year is a
+    serial number (sitemap-2019-14.xml), not a month, so that only the year is read."""
     split = urlsplit(url)
     patterns = _SITEMAP_PATTERNS if months else _SITEMAP_PATTERNS[-1:]
     return _first_span(patterns, split.path + ("?" + split.query if split.query else ""))

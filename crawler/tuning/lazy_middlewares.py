@@ -10,14 +10,13 @@ from scrapy.downloadermiddlewares.redirect import MetaRefreshMiddleware
 from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
-_SEARCHED_BYTES = (
-    4 * 4096
-)  # Scrapy looks for the tag in the first 4096 characters; one has at most four bytes
+# Scrapy looks for the tag in the first 4096 characters; a character has at most four bytes
+_SEARCHED_BYTES = 4 * 4096
 
 
 class MetaRefresh(MetaRefreshMiddleware):
-    """Scrapy's middleware decodes every page to look for the tag, which for a large one takes milliseconds on the event
-    loop. This one runs it only where the page's first bytes contain "refresh"."""
+    """Scrapy's middleware decodes every page to look for the tag, which for a large one takes milliseconds on the
+    event loop. This one runs it only where the page's first bytes contain "refresh"."""
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         start = response.body[:_SEARCHED_BYTES].replace(b"\0", b"")  # so that UTF-16 is found, too
@@ -25,8 +24,8 @@ class MetaRefresh(MetaRefreshMiddleware):
 
 
 class Cookies:
-    """Scrapy's middleware imports an HTTP client and a list of public suffixes even where COOKIES_ENABLED is off. This
-    one imports it only where the setting is on."""
+    """Scrapy's middleware imports an HTTP client and a list of public suffixes even where COOKIES_ENABLED is off.
+    This one imports it only where the setting is on."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Any:

@@ -14,20 +14,21 @@ import sys
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-# mallopt(3): thousands of pages are allocated and freed; none of them may keep the memory around it from being returned
+# mallopt(3): pages are allocated and freed by the thousand; none may keep the memory around it from being returned
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGE_BYTES = 128 << 10  # from this size on a block has its own mapping, returned to the system when freed
 _SWITCH_INTERVAL_S = 0.001  # a computing thread yields the interpreter after this time; default 0.005
 
 
 class ProcessTuning:
-    """Applies the settings when the crawler is created, and freezes the loaded objects again when the spider opens."""
+    """Applies the settings when the crawler is created, and freezes the loaded objects again when the spider
+    opens."""
 
     def __init__(self, crawler: Crawler) -> None:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         _return_freed_memory()
         freeze_loaded_objects()
-        # Scrapy sets LOG_LEVEL on its handler only; without this line, debug records are created for every page and dropped
+        # Scrapy sets LOG_LEVEL on its handler only: without this line, each page's debug records are made and dropped
         logging.getLogger("scrapy").setLevel(crawler.settings["LOG_LEVEL"])
         crawler.signals.connect(freeze_loaded_objects, signals.spider_opened)
 
@@ -37,7 +38,8 @@ class ProcessTuning:
 
 
 def suspend_gc() -> None:
-    """Switch garbage collection off until freeze_loaded_objects(): objects created while modules load stay for good."""
+    """Switch garbage collection off until freeze_loaded_objects(): objects created while modules load stay for
+    good."""
     gc.disable()
 
 
@@ -48,7 +50,8 @@ def freeze_loaded_objects() -> None:
 
 
 def _return_freed_memory() -> None:
-    """Make the allocators return freed memory to the system. mallopt() is glibc's; other C libraries are left alone."""
+    """Make the allocators return freed memory to the system. mallopt() is glibc's; other C libraries are left
+    alone."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps a flush's 50 MB
     try:
         mallopt = ctypes.CDLL(None).mallopt
