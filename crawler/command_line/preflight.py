@@ -62,8 +62,7 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
 
 
 def check_configuration(settings: BaseSettings) -> None:
-    """Check what a run needs that fetches nothing: outlet files, settings, STATE_DIR. Raises Refused (exit code
-    2)."""
+    """Check what a run needs that fetches nothing: outlet files, settings, STATE_DIR. Raises Refused (code 2)."""
     Pressline.update_pre_crawler_settings(settings)
     try:
         known_outlets()

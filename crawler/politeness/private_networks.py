@@ -2,7 +2,8 @@
 
 Every connection resolves its host here, so links, redirects, feeds and rebinding names are all refused at connect
 time. Proxies and browsers resolve names by themselves and would bypass this guard: Scrapy's proxy support is switched
-off."""
+off.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +25,7 @@ refused_names: set[str] = set()
 
 
 class GuardedResolver(CachingThreadedResolver):
-    """Resolves only to IP addresses that are public or inside ALLOWED_NETWORKS; without a CONTACT only to the
-    latter."""
+    """Resolves only to IP addresses that are public or inside ALLOWED_NETWORKS; the latter alone without CONTACT."""
 
     networks: list[Network]
     overrides: dict[str, str]
@@ -61,6 +61,5 @@ def is_admitted(address: Address, networks: Iterable[Network], *, public: bool) 
 
 
 def parse_networks(texts: Sequence[str]) -> list[Network]:
-    """The networks that the texts spell, as 127.0.0.0/8. Raises ValueError, naming the text, where one is no
-    network."""
+    """The networks that the texts spell, as 127.0.0.0/8. Raises ValueError that names the first one that is none."""
     return [ipaddress.ip_network(n) for n in texts]

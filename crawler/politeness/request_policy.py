@@ -31,8 +31,7 @@ class LeftForLater(IgnoreRequest):
 class RequestPolicy:
     """Downloader middleware; redirects and requests for robots.txt pass it, too.
 
-    All hosts of an outlet (www, subdomains) share one downloader slot; a host of no outlet file has a slot of its
-    own."""
+    All hosts of an outlet (www, subdomains) share one downloader slot; a host of no outlet file has its own."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler

@@ -2,7 +2,8 @@
 
 They are in /.well-known/tdmrep.json, which is fetched once a day. The setting TDM decides: with "respect" a reserved
 page is not fetched; with "tag" it is fetched and its row carries the evidence; with "ignore" the file is not read at
-all."""
+all.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +73,8 @@ class TdmReservations:
             raise NotFetched("tdm_reserved", evidence[0])
 
     async def _fetch_rules(self, root: str) -> list[Rule]:
-        """The rules of a host; none where it has no such file. Unlike robots.txt, an unreachable file forbids
-        nothing."""
+        """The rules of a host; none where it has no such file. Unlike robots.txt, one that is unreachable
+        forbids nothing."""
         try:
             answer = await self._well_known.get(root + _PATH, download_maxsize=_MAX_BYTES)
         except Exception as error:  # the downloader may raise anything
@@ -114,8 +115,7 @@ def rule_matches(location: str, path: str) -> bool:
 
 
 def _find_in_order(pieces: list[str], path: str, end: int) -> int | None:
-    """Find the pieces one after the other, starting at end. Returns the index behind the last one, None if one is
-    missing."""
+    """Find the pieces in order, from index end on. Returns the index behind the last one, None if one is missing."""
     for piece in pieces:
         start = path.find(piece, end)
         if start < 0:

@@ -1,7 +1,8 @@
 """Well-known cache: answers for robots.txt and tdmrep.json, cached on disk between runs (RFC 9309, 2.4).
 
 Each URL has one file in STATE_DIR/kept, which is always replaced as a whole. A file that cannot be read is fetched
-again. A server error is no answer and is not cached."""
+again. A server error is no answer and is not cached.
+"""
 
 from __future__ import annotations
 

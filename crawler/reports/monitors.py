@@ -3,7 +3,8 @@
 This is not done with Spidermon: its monitors see the stats of one run only, so the code below would be needed all the
 same. The history is in the run records, and an outlet's run can be part of a run over many outlets (`crawlall`).
 Alerts compare shares, pooled over the earlier runs, and only where there are enough pages: a run that finds nothing
-new gives no alert."""
+new gives no alert.
+"""
 
 from __future__ import annotations
 

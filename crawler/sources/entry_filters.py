@@ -16,8 +16,7 @@ NotWanted = Literal["language", "section", "age"]
 
 
 def why_not_wanted(selection: Selection, entry: Entry, now: datetime) -> NotWanted | None:
-    """The criterion by which the selection excludes an entry; None if it is wanted, or if nothing speaks against
-    it."""
+    """The criterion by which the selection excludes an entry; None if it is wanted, or if nothing is known."""
     if selection.languages and entry.language and entry.language not in selection.languages:
         return "language"
     if selection.sections and not _in_sections(entry.url, selection.sections):

@@ -25,8 +25,7 @@ def parse_date(text: str) -> datetime | None:
 
 
 def is_credible(parsed: datetime) -> bool:
-    """Whether a date may be true: not before FIRST_YEAR and at most a day ahead; later is a wrong clock or a
-    mistake."""
+    """Whether a date may be true: not before FIRST_YEAR and at most a day ahead; later ones are mistakes."""
     return parsed.year >= FIRST_YEAR and parsed <= datetime.now(UTC) + timedelta(days=1)
 
 

@@ -51,8 +51,7 @@ def _entry(item: Any, url: str, version: str) -> Entry | None:
 
 
 def _language(item: Any) -> str | None:
-    """The item's own language (ISO 639-1). That of the whole feed is too often the software's default, so is not
-    used."""
+    """The item's own language (ISO 639-1). That of the feed is not used: it is often a mere default."""
     code = str(item.get("language") or item.get("dc_language") or "")[:2].lower()
     return code if code.isalpha() and len(code) == 2 else None
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from scrapy.http import Response
 
-_AGE_FRACTION = 0.1
+_AGE_FRACTION = 0.1  # wait per time for which a source has stayed unchanged
 _MAX_AGE_DIRECTIVE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
 _NO_CACHE_DIRECTIVE = re.compile(r"\bno-(?:cache|store)\b")
 _DATETIME_FIELDS = ("asked_at", "changed_at", "due_at")
@@ -63,8 +63,7 @@ class SourceState:
         )
 
     def next_at(self, min_s: float, max_s: float) -> datetime:
-        """The earliest time of the next fetch: at least min_s, but never more than max_s seconds after the last
-        one."""
+        """The earliest time of the next fetch, as seconds after the last: at least min_s, never more than max_s."""
         unchanged_s = (self.asked_at - self.changed_at).total_seconds()
         wait_s = max(self.max_age_s, _AGE_FRACTION * max(unchanged_s, self.period_s), min_s)
         return self.asked_at + timedelta(seconds=min(wait_s, max_s))

@@ -21,8 +21,7 @@ _SWITCH_INTERVAL_S = 0.001  # a computing thread yields the interpreter after th
 
 
 class ProcessTuning:
-    """Applies the settings when the crawler is created, and freezes the loaded objects again when the spider
-    opens."""
+    """Applies the settings when the crawler is created, and freezes loaded objects again when the spider opens."""
 
     def __init__(self, crawler: Crawler) -> None:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -38,8 +37,7 @@ class ProcessTuning:
 
 
 def suspend_gc() -> None:
-    """Switch garbage collection off until freeze_loaded_objects(): objects created while modules load stay for
-    good."""
+    """Switch garbage collection off until freeze_loaded_objects(): what is created while modules load stays."""
     gc.disable()
 
 
@@ -50,8 +48,7 @@ def freeze_loaded_objects() -> None:
 
 
 def _return_freed_memory() -> None:
-    """Make the allocators return freed memory to the system. mallopt() is glibc's; other C libraries are left
-    alone."""
+    """Make the allocators return freed memory to the system. Does less on systems without glibc's mallopt()."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps a flush's 50 MB
     try:
         mallopt = ctypes.CDLL(None).mallopt
