@@ -1,4 +1,4 @@
-"""Commands that take a misspelt option for what it is: Scrapy hands it to them as if it were an argument."""
+"""Base classes of commands that refuse unknown options, which Scrapy would pass on as arguments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from scrapy.exceptions import UsageError
 
 
 class StrictOptions(ScrapyCommand):
+    """A command that refuses unknown options."""
+
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         self._parser = parser
@@ -19,7 +21,7 @@ class StrictOptions(ScrapyCommand):
         super().process_options(args, opts)
 
     def refuse_options(self, args: list[str]) -> None:
-        """Raises UsageError for what looks like an option: the parser has taken those that it knows."""
+        """Raises UsageError where an argument looks like an option: the parser has removed those that it knows."""
         if unknown := next((arg for arg in args if arg.startswith("-")), None):
             known = [name for name in self._parser._option_string_actions if name.startswith("--")]
             guess = get_close_matches(unknown.partition("=")[0], known, 1)
@@ -28,6 +30,8 @@ class StrictOptions(ScrapyCommand):
 
 
 class NoArguments(StrictOptions):
+    """A command that refuses unknown options and every positional argument."""
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         super().process_options(args, opts)
         if args:

@@ -1,4 +1,4 @@
-"""What must hold before the first request: configuration (exit 2), then the lake (exit 1)."""
+"""Checks configuration (exit code 2) and lake (exit code 1) before a crawl sends its first request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 
 from cleaning import host_of
-from crawler import settings as ours
+from crawler import settings as default_settings
 from crawler.addon import Pressline
 from crawler.outlet_files import known_outlets
 from crawler.politeness.contact import contact_problem, public_hosts
@@ -26,12 +26,12 @@ from lake.storage.open_store import open_store
 from lake.storage.store import LakeConfigError, LakeError
 from outlets import OutletErrors
 
-MAX_FLUSH_BYTES = 2**30  # an object store takes 5 GB in one request
+MAX_FLUSH_BYTES = 2**30  # an object store accepts up to 5 GB in one request
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class Refused(Exception):
-    """The crawl does not start; the message says what, where and what to do."""
+    """The crawl does not start; the message says what is wrong, where, and what to do about it."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -39,19 +39,20 @@ class Refused(Exception):
 
 
 def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[str, Any]) -> None:
-    """args: the spider's name; arguments: what -a gave it. Raises Refused."""
+    """Check all that a crawl needs. args: the command's positional arguments, that is the spider's name; arguments:
+    the `-a` arguments. Raises Refused: exit code 1 where the lake cannot be reached, 2 for anything else."""
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
-    spider = _spider(settings, args)
-    _configured(settings)
-    _known(arguments, spider)
+    spider = _load_spider(settings, args)
+    _check_settings(settings)
+    _check_arguments(arguments, spider)
     try:
-        hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _hosts(spider)
+        hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _named_hosts(spider)
     except UsageError as error:
         raise Refused(str(error), 2) from error
-    open_to = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
-    if problem := contact_problem(settings.get("CONTACT"), open_to):
+    public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
+    if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
-    _state(Path(settings["STATE_DIR"]))
+    _check_state_dir(Path(settings["STATE_DIR"]))
     try:
         open_store(settings["LAKE_URI"]).probe()
     except LakeConfigError as error:
@@ -61,17 +62,17 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
 
 
 def check_configuration(settings: BaseSettings) -> None:
-    """What a run that asks no site needs. Raises Refused."""
+    """Check what a run needs that fetches nothing: outlet files, settings, STATE_DIR. Raises Refused (code 2)."""
     Pressline.update_pre_crawler_settings(settings)
     try:
         known_outlets()
     except OutletErrors as errors:
         raise Refused(str(errors), 2) from errors
-    _configured(settings)
-    _state(Path(settings["STATE_DIR"]))
+    _check_settings(settings)
+    _check_state_dir(Path(settings["STATE_DIR"]))
 
 
-def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
+def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
     if len(args) != 1:
         raise Refused("expected one spider: scrapy crawl NAME; `scrapy list` names them", 2)
     loader = get_spider_loader(settings)
@@ -83,9 +84,9 @@ def _spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
     return loader.load(args[0])
 
 
-def _known(arguments: dict[str, Any], spider: type[Spider]) -> None:
-    """A misspelt argument would be passed over, and the crawl be another than was meant. Names that begin with an
-    underscore are those of whoever started the crawl, as scrapyd's _job."""
+def _check_arguments(arguments: dict[str, Any], spider: type[Spider]) -> None:
+    """Refuse unknown `-a` arguments: a misspelt one would be ignored, and the crawl would not be the intended one.
+    Names that begin with an underscore are set by schedulers, as scrapyd's _job, and pass."""
     known: Sequence[str] | None = getattr(spider, "arguments", None)
     for name in arguments:
         if known is not None and name not in known and not name.startswith("_"):
@@ -94,13 +95,13 @@ def _known(arguments: dict[str, Any], spider: type[Spider]) -> None:
             raise Refused(f"-a {name}: {spider.name} has no such argument; {hint}", 2)
 
 
-def _configured(settings: BaseSettings) -> None:
+def _check_settings(settings: BaseSettings) -> None:
     for name in _SECRETS:
         if settings.get(name):
             raise Refused(
                 f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
             )
-    _numbers(settings)
+    _check_numbers(settings)
     try:
         tdm_policy(settings)
     except UsageError as error:
@@ -122,9 +123,9 @@ def _configured(settings: BaseSettings) -> None:
             raise Refused(f"DNS_OVERRIDES: {host}: {error}", 2) from error
 
 
-def _numbers(settings: BaseSettings) -> None:
-    """What has a number as its default in crawler/settings.py has to be one."""
-    for name, default in vars(ours).items():
+def _check_numbers(settings: BaseSettings) -> None:
+    """Refuse a setting that is no number although its default in crawler/settings.py is one."""
+    for name, default in vars(default_settings).items():
         if name.isupper() and isinstance(default, int | float) and not isinstance(default, bool):
             value = settings[name]
             if name == "DEDUPE_WINDOW_DAYS" and value == "all":
@@ -135,7 +136,7 @@ def _numbers(settings: BaseSettings) -> None:
                 raise Refused(f"{name}: expected a number, not {value!r}", 2) from None
 
 
-def _state(folder: Path) -> None:
+def _check_state_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -144,7 +145,7 @@ def _state(folder: Path) -> None:
         raise Refused(f"STATE_DIR: {folder} cannot be written: {error.strerror}", 2) from error
 
 
-def _hosts(spider: type[Spider]) -> list[str]:
-    """A hand-written spider's, as far as it names them; one that names none may go anywhere."""
-    named = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
-    return [host_of(n) if urlsplit(n).scheme else n for n in named] or ["any host"]
+def _named_hosts(spider: type[Spider]) -> list[str]:
+    """The hosts that a hand-written spider names in allowed_domains and start_urls; if none, "any host"."""
+    hosts = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
+    return [host_of(n) if urlsplit(n).scheme else n for n in hosts] or ["any host"]

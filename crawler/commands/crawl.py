@@ -45,5 +45,7 @@ class Command(StrictOptions, ScrapyCrawl):
             EXIT_FAILED if self.crawler_process.bootstrap_failed or exit_code is None else exit_code
         )
         land = crawler.get_item_pipeline(Land) if exit_code is not None else None
-        record = land.report.told if land else {"faults": ["the crawl could not begin; its log says why"]}
+        record = (
+            land.report.notify_record if land else {"faults": ["the crawl could not begin; its log says why"]}
+        )
         notify(crawler.settings, self.exitcode, {"spider": args[0], **record})

@@ -1,4 +1,4 @@
-"""Who answers for the crawl: without a contact nobody crawls public hosts."""
+"""The contact in the user agent, and the check that no public host is crawled without one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _CONTACT = re.compile(r"(mailto:)?[^@\s/]+@[^@\s/]+\.[^@\s/]+|https?://[^\s/]+\.
 
 
 def user_agent(contact: str | None) -> str:
+    """The value of the User-Agent header; it names the contact, so that site owners can reach the operator."""
     return f"pressline/{VERSION} (+{contact})" if contact else f"pressline/{VERSION} (private networks only)"
 
 
 def contact_problem(contact: str | None, public_hosts: list[str]) -> str | None:
-    """What keeps a crawl of these hosts from starting; None where nothing does."""
+    """Why a crawl of these public hosts must not start; None if it may."""
     if contact and not _CONTACT.fullmatch(contact):
         return f"CONTACT: {contact!r} is neither an e-mail address nor a web page: site owners must be able to answer"
     if contact or not public_hosts:
@@ -27,11 +28,14 @@ def contact_problem(contact: str | None, public_hosts: list[str]) -> str | None:
 
 
 def public_hosts(hosts: Iterable[str], networks: Iterable[str], overrides: Iterable[str]) -> list[str]:
-    """The hosts that are not on an allowed private network by their own spelling; no look-up is made."""
-    return sorted({h for h in hosts if h not in overrides and h != "localhost" and not _inside(h, networks)})
+    """The hosts that count as public, sorted: not localhost, not in overrides (DNS_OVERRIDES), and not an IP address
+    inside one of the allowed private networks. Judged by spelling alone: no DNS look-up is made."""
+    return sorted(
+        {h for h in hosts if h not in overrides and h != "localhost" and not _is_inside(h, networks)}
+    )
 
 
-def _inside(host: str, networks: Iterable[str]) -> bool:
+def _is_inside(host: str, networks: Iterable[str]) -> bool:
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:

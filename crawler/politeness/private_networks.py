@@ -1,7 +1,8 @@
-"""Name resolution that never leads into a private network, whatever the spelling of the address.
+"""DNS resolution that refuses private IP addresses, however they are spelled or reached.
 
-Every connection passes here, so links, redirects, feeds and rebinding names are all refused at connect time. Proxies
-and browsers resolve by themselves and are not guarded by this: Scrapy's proxy support is switched off.
+Every connection resolves its host here, so links, redirects, feeds and rebinding names are all refused at connect
+time. Proxies and browsers resolve names by themselves and would bypass this guard: Scrapy's proxy support is switched
+off.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from twisted.internet.error import DNSLookupError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# names that were refused; one for the process, as the reactor and its resolver are
+# host names that were refused; one set for the whole process, because reactor and resolver are process-wide, too
 refused_names: set[str] = set()
 
 
 class GuardedResolver(CachingThreadedResolver):
-    """Answers only with addresses that are public, or inside ALLOWED_NETWORKS; without a CONTACT only the latter."""
+    """Resolves only to IP addresses that are public or inside ALLOWED_NETWORKS; the latter alone without CONTACT."""
 
     networks: list[Network]
     overrides: dict[str, str]
@@ -40,11 +41,12 @@ class GuardedResolver(CachingThreadedResolver):
         return resolver
 
     def getHostByName(self, name: str, timeout: Sequence[int] = ()) -> Deferred[str]:  # noqa: N802 - Twisted's name
-        known = self.overrides.get(name)
-        found = succeed(known) if known else super().getHostByName(name, timeout)
-        return found.addCallback(self._guarded, name)
+        """Deferred IP address of a host name; it fails with DNSLookupError where the address is not admitted."""
+        override = self.overrides.get(name)
+        lookup = succeed(override) if override else super().getHostByName(name, timeout)
+        return lookup.addCallback(self._check_answer, name)
 
-    def _guarded(self, answer: Any, name: str) -> Any:
+    def _check_answer(self, answer: Any, name: str) -> Any:
         address = ipaddress.ip_address(str(answer))
         if is_admitted(address, self.networks, public=self.public):
             return answer
@@ -53,11 +55,11 @@ class GuardedResolver(CachingThreadedResolver):
 
 
 def is_admitted(address: Address, networks: Iterable[Network], *, public: bool) -> bool:
-    """public: whether public addresses may be spoken to at all."""
+    """Whether the crawler may connect to an IP address. public: whether public addresses are allowed at all."""
     mapped = getattr(address, "ipv4_mapped", None) or address
     return (public and mapped.is_global and not mapped.is_multicast) or any(mapped in n for n in networks)
 
 
-def parse_networks(spelled: Sequence[str]) -> list[Network]:
-    """Raises ValueError naming the one that is none."""
-    return [ipaddress.ip_network(n) for n in spelled]
+def parse_networks(texts: Sequence[str]) -> list[Network]:
+    """The networks that the texts spell, as 127.0.0.0/8. Raises ValueError that names the first one that is none."""
+    return [ipaddress.ip_network(n) for n in texts]

@@ -1,4 +1,4 @@
-"""What holds for every request: whose pace it follows, and where a candidate may lead."""
+"""Downloader middleware that gives each request its downloader slot and refuses URLs that it must not lead to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crawler.politeness.private_networks import is_admitted, parse_networks
 
 
 class NotFetched(IgnoreRequest):
-    """A request that is not made, with the reason that its candidate gets."""
+    """The request is not sent; its candidate becomes a reject with this reason."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -25,13 +25,13 @@ class NotFetched(IgnoreRequest):
 
 
 class LeftForLater(IgnoreRequest):
-    """A request that is left to a later run: no outcome."""
+    """The request is not sent in this run; its candidate gets no outcome, so that a later run fetches it."""
 
 
 class RequestPolicy:
-    """Downloader middleware; redirects and robots.txt pass here too.
+    """Downloader middleware; redirects and requests for robots.txt pass it, too.
 
-    An outlet's hosts (www, subdomains) share one pace, and a host that no file knows has its own."""
+    All hosts of an outlet (www, subdomains) share one downloader slot; a host of no outlet file has its own."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -43,6 +43,8 @@ class RequestPolicy:
         return cls(crawler)
 
     def process_request(self, request: Request) -> None:
+        """Set the request's download_slot. Raises NotFetched where a candidate leads to another site, or where the
+        host is an IP address that is not admitted."""
         outlet = getattr(spider_of(request), "outlet", None)
         if outlet and "requested_url" in request.cb_kwargs and not outlet.owns(request.url):
             raise NotFetched("refused", f"leads to another site: {request.url}")
@@ -50,7 +52,7 @@ class RequestPolicy:
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            pass  # a name: the resolver looks at what it stands for
+            pass  # a name: GuardedResolver checks the IP address behind it
         else:
             if not is_admitted(address, self._networks, public=self._public):
                 raise NotFetched("refused", f"{host} is not a public address")
@@ -58,12 +60,13 @@ class RequestPolicy:
 
 
 def spider_of(request: Request) -> Any:
-    """The spider whose callback takes the answer: of a crawl of many outlets, the one that asked."""
+    """The spider that the request's callback belongs to: in a crawl of many outlets, the one that made the request.
+    None where the callback is not a method."""
     return getattr(request.callback, "__self__", None)
 
 
 def download_slot_of(url: str) -> str:
-    """The name of the pace that an address follows."""
+    """Key of the downloader slot (the outlet's key, else the host) that throttles this URL."""
     host = host_of(url)
     outlet = known_outlets().find(host)
     return outlet.key if outlet else host

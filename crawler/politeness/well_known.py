@@ -1,7 +1,7 @@
-"""Answers to well-known addresses of a host (robots.txt, tdmrep.json), kept on disk between runs; RFC 9309, 2.4.
+"""Well-known cache: answers for robots.txt and tdmrep.json, cached on disk between runs (RFC 9309, 2.4).
 
-One file for each address in STATE_DIR/kept, replaced as a whole; one that cannot be read is asked for again. An error of
-the server is no answer, and is not kept.
+Each URL has one file in STATE_DIR/kept, which is always replaced as a whole. A file that cannot be read is fetched
+again. A server error is no answer and is not cached.
 """
 
 from __future__ import annotations
@@ -24,55 +24,58 @@ from scrapy.http.request import NO_CALLBACK
 
 log = logging.getLogger(__name__)
 
-LONGEST = timedelta(hours=24)  # RFC 9309, 2.4
-_MAX_BYTES = 2**20  # what is larger is asked for in each run
-_TOO_MANY = 429  # a server that is asked too often has not answered
+MAX_AGE = timedelta(hours=24)  # RFC 9309, 2.4
+_MAX_BYTES = 2**20  # a larger answer is not cached, so each run fetches it
+_TOO_MANY_REQUESTS = 429  # a rate limit is no answer
 _PRIORITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
+    """An answer with what is needed to revalidate it."""
+
     url: str
     status: int
     body: bytes
-    asked_at: datetime  # UTC
+    asked_at: datetime  # UTC; when it was fetched or last revalidated
     etag: str | None
     last_modified: str | None
 
 
 class WellKnownCache:
-    """The answers of one machine; several processes share the folder."""
+    """The cached answers of this machine; several processes share the folder."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
         self._folder = Path(crawler.settings["STATE_DIR"]) / "kept"
-        longest = timedelta(seconds=crawler.settings.getfloat("WELL_KNOWN_KEPT_S"))
-        self.longest = min(longest, LONGEST)
+        max_age = timedelta(seconds=crawler.settings.getfloat("WELL_KNOWN_KEPT_S"))
+        self.max_age = min(max_age, MAX_AGE)
 
-    async def answer(self, url: str, **meta: Any) -> CachedAnswer:
-        """As kept, or asked for now, with conditions where an older answer is kept. A status of 500 and more, or 429, is
-        given and not kept; raises what the downloader raises."""
-        kept, now = self._read(url), datetime.now(UTC)
-        if kept and kept.asked_at <= now < kept.asked_at + self.longest:
+    async def get(self, url: str, **meta: Any) -> CachedAnswer:
+        """The cached answer if it is young enough; else one fetched now, with a conditional request where an older
+        one is cached. An answer of status 429, or of 500 and more, is returned but not cached. Raises what the
+        downloader raises. meta: for the request."""
+        cached, now = self._read(url), datetime.now(UTC)
+        if cached and cached.asked_at <= now < cached.asked_at + self.max_age:
             self._count("kept")
-            return kept
-        response = await self._ask(url, kept, meta)
-        if kept and response.status == 304:
-            given = replace(kept, asked_at=now)
+            return cached
+        response = await self._fetch(url, cached, meta)
+        if cached and response.status == 304:
+            fresh = replace(cached, asked_at=now)
         else:
-            given = CachedAnswer(
+            fresh = CachedAnswer(
                 url, response.status, response.body, now, *(_header(response, n) for n in _VALIDATORS)
             )
-        if self.longest and given.status < 500 and given.status != _TOO_MANY:
-            self._write(given)
-        return given
+        if self.max_age and fresh.status < 500 and fresh.status != _TOO_MANY_REQUESTS:
+            self._write(fresh)
+        return fresh
 
-    async def _ask(self, url: str, kept: CachedAnswer | None, meta: dict[str, Any]) -> Response:
+    async def _fetch(self, url: str, cached: CachedAnswer | None, meta: dict[str, Any]) -> Response:
         assert self.crawler.engine
-        told = {"If-None-Match": kept.etag, "If-Modified-Since": kept.last_modified} if kept else {}
+        fields = {"If-None-Match": cached.etag, "If-Modified-Since": cached.last_modified} if cached else {}
         request = Request(
             url,
-            headers={name: value for name, value in told.items() if value},
+            headers={name: value for name, value in fields.items() if value},
             priority=_PRIORITY,
             meta={"dont_obey_robotstxt": True, **meta},
             callback=NO_CALLBACK,
@@ -83,14 +86,14 @@ class WellKnownCache:
 
     def _read(self, url: str) -> CachedAnswer | None:
         try:
-            found = json.loads(self._path(url).read_text("utf-8"))
+            fields = json.loads(self._path(url).read_text("utf-8"))
             answer = CachedAnswer(
-                found["url"],
-                int(found["status"]),
-                base64.b64decode(found["body"], validate=True),
-                datetime.fromisoformat(found["asked_at"]).astimezone(UTC),
-                found["etag"],
-                found["last_modified"],
+                fields["url"],
+                int(fields["status"]),
+                base64.b64decode(fields["body"], validate=True),
+                datetime.fromisoformat(fields["asked_at"]).astimezone(UTC),
+                fields["etag"],
+                fields["last_modified"],
             )
         except FileNotFoundError:
             return None
@@ -101,11 +104,11 @@ class WellKnownCache:
 
     def _write(self, answer: CachedAnswer) -> None:
         path = self._path(answer.url)
-        passing = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         if len(answer.body) > _MAX_BYTES:
             path.unlink(missing_ok=True)
             return
-        told = {
+        fields = {
             "url": answer.url,
             "status": answer.status,
             "body": base64.b64encode(answer.body).decode(),
@@ -115,19 +118,19 @@ class WellKnownCache:
         }
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            passing.write_text(json.dumps(told), "utf-8")
-            passing.replace(path)
-        except OSError as error:  # a full disk costs one request more the next time
+            temporary.write_text(json.dumps(fields), "utf-8")
+            temporary.replace(path)
+        except OSError as error:  # with a full disk, the next run sends one more request
             log.warning("%s cannot be kept: %s", answer.url, error)
             with suppress(OSError):
-                passing.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def _path(self, url: str) -> Path:
         return self._folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
-    def _count(self, what: str) -> None:
+    def _count(self, stat: str) -> None:
         assert self.crawler.stats
-        self.crawler.stats.inc_value(f"well_known/{what}")
+        self.crawler.stats.inc_value(f"well_known/{stat}")
 
 
 _VALIDATORS = ("ETag", "Last-Modified")

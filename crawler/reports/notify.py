@@ -1,4 +1,4 @@
-"""HOOK: a command of the operator's that is told of a crawl that failed."""
+"""Runs the notify command (setting HOOK) of the operator with the run record, as a rule after a failed crawl."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ log = logging.getLogger(__name__)
 
 
 def notify(settings: BaseSettings, exit_code: int, record: dict[str, Any]) -> None:
-    """Run the command with the run record on its standard input, `exit_code` and `faults` added. It has
-    HOOK_TIMEOUT_S; its own failure is logged, and changes no exit code."""
+    """Run the notify command with the run record as JSON on its standard input, `exit_code` added. Nothing is run
+    where HOOK is not set, nor for exit code 0 unless HOOK_ALWAYS is on. The command is killed after HOOK_TIMEOUT_S
+    seconds; its failure is logged and changes no exit code. record: the run record with its `faults`."""
     command = settings.get("HOOK")
     if not command or (exit_code == 0 and not settings.getbool("HOOK_ALWAYS")):
         return
-    told = json.dumps({"exit_code": exit_code, **record}, ensure_ascii=False, default=str)
+    record_json = json.dumps({"exit_code": exit_code, **record}, ensure_ascii=False, default=str)
     try:
-        _run(shlex.split(command), told, settings.getfloat("HOOK_TIMEOUT_S"))
+        _run(shlex.split(command), record_json, settings.getfloat("HOOK_TIMEOUT_S"))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         log.error("HOOK failed: %s", error)
 
 
-def _run(command: list[str], told: str, timeout_s: float) -> None:
+def _run(command: list[str], record_json: str, timeout_s: float) -> None:
+    """Raises OSError or SubprocessError where the command cannot be run, takes too long, or exits with another code
+    than 0."""
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            said, _ = process.communicate(told, timeout=timeout_s)
+            output, _ = process.communicate(record_json, timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # what it has started, too
+            os.killpg(process.pid, signal.SIGKILL)  # the process group, so that its children end, too
             raise
     if process.returncode:
-        raise subprocess.SubprocessError(f"{command[0]} exited {process.returncode}: {said.strip()[-500:]}")
+        raise subprocess.SubprocessError(f"{command[0]} exited {process.returncode}: {output.strip()[-500:]}")

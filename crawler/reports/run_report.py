@@ -1,4 +1,7 @@
-"""The books of a run: every candidate has one outcome, every loss a named stat, and the run an exit code."""
+"""Run report: counts a run's outcomes and losses, and derives its facts, exit code and last log line from them.
+
+Every candidate has exactly one outcome, and every loss a stat of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.outlet_files import known_outlets
-from crawler.reports.monitors import FIELDS, alerts, carried_facts, outlet_histories, source_counts
+from crawler.reports.monitors import FIELD_NAMES, alerts, carried_facts, outlet_histories, source_counts
 from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS, RevisitDecision
 from lake.runs.run import Result, Run
 from lake.runs.session import Opening
@@ -29,20 +32,21 @@ log = logging.getLogger(__name__)
 
 EXIT_STAT = "exit_code"
 EXIT_LANDED, EXIT_FAILED, EXIT_CONFIGURATION, EXIT_HELD, EXIT_MONITOR = range(5)  # docs/operating.md
-_WHY_ASKED: dict[RevisitDecision, str] = {
+_FETCH_WORDS: dict[RevisitDecision, str] = {
     "new": "new",
     "changed": "changed",
     "again": "tried again",
     "afresh": "known and asked for all the same",
 }
-_WHY_NOT: dict[RevisitDecision, str] = {
+_SKIP_WORDS: dict[RevisitDecision, str] = {
     "known": "known",
     "later": "to be tried again",
     "never": "not worth another try",
     "taken_down": "taken down",
 }
 _OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
-_SHAPING = (
+# settings whose hash the run record holds: they decide what is fetched, how, and how it lands
+_CONFIGURATION_SETTINGS = (
     "LAKE_URI",
     "OUTLETS_DIR",
     "ROBOTSTXT_OBEY",
@@ -55,7 +59,12 @@ _SHAPING = (
 
 @runtime_checkable
 class KeepsCandidates(Protocol):
-    """What a spider knows of its candidates: crawler.discovery.candidates.CandidateSpider."""
+    """A spider that keeps track of its candidates: crawler.discovery.candidates.CandidateSpider. Hand-written spiders
+    may implement it, too, so its names are a contract.
+
+    sources: URL of each source → its facts for the run record. settled(): called after each outcome that is final for
+    its URL. unsettled_sources(): URLs of the sources that listed a page which is still to be fetched, now or
+    later."""
 
     sources: dict[str, dict[str, Any]]
 
@@ -66,27 +75,33 @@ class KeepsCandidates(Protocol):
 
 @runtime_checkable
 class KeepsSources(Protocol):
-    """What a spider knows of its sources: crawler.discovery.source_spider.SourceSpider."""
+    """A spider that keeps the state of its sources for later runs: crawler.discovery.source_spider.SourceSpider.
+
+    remembered(): URL of each source → its state (SourceState.facts()); None where the next run has to read all of
+    it."""
 
     def remembered(self) -> dict[str, dict[str, Any] | None]: ...
 
 
 class RunReport:
+    """Collects what happens in a run. The pipeline Land (crawler/pipeline/land.py) calls it."""
+
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
-        self._outlets: dict[str, Counter[str]] = {}  # outcomes of each
+        self._outlet_counts: dict[str, Counter[str]] = {}  # outlet → counts of its outcomes
         self.alerts: list[str] = []  # of the monitors
-        self.told: dict[str, Any] = {}  # at the end: the run record, and `faults`; crawler/reports/notify.py
+        self.notify_record: dict[str, Any] = {}  # for the notify command: at the end, run record and `faults`
         crawler.signals.connect(self._item_error, signals.item_error)
         crawler.signals.connect(self._spider_error, signals.spider_error)
 
     def facts(self, reason: str | None = None) -> dict[str, Any]:
-        """What the run's records say besides the parts; reason once the run has ended."""
+        """The crawl's own facts for the run records; the lake adds those of the rows and part files. reason: why the
+        run ended, as Scrapy calls it; None at its start, when the counts are still left out."""
         spider = self.crawler.spider
         facts: dict[str, Any] = {
             "spider": spider.name if spider else None,
-            "configuration": self._configuration(),
+            "configuration": self._configuration_hash(),
         }
         if replay := getattr(spider, "replay", None):  # crawler/spiders/warc.py
             facts["replay"] = replay
@@ -94,28 +109,29 @@ class RunReport:
             facts |= {
                 "reason": reason,
                 "candidates": self.stats.get_value("candidates", 0),
-                "asked": self._numbers("asked", FETCH_DECISIONS),
-                "skipped": self._numbers("skipped", SKIP_DECISIONS),
-                "outlets": self._of_each_outlet(),
-                "sources": self._sources(reason),
+                "asked": self._decision_counts("asked", FETCH_DECISIONS),
+                "skipped": self._decision_counts("skipped", SKIP_DECISIONS),
+                "outlets": self._facts_by_outlet(),
+                "sources": self._source_facts(reason),
                 "requests": self.stats.get_value("downloader/request_count", 0),
                 "bytes_received": self.stats.get_value("downloader/response_bytes", 0),
                 "spider_errors": self.stats.get_value("spider_errors", 0),
             }
         return facts
 
-    def _numbers(self, kind: str, names: tuple[str, ...]) -> dict[str, int]:
+    def _decision_counts(self, kind: str, names: tuple[str, ...]) -> dict[str, int]:
         counts = {name: self.stats.get_value(f"{kind}/{name}", 0) for name in names}
         return {name: count for name, count in counts.items() if count}
 
-    def _of_each_outlet(self) -> dict[str, Any]:
-        members = getattr(self.crawler.spider, "outlet_crawls", None)
-        told: dict[str, Any] = members.facts() if members else self._of_one_outlet()
-        keys = sorted(told.keys() | self._outlets.keys())
-        return {key: {**told.get(key, {}), **self._outlets.get(key, {})} for key in keys}
+    def _facts_by_outlet(self) -> dict[str, Any]:
+        outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
+        facts: dict[str, Any] = outlet_crawls.facts() if outlet_crawls else self._single_outlet_facts()
+        keys = sorted(facts.keys() | self._outlet_counts.keys())
+        return {key: {**facts.get(key, {}), **self._outlet_counts.get(key, {})} for key in keys}
 
-    def _of_one_outlet(self) -> dict[str, Any]:
-        """Of a crawl of what is new of one outlet; an archive is no measure for the monitors."""
+    def _single_outlet_facts(self) -> dict[str, Any]:
+        """Outlet → facts of its sources, where the run is a crawl of one outlet for new pages; else empty. An archive
+        crawl has none, so that the monitors do not compare it with crawls for new pages."""
         spider = self.crawler.spider
         outlet = getattr(spider, "outlet", None)
         if (
@@ -127,12 +143,14 @@ class RunReport:
         return {outlet.key: source_counts(spider.sources.values())}
 
     def watch(self, run: Run, facts: dict[str, Any]) -> None:
-        """Add to a run's facts what the monitors remember, and what they have to tell."""
+        """Compare the outlets with their earlier runs; add the alerts, and the facts that monitors carry from record
+        to record, to the run's facts. Nothing is done for an unfinished run, nor where the lake cannot be read."""
         outlets: dict[str, dict[str, Any]] = facts["outlets"]
         watched = [
             k for k, o in outlets.items() if "answered" in o and o.get("ended", "finished") == "finished"
         ]
-        if facts["reason"] != "finished" or not watched or run.outbox.waiting:  # else the store is away
+        # rows that wait in the outbox mean that the store is away
+        if facts["reason"] != "finished" or not watched or run.outbox.waiting:
             return
         now = datetime.now(UTC)
         try:
@@ -141,60 +159,63 @@ class RunReport:
             log.warning("the monitors cannot compare the run with earlier ones: %s", error)
             return
         for key in watched:
-            history, known = earlier[key], known_outlets().by_name.get(key)
+            history, outlet = earlier[key], known_outlets().by_name.get(key)
             before = next((h for h in history if "last_article_at" in h), None)
             outlets[key] |= carried_facts(outlets[key], before, now)
-            told = alerts(outlets[key], history, known.limits if known else Limits(), now)
-            self.alerts += [f"{key}: {complaint}" for complaint in told]
+            outlet_alerts = alerts(outlets[key], history, outlet.limits if outlet else Limits(), now)
+            self.alerts += [f"{key}: {alert}" for alert in outlet_alerts]
         facts["monitors"] = self.alerts
 
-    def _sources(self, reason: str) -> dict[str, Any]:
-        """The spider's, `complete` only where nothing more is to come of the pages that the source named, and `visited`
-        only of a run that went to its end."""
+    def _source_facts(self, reason: str) -> dict[str, Any]:
+        """The facts of the spider's sources. `complete` holds only where no page that the source listed is still to
+        be fetched; `visited` (the state for later runs) is set only by a run that finished."""
         spider = self.crawler.spider
         if not isinstance(spider, KeepsCandidates):
             return {}
         unsettled = spider.unsettled_sources()
         remembered = spider.remembered() if reason == "finished" and isinstance(spider, KeepsSources) else {}
-        told = {url: dict(facts) for url, facts in spider.sources.items()}
-        for url, facts in told.items():
+        by_url = {url: dict(facts) for url, facts in spider.sources.items()}
+        for url, facts in by_url.items():
             if "complete" in facts:
                 facts["complete"] = facts["complete"] and url not in unsettled
             if "visited" in facts:
                 facts["visited"] = remembered.get(url)
-        return told
+        return by_url
 
-    def _configuration(self) -> str:
-        settings = {name: self.crawler.settings.get(name) for name in _SHAPING}
+    def _configuration_hash(self) -> str:
+        settings = {name: self.crawler.settings.get(name) for name in _CONFIGURATION_SETTINGS}
         return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def opened(self, opening: Opening) -> None:
+        """The run has begun: count the dead runs and spools that were recovered first."""
         if opening.recovered:
             self.stats.set_value("recovered_runs", len(opening.recovered))
         if opening.unspooled:
             self.stats.set_value("unspooled/objects", opening.unspooled)
 
     def refused(self, error: LakeError) -> None:
-        """The run cannot begin: nothing is fetched."""
+        """The run cannot begin, and nothing is fetched: set the exit code and log the error."""
         self.stats.set_value(EXIT_STAT, EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED)
-        self.told = {"faults": [str(error)]}
+        self.notify_record = {"faults": [str(error)]}
         log.error("%s", error)
 
     def spooled(self, run: Run) -> None:
+        """A part set was spooled instead of stored: update the spool's stats."""
         spool = run.outbox.spool
         assert spool
         self.stats.set_value("spool/objects", len(spool.keys))
         self.stats.max_value("spool/bytes", spool.bytes)
 
-    def count(self, result: Result, asked: RawPage | Reject) -> None:
-        if result.settled and (spider := self._telling):
-            spider.settled(asked.requested_url)
-        outlet = self._outlets.setdefault(asked.outlet, Counter())
+    def count(self, result: Result, request: RawPage | Reject) -> None:
+        """Count a candidate's outcome. request: names the requested URL and its outlet."""
+        if result.settled and (spider := self._candidate_spider):
+            spider.settled(request.requested_url)
+        outlet = self._outlet_counts.setdefault(request.outlet, Counter())
         outlet[result.outcome] += 1
         if result.reason:
             outlet[f"rejects/{result.reason}"] += 1
         elif result.values:
-            outlet.update(f"with/{name}" for column, name in FIELDS.items() if result.values[column])
+            outlet.update(f"with/{name}" for column, name in FIELD_NAMES.items() if result.values[column])
             outlet["chars/kept"] += len(result.values["text"])
             outlet["chars/removed"] += sum(
                 cut["chars"] for cut in result.values["removed"] if cut["stage"] != "extraction"
@@ -208,12 +229,13 @@ class RunReport:
             self.stats.inc_value(f"removed/{kind}", count)
 
     @cached_property
-    def _telling(self) -> KeepsCandidates | None:
-        """The spider, where it keeps books of its own."""
+    def _candidate_spider(self) -> KeepsCandidates | None:
+        """The spider, where it keeps track of its candidates."""
         spider = self.crawler.spider
         return spider if isinstance(spider, KeepsCandidates) else None
 
     def lost(self, rows: int) -> None:
+        """Count rows that could not be landed."""
         if rows:
             self.stats.inc_value("lost/not_landed", rows)
 
@@ -224,38 +246,42 @@ class RunReport:
         self.stats.inc_value("spider_errors")
 
     def close(self, run: Run, reason: str) -> None:
-        """Set the exit code and say in one line what the run did."""
+        """Set the exit code and the record for the notify command, and log in one line what the run did."""
         spider, candidates = self.crawler.spider, self.stats.get_value("candidates")
         outcomes = {name: self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES}
-        left_undone = self.stats.get_value("left", 0)
-        without = (
-            candidates - sum(outcomes.values()) - left_undone
+        left_for_later = self.stats.get_value("left", 0)
+        without_outcome = (
+            candidates - sum(outcomes.values()) - left_for_later
             if candidates is not None and reason == "finished"
             else 0
         )
-        if without:
-            self.stats.set_value("lost/without_outcome", without)
-        if waiting := run.spooled_rows:
-            self.stats.set_value("spool/rows", waiting)
-        faults = [*self._faults(without), *_faults_of(run)]
-        self.told = {**run.record, "faults": faults}
-        left = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
-        changed = "; ".join(self.alerts)
-        fine = EXIT_MONITOR if changed else EXIT_LANDED
-        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if left else fine)
+        if without_outcome:
+            self.stats.set_value("lost/without_outcome", without_outcome)
+        if spooled_rows := run.spooled_rows:
+            self.stats.set_value("spool/rows", spooled_rows)
+        faults = [*self._crawl_faults(without_outcome), *_spool_faults(run)]
+        self.notify_record = {**run.record, "faults": faults}
+        forfeited = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
+        alert_text = "; ".join(self.alerts)
+        code_if_landed = EXIT_MONITOR if alert_text else EXIT_LANDED
+        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if forfeited else code_if_landed)
         log.log(
-            logging.ERROR if faults else logging.WARNING if changed else logging.INFO,
+            logging.ERROR if faults else logging.WARNING if alert_text else logging.INFO,
             "%s: %s → %s%s%s",
             spider.name if spider else run.run_id,
-            ", ".join(filter(None, [self._told(outcomes), left])),
+            ", ".join(filter(None, [self._summary(outcomes), forfeited])),
             run.store.uri,
             f"; FAILED: {'; '.join(faults)}" if faults else "",
-            f"; CHANGED: {changed}" if changed else "",
+            f"; CHANGED: {alert_text}" if alert_text else "",
         )
 
-    def _told(self, outcomes: dict[str, int]) -> str:
-        """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: why there is so much, or so little."""
-        asked, skipped = self._numbers("asked", FETCH_DECISIONS), self._numbers("skipped", SKIP_DECISIONS)
+    def _summary(self, outcomes: dict[str, int]) -> str:
+        """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: the revisit decisions and
+        unchanged sources, then the outcomes."""
+        fetched, skipped = (
+            self._decision_counts("asked", FETCH_DECISIONS),
+            self._decision_counts("skipped", SKIP_DECISIONS),
+        )
         order: tuple[RevisitDecision, ...] = (
             "known",
             "new",
@@ -266,24 +292,30 @@ class RunReport:
             "never",
             "taken_down",
         )
-        words, counts = {**_WHY_ASKED, **_WHY_NOT}, {**asked, **skipped}
-        named = ", ".join(
+        words, counts = {**_FETCH_WORDS, **_SKIP_WORDS}, {**fetched, **skipped}
+        decision_text = ", ".join(
             [
-                *(f"{counts[visit]} {words[visit]}" for visit in order if visit in counts),
-                *self._told_of_sources(),
+                *(f"{counts[decision]} {words[decision]}" for decision in order if decision in counts),
+                *self._source_summary(),
             ]
         )
-        found = [f"{count} {name}" for name, count in outcomes.items() if count]
+        outcome_texts = [f"{count} {name}" for name, count in outcomes.items() if count]
         if reserved := self.stats.get_value("outcome/rejects/tdm_reserved", 0):
-            found.append(f"{reserved} left because text and data mining is reserved (TDM)")
+            outcome_texts.append(f"{reserved} left because text and data mining is reserved (TDM)")
         if gone := self.stats.get_value("gone", 0):
-            found.append(f"{gone} gone")
+            outcome_texts.append(f"{gone} gone")
         return " → ".join(
-            filter(None, [named, ", ".join(found) or ("nothing new" if named else "nothing found")])
+            filter(
+                None,
+                [
+                    decision_text,
+                    ", ".join(outcome_texts) or ("nothing new" if decision_text else "nothing found"),
+                ],
+            )
         )
 
-    def _told_of_sources(self) -> Iterator[str]:
-        """Those that had nothing new to tell, or were not asked."""
+    def _source_summary(self) -> Iterator[str]:
+        """The number of sources that were unchanged, and of those that were not due for a fetch."""
         if unchanged := self.stats.get_value("sources/unchanged", 0):
             yield f"{unchanged} source{'s' * (unchanged > 1)} unchanged"
         if skipped := self.stats.get_value("sources/not_due", 0):
@@ -291,15 +323,16 @@ class RunReport:
             next_at = min(s["not_due"] for s in sources.values() if "not_due" in s)
             yield f"{skipped} source{'s' * (skipped > 1)} not due before {next_at[11:19]} UTC (-a fresh=1 asks now)"
 
-    def _faults(self, without: int) -> Any:
+    def _crawl_faults(self, without_outcome: int) -> Any:
+        """What went wrong in the crawl, as texts for the log line; without_outcome: candidates without an outcome."""
         sources = getattr(self.crawler.spider, "sources", {})
-        members = getattr(self.crawler.spider, "outlet_crawls", None)
+        outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
         if lost := self.stats.get_value("lost/not_landed", 0):
             yield f"{lost} candidates did not land"
-        if without:
-            yield f"{without} candidates have no outcome"
-        if members:
-            yield from members.faults()
+        if without_outcome:
+            yield f"{without_outcome} candidates have no outcome"
+        if outlet_crawls:
+            yield from outlet_crawls.faults()
         elif sources and all(s["error"] for s in sources.values()):
             yield "no source answered"
         if unreadable := self.stats.get_value("warc/unreadable_files", 0):
@@ -316,7 +349,8 @@ class RunReport:
             yield f"{errors} errors in the spider"
 
 
-def _faults_of(run: Run) -> Iterator[str]:
+def _spool_faults(run: Run) -> Iterator[str]:
+    """A text for the log line where rows are still spooled."""
     spool = run.outbox.spool
     if spool and spool.keys:
         yield (

@@ -1,4 +1,4 @@
-"""A span of days, both ends included: what a URL names, or the window of an archive."""
+"""DaySpan, a span of days: the date in a URL, or the window of an archive crawl."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-FIRST_YEAR = 1990  # no news site is older
+FIRST_YEAR = 1990  # an earlier year is a mistake: no news site is older
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,11 @@ class DaySpan:
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
 
-    def meets(self, other: DaySpan) -> bool:
+    def overlaps(self, other: DaySpan) -> bool:
+        """Whether the two spans share at least one day."""
         return self.first <= other.last and other.first <= self.last
 
     def each(self, *, newest_first: bool) -> Iterator[date]:
+        """Every day of the span, in the given order."""
         for n in range((self.last - self.first).days + 1):
             yield self.last - timedelta(n) if newest_first else self.first + timedelta(n)

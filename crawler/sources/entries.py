@@ -1,4 +1,4 @@
-"""What a feed or a sitemap lists."""
+"""Entry, one item of a feed, a sitemap or a section page, and the order in which entries are followed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import islice
 
 
 class NotAList(ValueError):
-    """Neither a feed nor a sitemap; the message says what came instead."""
+    """The body is neither a feed nor a sitemap; the message says what it is instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a source: an article, or a further sitemap; what the source does not say is None."""
+    """One entry of a source: an article, or a sitemap that an index lists. None where the source gives no value."""
 
     url: str
     published_at: datetime | None = None  # UTC
@@ -24,30 +24,34 @@ class Entry:
 
     @property
     def latest_date(self) -> datetime | None:
-        """The newest thing that is known to have happened to it."""
-        known = [d for d in (self.published_at, self.modified_at) if d]
-        return max(known, default=None)
+        """The later one of publication and modification date; None where the entry has neither."""
+        dates = [d for d in (self.published_at, self.modified_at) if d]
+        return max(dates, default=None)
 
 
-def newest(listed: Sequence[Entry], limit: int, *, newest_last: bool = False) -> list[Entry]:
-    """At most limit entries, newest first, those without a date behind the others in their order. Where no date
-    tells and newest_last does not, half of them are taken from either end: nobody knows where the new ones stand."""
-    dated = sorted((e for e in listed if e.latest_date), key=_age)
-    undated = [e for e in listed if not e.latest_date]
+def newest(entries: Sequence[Entry], limit: int, *, newest_last: bool = False) -> list[Entry]:
+    """At most limit entries: those with a date first, newest first, then the undated ones in their order, or reversed
+    with newest_last. Of too many undated ones, half are taken from either end of the list unless newest_last is set:
+    the new ones may be at either end."""
+    dated = sorted((e for e in entries if e.latest_date), key=_newest_first)
+    undated = [e for e in entries if not e.latest_date]
     if newest_last:
         undated.reverse()
-    room = max(0, limit - len(dated))
-    if len(undated) > room and not newest_last:
-        undated = undated[: room - room // 2] + undated[len(undated) - room // 2 :][::-1]
-    return [*dated[:limit], *undated[:room]]
+    undated_limit = max(0, limit - len(dated))
+    if len(undated) > undated_limit and not newest_last:
+        undated = (
+            undated[: undated_limit - undated_limit // 2] + undated[len(undated) - undated_limit // 2 :][::-1]
+        )
+    return [*dated[:limit], *undated[:undated_limit]]
 
 
-def _age(entry: Entry) -> float:
+def _newest_first(entry: Entry) -> float:
     assert entry.latest_date
     return -entry.latest_date.timestamp()
 
 
 def batched(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
-    rest = iter(entries)
-    while batch := list(islice(rest, size)):
+    """The entries in lists of at most size."""
+    remaining = iter(entries)
+    while batch := list(islice(remaining, size)):
         yield batch

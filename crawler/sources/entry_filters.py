@@ -1,4 +1,4 @@
-"""Which entries of a source are worth a request: by language, section and age."""
+"""Decides which entries of a source are requested: by language, section, age and archive window."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NotWanted = Literal["language", "section", "age"]
 
 
 def why_not_wanted(selection: Selection, entry: Entry, now: datetime) -> NotWanted | None:
-    """Why an entry is not worth a request; None where it is, or where nothing tells."""
+    """The criterion by which the selection excludes an entry; None if it is wanted, or if nothing is known."""
     if selection.languages and entry.language and entry.language not in selection.languages:
         return "language"
     if selection.sections and not _in_sections(entry.url, selection.sections):
         return "section"
-    if selection.max_age_days is not None and _older(entry, now - timedelta(days=selection.max_age_days)):
+    if selection.max_age_days is not None and _is_older(entry, now - timedelta(days=selection.max_age_days)):
         return "age"
     return None
 
@@ -31,21 +31,23 @@ def _in_sections(url: str, sections: tuple[str, ...]) -> bool:
     return any(s.lower() in segments for s in sections)
 
 
-def _older(entry: Entry, limit: datetime) -> bool:
-    known = entry.published_at or entry.modified_at  # what was not touched since has not appeared since
-    if known:
-        return known < limit
+def _is_older(entry: Entry, limit: datetime) -> bool:
+    # an entry that was not modified since then was not published since then either
+    entry_date = entry.published_at or entry.modified_at
+    if entry_date:
+        return entry_date < limit
     days = article_days(entry.url)
-    # a day more: their midnight is not ours
+    # one day of tolerance: the day in a URL is in the outlet's time zone
     return days is not None and days.last + timedelta(days=1) < limit.date()
 
 
-def recent_entries(listed: Sequence[Entry], since: datetime) -> list[Entry]:
-    """What something has happened to since, by its date or else the day in its address, or where nothing tells."""
-    return [e for e in listed if _recent(e, since)]
+def recent_entries(entries: Sequence[Entry], since: datetime) -> list[Entry]:
+    """The entries published or modified since then, by their date or else by the day in their URL. Entries of unknown
+    date are among them."""
+    return [e for e in entries if _is_recent(e, since)]
 
 
-def _recent(entry: Entry, since: datetime) -> bool:
+def _is_recent(entry: Entry, since: datetime) -> bool:
     if entry.latest_date:
         return entry.latest_date >= since
     days = article_days(entry.url)
@@ -53,12 +55,12 @@ def _recent(entry: Entry, since: datetime) -> bool:
 
 
 def is_within(window: DaySpan, entry: Entry, zone: tzinfo = UTC) -> bool | None:
-    """Whether an entry appeared in the window, days of the outlet's zone, by its date or its address; None where
-    neither tells."""
+    """Whether an entry was published in the window, by its date or else by the day in its URL; None where neither is
+    known. zone: the outlet's time zone, which the window's days are in."""
     if entry.published_at:
         return entry.published_at.astimezone(zone).date() in window
     if days := article_days(entry.url):
-        return days.meets(window)
+        return days.overlaps(window)
     if entry.modified_at and entry.modified_at.date() < window.first - timedelta(days=1):
         return False
     return None

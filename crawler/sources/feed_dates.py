@@ -1,4 +1,4 @@
-"""Dates as feeds and sitemaps write them, to UTC."""
+"""Parses the dates of feeds and sitemaps, W3C or RFC 5322, to UTC."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from functools import lru_cache
 from crawler.sources.day_span import FIRST_YEAR
 
 
-@lru_cache(4096)  # a sitemap says the same few days many thousand times
+@lru_cache(4096)  # a sitemap repeats the same few dates thousands of times
 def parse_date(text: str) -> datetime | None:
-    """The moment, in UTC, of a W3C date (https://www.w3.org/TR/NOTE-datetime) or one as mails have it; None for
-    what is neither, for years that cannot be, and for the future: that is a clock or a mistake."""
+    """The time in UTC of a W3C date (https://www.w3.org/TR/NOTE-datetime) or of an e-mail date (RFC 5322). None where
+    the text is neither, and where the date is not credible."""
     text = text.strip()
     if not text:
         return None
     try:
-        found = _read(text)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        parsed = _parse(text)
+        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError, TypeError):
         return None
-    return found if is_credible(found) else None
+    return parsed if is_credible(parsed) else None
 
 
-def is_credible(found: datetime) -> bool:
-    return found.year >= FIRST_YEAR and found <= datetime.now(UTC) + timedelta(days=1)
+def is_credible(parsed: datetime) -> bool:
+    """Whether a date may be true: not before FIRST_YEAR and at most a day ahead; later ones are mistakes."""
+    return parsed.year >= FIRST_YEAR and parsed <= datetime.now(UTC) + timedelta(days=1)
 
 
-def _read(text: str) -> datetime:
+def _parse(text: str) -> datetime:
     if text[:4].isdigit():
         return datetime.fromisoformat(text + {4: "-01-01", 7: "-01"}.get(len(text), ""))
     return parsedate_to_datetime(text)

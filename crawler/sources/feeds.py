@@ -1,4 +1,4 @@
-"""Feeds: RSS 1.0 and 2.0 and Atom, read with feedparser."""
+"""Parses feeds (RSS 1.0 and 2.0, Atom) into entries, with feedparser."""
 
 from __future__ import annotations
 
@@ -15,53 +15,52 @@ from crawler.sources.feed_dates import is_credible
 
 MAX_ENTRIES = 1000
 MAX_BYTES = 4 * 2**20
-_RDF = ("rss090", "rss10")  # an item is named by its address, in rdf:about, even where it has no link
+_RDF = ("rss090", "rss10")  # an item's URL is also in rdf:about, feedparser's id, even where it has no link
 
 
 class NotAFeed(NotAList):
-    """The message says what came instead."""
+    """The body is no feed; the message says what it is instead."""
 
 
 def read_feed(body: bytes, url: str) -> list[Entry]:
-    """The feed's entries, newest first; those without a date keep their place behind the dated. At most
-    MAX_ENTRIES. Raises NotAFeed."""
+    """The feed's entries, at most MAX_ENTRIES: newest first, those without a date in their order behind the others.
+    url: of the feed; links are relative to it. Raises NotAFeed, also for more than MAX_BYTES."""
     if len(body) > MAX_BYTES:
         raise NotAFeed(f"{len(body)} bytes; a feed of more than {MAX_BYTES} is not read")
-    found: Any = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
-    kind = str(found.get("version") or "")
-    read = [entry for e in found.entries[:MAX_ENTRIES] if (entry := _entry(e, url, kind))]
-    if not read and (found.bozo or not kind):
-        raise NotAFeed(str(found.get("bozo_exception") or "neither RSS nor Atom"))
-    return newest(read, MAX_ENTRIES)
+    feed: Any = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
+    version = str(feed.get("version") or "")
+    entries = [entry for e in feed.entries[:MAX_ENTRIES] if (entry := _entry(e, url, version))]
+    if not entries and (feed.bozo or not version):
+        raise NotAFeed(str(feed.get("bozo_exception") or "neither RSS nor Atom"))
+    return newest(entries, MAX_ENTRIES)
 
 
-def _entry(found: Any, url: str, kind: str) -> Entry | None:
-    """None for an entry without a link, or with one that is no address."""
+def _entry(item: Any, url: str, version: str) -> Entry | None:
+    """None for an item without a link, or with a malformed one."""
     try:
-        link = found.get("link") or (found.get("id") if kind in _RDF else None)
-        address = urljoin(url, link.strip()) if link else None
+        link = item.get("link") or (item.get("id") if version in _RDF else None)
+        absolute_url = urljoin(url, link.strip()) if link else None
     except ValueError:
         return None
-    if not address:
+    if not absolute_url:
         return None
-    published, updated = _date(found, "published_parsed"), _date(found, "updated_parsed")
-    if kind.startswith("rss") and not published:  # feedparser calls dc:date, all that RSS 1.0 has, updated
+    published, updated = _date(item, "published_parsed"), _date(item, "updated_parsed")
+    if version.startswith("rss") and not published:  # feedparser calls dc:date, RSS 1.0's only date, updated
         published, updated = updated, None
-    return Entry(address, published, updated, found.get("title"), _language(found))
+    return Entry(absolute_url, published, updated, item.get("title"), _language(item))
 
 
-def _language(found: Any) -> str | None:
-    """The entry's own; that of the whole feed is too often left as the software came."""
-    code = str(found.get("language") or found.get("dc_language") or "")[:2].lower()
+def _language(item: Any) -> str | None:
+    """The item's own language (ISO 639-1). That of the feed is not used: it is often a mere default."""
+    code = str(item.get("language") or item.get("dc_language") or "")[:2].lower()
     return code if code.isalpha() and len(code) == 2 else None
 
 
-def _date(entry: Any, key: str) -> datetime | None:
-    moment = dict.get(
-        entry, key
-    )  # feedparser's own look-up answers with another date where this one is missing
+def _date(item: Any, key: str) -> datetime | None:
+    # dict.get, because feedparser's own get() substitutes another date where this one is missing
+    time_tuple = dict.get(item, key)
     try:
-        found = datetime.fromtimestamp(timegm(moment), UTC) if moment else None
+        date = datetime.fromtimestamp(timegm(time_tuple), UTC) if time_tuple else None
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found and is_credible(found) else None
+    return date if date and is_credible(date) else None

@@ -1,4 +1,4 @@
-"""The next page of a section: what the page itself names, or a link to the same address with the next number."""
+"""Finds the next page of a section: its rel=next link, or a link to the same URL with the next page number."""
 
 from __future__ import annotations
 
@@ -8,44 +8,47 @@ from urllib.parse import urljoin, urlsplit
 
 from cleaning import canonical, host_of
 
-_NUMBER = re.compile(
+_PAGE_NUMBER = re.compile(
     r"(?:/(?:page|seite|pagina|pag|strana|oldal|sida|side)[/-]?(\d{1,5})(?=[/?]|$)"
     r"|(?<=[?&])(?:page|paged|pg|p|seite|pagina|pag|pagenum|pageno)=(\d{1,5})(?=&|$))",
     re.I,
 )
 
 
-def next_page(url: str, named: Iterable[str], links: Iterable[str], base: str = "") -> str | None:
-    """base: where the links are relative to, if not to url. named: what rel=next says; links: all links of the page. None where neither leads on within the site."""
-    stem, number = _split(url)
-    for link in _joined(base or url, named):
-        if host_of(link) == host_of(url) and _split(link) != (stem, number):
+def next_page(url: str, rel_next: Iterable[str], links: Iterable[str], base: str = "") -> str | None:
+    """URL of the section page after this one; None where no link leads to one on the same host.
+
+    url: of this page; rel_next: the hrefs of its rel=next links; links: those of all its links; base: the URL that
+    they are relative to, if not url."""
+    stem, number = _split_page_number(url)
+    for link in _absolute_urls(base or url, rel_next):
+        if host_of(link) == host_of(url) and _split_page_number(link) != (stem, number):
             return link
-    for link in _joined(base or url, links):
-        if _split(link) == (stem, number + 1):
+    for link in _absolute_urls(base or url, links):
+        if _split_page_number(link) == (stem, number + 1):
             return link
     return None
 
 
-def _joined(url: str, links: Iterable[str]) -> Iterable[str]:
+def _absolute_urls(url: str, links: Iterable[str]) -> Iterable[str]:
     for link in links:
         try:
-            joined = urljoin(url, link.strip())
-            if urlsplit(joined).scheme in ("http", "https"):
-                canonical(joined)
-                yield joined
+            absolute_url = urljoin(url, link.strip())
+            if urlsplit(absolute_url).scheme in ("http", "https"):
+                canonical(absolute_url)
+                yield absolute_url
         except ValueError:
             continue
 
 
-def _split(url: str) -> tuple[str, int]:
-    """The address without its page number, and the number; the first page mostly has none."""
-    address = canonical(url)
-    found = _NUMBER.search(address)
+def _split_page_number(url: str) -> tuple[str, int]:
+    """The URL without its page number, and the number; 1 where it has none, as most first pages."""
+    text = canonical(url)
+    found = _PAGE_NUMBER.search(text)
     if not found:
-        return _bare(address), 1
-    return _bare(address[: found.start()] + address[found.end() :]), int(found[1] or found[2])
+        return _without_empty_query(text), 1
+    return _without_empty_query(text[: found.start()] + text[found.end() :]), int(found[1] or found[2])
 
 
-def _bare(address: str) -> str:
-    return re.sub(r"\?&*$", "", re.sub(r"\?&+", "?", re.sub(r"&&+", "&", address))).rstrip("/&")
+def _without_empty_query(text: str) -> str:
+    return re.sub(r"\?&*$", "", re.sub(r"\?&+", "?", re.sub(r"&&+", "&", text))).rstrip("/&")

@@ -1,4 +1,4 @@
-"""Which of the sitemaps that an index names are worth opening: those of fresh news, or those of an archive's window."""
+"""Chooses which sitemaps of an index are opened: those with fresh news, or those of an archive's window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crawler.sources.entries import Entry, newest
 from crawler.sources.url_dates import sitemap_days
 from outlets import Outlet
 
-# where the outlet file does not say which, by the names that publishing systems give to what holds no articles
+# names that publishing systems give to sitemaps without articles; used where the outlet file has no sitemaps_allow
 _NO_ARTICLES = re.compile(
     r"(?:^|[/_.=-])(?:categor(?:y|ies)|tags?|post_tag|topics?|authors?|users?|taxonom(?:y|ies)|images?|videos?|podcasts?|pages?|"
     r"page-sitemap|nav|static|sections?|web-?stor(?:y|ies)|galler(?:y|ies)|products?)(?=[_./-]|\d|$)(?!/\d)",
@@ -22,32 +22,34 @@ _MONTH_OR_NUMBER = re.compile(r"(?<!\d)(?:19[89]\d|20\d\d)[-_./]?(\d\d)(?!\d)")
 
 
 def fresh_sitemaps(children: Sequence[Entry], outlet: Outlet, since: date, limit: int) -> list[str]:
-    """The children that may hold pages newer than a day, newest first, at most limit."""
-    kept = [
-        _dated(child, days)
-        for child, days in _with_days(_admitted(children, outlet))
+    """URLs of the child sitemaps that may list pages of the day since or later, newest first, at most limit."""
+    dated_children = [
+        _with_url_date(child, days)
+        for child, days in _with_days(_allowed_sitemaps(children, outlet))
         if (days is None or days.last >= since)
         and (child.modified_at is None or child.modified_at.date() >= since)
     ]
-    return [child.url for child in newest(kept, limit, newest_last=outlet.newest_last)]
+    return [child.url for child in newest(dated_children, limit, newest_last=outlet.newest_last)]
 
 
 def sitemaps_in_window(children: Sequence[Entry], outlet: Outlet, window: DaySpan) -> list[Entry]:
-    """The children that may hold pages of a window, newest first."""
-    kept = [
-        _dated(child, days)
-        for child, days in _with_days(_admitted(children, outlet))
-        if (days is None or days.meets(window))
+    """The child sitemaps that may list pages of the window, newest first, as the index lists them."""
+    dated_children = [
+        _with_url_date(child, days)
+        for child, days in _with_days(_allowed_sitemaps(children, outlet))
+        if (days is None or days.overlaps(window))
         and (child.modified_at is None or child.modified_at.date() >= window.first - timedelta(days=1))
     ]
-    told = {
-        child.url: child for child in children
-    }  # with the change that the index tells: has it been read since?
-    return [told[c.url] for c in newest(kept, len(kept), newest_last=outlet.newest_last)]
+    # the children with the index's own modified_at, which tells whether a sitemap has changed since it was read
+    by_url = {child.url: child for child in children}
+    return [
+        by_url[c.url] for c in newest(dated_children, len(dated_children), newest_last=outlet.newest_last)
+    ]
 
 
-def _admitted(children: Iterable[Entry], outlet: Outlet) -> list[Entry]:
-    """As the outlet file has it; where it does not say, those whose name speaks of something else are left out."""
+def _allowed_sitemaps(children: Iterable[Entry], outlet: Outlet) -> list[Entry]:
+    """The children that the outlet file's sitemaps_allow and sitemaps_deny admit. Without sitemaps_allow, those whose
+    name says that they list no articles are dropped."""
     return [
         child
         for child in children
@@ -61,14 +63,16 @@ def _admitted(children: Iterable[Entry], outlet: Outlet) -> list[Entry]:
 
 
 def _with_days(children: list[Entry]) -> list[tuple[Entry, DaySpan | None]]:
-    """A number behind a year is a month only if it is one in all of them: 2019-14 tells that 2019-12 is none either."""
+    """Each child with the days that its URL names. A number behind a year is a month only if it can be one in all
+    URLs: where there is a 2019-14, 2019-12 is no month either."""
     numbers = [int(n) for child in children for n in _MONTH_OR_NUMBER.findall(child.url)]
     months = all(1 <= n <= 12 for n in numbers)
     return [(child, sitemap_days(child.url, months=months)) for child in children]
 
 
-def _dated(child: Entry, days: DaySpan | None) -> Entry:
-    """The days of the address say more about the pages than when the file was last written."""
+def _with_url_date(child: Entry, days: DaySpan | None) -> Entry:
+    """The child with the last day in its URL as its only date: that says more about its pages than the date when the
+    file was last written."""
     return replace(child, published_at=None, modified_at=_noon(days.last)) if days else child
 
 

@@ -1,7 +1,8 @@
-"""Sitemaps (https://www.sitemaps.org/protocol.html): lists, indexes and plain text, with the news extension.
+"""Parses sitemaps (https://www.sitemaps.org/protocol.html) into entries: XML lists, indexes, plain text, news
+sitemaps.
 
-Read as a stream, without a tree: what a file can cost is bounded by bytes and by entries, whatever it unpacks to.
-The parser lets go of the interpreter inside a slice, so that a large file may be read in a thread.
+A file is parsed as a stream, without building a tree. Limits on bytes and entries bound its cost, whatever it
+decompresses to. The parser yields the interpreter between slices, so that a large file can be parsed in a thread.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from crawler.sources.feed_dates import parse_date
 from crawler.sources.gunzip import Gunzipped, in_slices
 
 MAX_BYTES = 50 * 2**20  # after decompression; the protocol's own limit
-MAX_ENTRIES = 50_000  # kept of one file; the protocol's own limit
-_LONGEST = 4096  # characters of a value
-# by parent and local name: namespaces are wrong or missing on many a site, and an image has a loc of its own
-_WANTED = {
+MAX_ENTRIES = 50_000  # returned of one file; the protocol's own limit
+_MAX_VALUE_LENGTH = 4096  # of a field's text in characters, of a line in bytes
+# (parent, element) → field. Local names, because many sites have wrong namespaces or none; with the parent, because
+# an image has a loc, too
+_FIELDS = {
     ("url", "loc"): "loc",
     ("sitemap", "loc"): "loc",
     ("url", "lastmod"): "lastmod",
@@ -35,22 +37,25 @@ _WANTED = {
     ("news", "title"): "title",
     ("publication", "language"): "language",
 }
-# an ampersand that begins no character reference: addresses are pasted in unescaped, and an entity that the file
-# defines itself (a bomb, or a file of this machine) becomes the text that it is written with
-_BARE = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
-_LONGEST_REFERENCE = 10
-_ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
+# an ampersand that begins no character reference: many sites do not escape their URLs. It is escaped before parsing,
+# which also turns an entity that the file defines itself (a bomb, or a file of this machine) into harmless text
+_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_MAX_REFERENCE_LENGTH = 10
+_ROOT_TAG = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z][\w.-]*)")
 
 
 class NotASitemap(NotAList):
-    """The message says what came instead."""
+    """The body is no sitemap; the message says what it is instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sitemap:
+    """The content of one sitemap file, as far as it could be read."""
+
     pages: list[Entry]  # newest first
-    children: list[Entry] = field(default_factory=list)  # further sitemaps, in the order of the file
-    capped: dict[str, int] = field(default_factory=dict)  # the bound that was reached → where: bytes, entries
+    children: list[Entry] = field(default_factory=list)  # sitemaps that an index lists, in the file's order
+    # for each limit that was reached: "bytes" → the limit, "entries" → the number of entries in the file
+    capped: dict[str, int] = field(default_factory=dict)
     damaged: str | None = None  # why the file was not read to its end
 
 
@@ -62,35 +67,36 @@ def read_sitemap(
     max_bytes: int = MAX_BYTES,
     max_entries: int = MAX_ENTRIES,
 ) -> Sitemap:
-    """A sitemap of any kind, gzipped or not; a feed is one, too. Relative addresses are made absolute. At most
-    max_entries pages and as many children. Raises NotAList."""
+    """The entries of a sitemap of any kind, gzipped or not; a feed is read, too. At most max_entries pages and as
+    many child sitemaps. url: of the sitemap; relative URLs are resolved against it. newest_last: the file lists its
+    newest entry last. max_bytes: after decompression. Raises NotAList."""
     stream = Gunzipped(body, max_bytes)
     head = next(stream.slices, b"").lstrip(b"\xef\xbb\xbf \t\r\n")
     slices = chain((head,), stream.slices)
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if wide:
+    is_utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if is_utf16:
         head = b"".join(slices).decode("utf-16", "replace").encode("utf-8", "replace")
         slices = chain(in_slices(head))
-    entries = _Entries(url, max_entries, newest_last)
+    entries = _EntryCollector(url, max_entries, newest_last)
     if head.startswith(b"<"):
-        root = _ROOT.search(head)
-        kind = root[1].lower() if root else b""
-        if kind in (b"rss", b"feed", b"rdf"):
+        root = _ROOT_TAG.search(head)
+        root_name = root[1].lower() if root else b""
+        if root_name in (b"rss", b"feed", b"rdf"):
             return Sitemap(feeds.read_feed(b"".join(slices), url))
-        if kind in (b"html", b"head", b"body", b"div", b"script"):
+        if root_name in (b"html", b"head", b"body", b"div", b"script"):
             raise NotASitemap("a web page came instead of a sitemap")
-        damaged = _xml(slices, entries, "utf-8" if wide else None)
-        if kind not in (b"urlset", b"sitemapindex") and not entries.found:
-            raise NotASitemap(f"<{kind.decode(errors='replace')[:40]}> is no sitemap")
+        damaged = _parse_xml(slices, entries, "utf-8" if is_utf16 else None)
+        if root_name not in (b"urlset", b"sitemapindex") and not entries.seen:
+            raise NotASitemap(f"<{root_name.decode(errors='replace')[:40]}> is no sitemap")
     else:
         damaged = None
-        _lines(slices, entries)
-        if not entries.found:
+        _parse_lines(slices, entries)
+        if not entries.seen:
             raise NotASitemap(stream.damaged or ("neither XML nor addresses" if head else "empty"))
     capped = {"bytes": max_bytes} if stream.capped else {}
-    damaged = None if stream.capped else damaged  # of course: it was cut
-    if entries.found > max_entries:
-        capped["entries"] = entries.found
+    damaged = None if stream.capped else damaged  # cut at max_bytes, the XML has to be broken
+    if entries.seen > max_entries:
+        capped["entries"] = entries.seen
     return Sitemap(entries.newest(), entries.children[:max_entries], capped, stream.damaged or damaged)
 
 
@@ -98,36 +104,36 @@ def read_sitemap(
 
 
 @lru_cache(256)
-def _local(tag: str) -> str:
+def _local_name(tag: str) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2].lower()
 
 
-_Ranked = tuple[float, int, Entry]  # time, place: the greater, the newer; no two are equal
+_RankedEntry = tuple[float, int, Entry]  # timestamp, rank, entry; the greater is the newer, ranks are unique
 
 
-class _Entries:
-    """Collects entries; as lxml's parser target, from elements."""
+class _EntryCollector:
+    """Collects the newest entries of a sitemap. It is lxml's parser target: start(), end(), data() and close()."""
 
     def __init__(self, url: str, limit: int, newest_last: bool) -> None:
-        self.found = 0  # pages and children, kept or not
+        self.seen = 0  # pages and children, whether collected or dropped
         self.children: list[Entry] = []
         self._url, self._limit, self._newest_last = url, limit, newest_last
-        self._dated: list[_Ranked] = []  # a heap, the oldest first
+        self._dated: list[_RankedEntry] = []  # a heap, the oldest first
         self._undated: list[Entry] = []
         self._path: list[str] = [""]
         self._field: str | None = None
         self._values: dict[str, str] = {}
 
     def start(self, tag: str, attributes: object) -> None:
-        name = _local(tag)
+        name = _local_name(tag)
         if name in ("url", "sitemap"):
             self._values = {}
-        self._field = _WANTED.get((self._path[-1], name))
+        self._field = _FIELDS.get((self._path[-1], name))
         self._path.append(name)
 
     def data(self, text: str) -> None:
         if self._field:
-            self._values[self._field] = (self._values.get(self._field, "") + text)[:_LONGEST]
+            self._values[self._field] = (self._values.get(self._field, "") + text)[:_MAX_VALUE_LENGTH]
 
     def end(self, tag: str) -> None:
         name, self._field = self._path.pop() if len(self._path) > 1 else "", None
@@ -136,7 +142,7 @@ class _Entries:
             self._values = {}
 
     def close(self) -> None:
-        """What lxml calls at the end."""
+        """lxml calls it at the end of the file."""
 
     def add(
         self,
@@ -148,28 +154,28 @@ class _Entries:
         *,
         child: bool = False,
     ) -> None:
-        self.found += 1
+        self.seen += 1
         published_at, modified_at = parse_date(published), parse_date(lastmod)
-        dated = max(filter(None, (published_at, modified_at)), default=None)
-        place = self.found if self._newest_last else -self.found
-        full = len(self._dated) == self._limit
-        if dated and full and not child and (dated.timestamp(), place) < self._dated[0][:2]:
-            return  # older than all that are kept
-        # still escaped once: an address in CDATA, or one that was escaped twice
-        address, code = loc.strip().replace("&amp;", "&"), language.strip()[:2].lower()
+        newest_date = max(filter(None, (published_at, modified_at)), default=None)
+        rank = self.seen if self._newest_last else -self.seen
+        is_full = len(self._dated) == self._limit
+        if newest_date and is_full and not child and (newest_date.timestamp(), rank) < self._dated[0][:2]:
+            return  # older than all that are collected
+        # a URL in CDATA, or one that was escaped twice, still has &amp;
+        entry_url, code = loc.strip().replace("&amp;", "&"), language.strip()[:2].lower()
         try:
-            address = address if address.startswith("http") else urljoin(self._url, address)
+            entry_url = entry_url if entry_url.startswith("http") else urljoin(self._url, entry_url)
         except ValueError:
             return
         code = code if code.isalpha() else ""
-        entry = Entry(address, published_at, modified_at, title.strip() or None, code or None)
+        entry = Entry(entry_url, published_at, modified_at, title.strip() or None, code or None)
         if child:
             self.children += [entry] if len(self.children) < self._limit else []
-        elif dated:
-            (heappushpop if full else heappush)(self._dated, (dated.timestamp(), place, entry))
+        elif newest_date:
+            (heappushpop if is_full else heappush)(self._dated, (newest_date.timestamp(), rank, entry))
         else:
             self._undated.append(entry)
-            if len(self._undated) > 3 * self._limit:  # the newest stand at either end
+            if len(self._undated) > 3 * self._limit:  # the newest may be at either end
                 del self._undated[self._limit : -self._limit]
 
     def newest(self) -> list[Entry]:
@@ -177,8 +183,8 @@ class _Entries:
         return newest([*pages, *self._undated], self._limit, newest_last=self._newest_last)
 
 
-def _xml(slices: Iterable[bytes], entries: _Entries, encoding: str | None) -> str | None:
-    """What is wrong with the XML; what can be read of it is read all the same."""
+def _parse_xml(slices: Iterable[bytes], entries: _EntryCollector, encoding: str | None) -> str | None:
+    """Parse XML into entries, as far as it is readable. Returns what is wrong with it; None if nothing is."""
     parser = etree.XMLParser(
         target=entries,  # type: ignore[arg-type]  # the stubs want a comment(), and bytes that never come
         recover=True,
@@ -187,15 +193,16 @@ def _xml(slices: Iterable[bytes], entries: _Entries, encoding: str | None) -> st
         load_dtd=False,
         encoding=encoding,
     )
-    rest = b""
+    tail = b""
     try:
         for piece in slices:
-            piece = rest + piece
-            cut = piece.rfind(b"&", -_LONGEST_REFERENCE)  # a reference may go on in the next slice
-            piece, rest = (piece[:cut], piece[cut:]) if cut >= 0 else (piece, b"")
-            parser.feed(_BARE.sub(b"&amp;", piece))
-            time.sleep(0)  # in a thread: whoever waits for the interpreter has it now, not at the next switch
-        parser.feed(_BARE.sub(b"&amp;", rest))
+            piece = tail + piece
+            # a character reference may continue in the next slice
+            cut = piece.rfind(b"&", -_MAX_REFERENCE_LENGTH)
+            piece, tail = (piece[:cut], piece[cut:]) if cut >= 0 else (piece, b"")
+            parser.feed(_BARE_AMPERSAND.sub(b"&amp;", piece))
+            time.sleep(0)  # this runs in a thread: yields the interpreter before the switch interval is over
+        parser.feed(_BARE_AMPERSAND.sub(b"&amp;", tail))
         parser.close()
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:
         return f"XML: {error}"
@@ -203,17 +210,17 @@ def _xml(slices: Iterable[bytes], entries: _Entries, encoding: str | None) -> st
     return next((f"XML: line {e.line}: {e.message}" for e in fatal), None)
 
 
-def _lines(slices: Iterable[bytes], entries: _Entries) -> None:
-    rest = b""
+def _parse_lines(slices: Iterable[bytes], entries: _EntryCollector) -> None:
+    tail = b""
     for piece in slices:
-        *lines, rest = (rest + piece).split(b"\n")
+        *lines, tail = (tail + piece).split(b"\n")
         _add_lines(lines, entries)
-        rest = rest[:_LONGEST]
-    _add_lines([rest], entries)
+        tail = tail[:_MAX_VALUE_LENGTH]
+    _add_lines([tail], entries)
 
 
-def _add_lines(lines: Iterable[bytes], entries: _Entries) -> None:
+def _add_lines(lines: Iterable[bytes], entries: _EntryCollector) -> None:
     for line in lines:
-        address = line[:_LONGEST].decode("utf-8", "replace").strip()
-        if address.lower().startswith(("http://", "https://")) and " " not in address:
-            entries.add(address)
+        entry_url = line[:_MAX_VALUE_LENGTH].decode("utf-8", "replace").strip()
+        if entry_url.lower().startswith(("http://", "https://")) and " " not in entry_url:
+            entries.add(entry_url)

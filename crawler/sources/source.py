@@ -1,4 +1,4 @@
-"""A source under way: how it came to be known, and the entry of the run record that keeps its books."""
+"""Source, a feed, sitemap or section page to be fetched: how it was discovered, and its facts in the run record."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ LIST_KINDS = ("feed", "news_sitemap", "sitemap")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a request for a source carries along."""
+    """A source, as a request for it carries it in its cb_kwargs."""
 
-    url: str  # its entry in the run record; of a section's later pages, the section's
+    url: str  # its key in the run record; a later page of a section has the URL of the section
     kind: SourceKind
     known_by: KnownBy = "outlet file"
-    root: str = ""  # the source that stands before all indexes on the way here
-    depth: int = 0  # indexes on the way here
+    root: str = ""  # URL of the source at the top of the sitemap indexes that led here
+    depth: int = 0  # number of these indexes
     page: int = 1
-    archive: bool = False  # kept for the archive's own order, not followed at once
-    modified_at: datetime | None = None  # as the index tells it
+    archive: bool = False  # its entries are not followed at once, but in the order of the archive crawl
+    modified_at: datetime | None = None  # the sitemap's lastmod in the index
 
     def facts(self) -> dict[str, Any]:
-        """The entry in the run record; what is added as it happens: moved_to, pages, children, stopped, capped,
-        damaged, foreign (lists no page of the outlet), not_fetched, complete, unchanged, not_due, visited (crawler/sources/source_state.py)."""
+        """The source's entry in the run record, as it begins. Added when they apply: moved_to, pages, children,
+        stopped, capped, damaged, foreign (it lists no page of the outlet), not_fetched, complete, unchanged, not_due,
+        and visited (its state for later runs; crawler/sources/source_state.py)."""
         return {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContent:
-    """What an archive's source said."""
+    """What a source of an archive crawl lists: pages, child sitemaps, the next page of a section."""
 
     pages: list[Entry]
     children: list[Entry] = field(default_factory=list)
@@ -48,7 +49,8 @@ class SourceContent:
 
 
 def named_sources(outlet: Outlet) -> list[tuple[SourceKind, tuple[str, ...]]]:
-    """What the outlet file names, in the order in which it is asked for."""
+    """The sources that the outlet file names, by kind, in the order in which they are fetched. Dated sections are not
+    among them."""
     return [
         ("feed", outlet.feeds),
         ("news_sitemap", outlet.news_sitemaps),
@@ -58,6 +60,7 @@ def named_sources(outlet: Outlet) -> list[tuple[SourceKind, tuple[str, ...]]]:
 
 
 def source_hosts(outlet: Outlet) -> Iterable[str]:
+    """The host of each source that the outlet file names, dated sections included; hosts may repeat."""
     for _, urls in [*named_sources(outlet), ("dated_section", outlet.dated_sections)]:
         for url in urls:
             yield urlsplit(url).hostname or ""
@@ -65,7 +68,8 @@ def source_hosts(outlet: Outlet) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """From the settings of the same names; docs/settings.md."""
+    """Limits on what is read of a source, from the settings of the same names (sitemap_age: SITEMAP_DAYS); see
+    docs/settings.md."""
 
     source_entries: int
     section_pages: int
@@ -87,7 +91,7 @@ class SourceLimits:
 
 
 def page_links(page: TextResponse) -> Iterator[Entry]:
-    """Each address once, in order."""
+    """The links of a page as entries, each URL once, in order; malformed ones are skipped."""
     for link in dict.fromkeys(page.css("a::attr(href)").getall()):
         try:
             yield Entry(page.urljoin(link.strip()))

@@ -1,12 +1,13 @@
-"""What is remembered of a source from one run to the next: when to ask it again, and whether it has changed.
+"""State of a source from run to run: when to fetch it next, and whether it has changed.
 
-1. It is not asked again before its wait is over: what its own Cache-Control says, or a tenth of the time for which it has
-   been seen to stay the same (the heuristic of RFC 9111, 4.2.2), bounded by the settings.
-2. Then it is asked with If-None-Match and If-Modified-Since (RFC 9110, 13.1); the same bytes without a 304 are no news
-   either.
-3. It is asked without conditions, and at once, when a page that it named is due: an unchanged list would not name it.
+1. A source is not fetched again before its wait is over: the max-age of its Cache-Control, or a tenth of the time for
+   which it has stayed unchanged (the heuristic of RFC 9111, 4.2.2), bounded by the settings.
+2. Then the request is conditional: If-None-Match and If-Modified-Since (RFC 9110, 13.1). An answer with the same
+   bytes counts as unchanged, too, although it is no 304.
+3. When a page it listed is due for a retry, the source is fetched unconditionally and at once: a 304 would not list
+   the page again.
 
-The memory lies in the run record of a run that settled all of the source's pages, or knows when they are due.
+The state is stored in the record of a run that settled all of the source's pages, or knows when they are due.
 """
 
 from __future__ import annotations
@@ -19,90 +20,99 @@ from typing import Any
 
 from scrapy.http import Response
 
-_OF_ITS_AGE = 0.1
-_MAX_AGE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
-_NOT_KEPT = re.compile(r"\bno-(?:cache|store)\b")
-_MOMENTS = ("asked_at", "changed_at", "due_at")
+_AGE_FRACTION = 0.1  # wait per time for which a source has stayed unchanged
+_MAX_AGE_DIRECTIVE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
+_NO_CACHE_DIRECTIVE = re.compile(r"\bno-(?:cache|store)\b")
+_DATETIME_FIELDS = ("asked_at", "changed_at", "due_at")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    digest: str  # of the outlet file, the selection and the bounds that it was read with
-    asked_at: datetime
-    changed_at: datetime  # when it was first seen to read as it does
-    period_s: float  # between the last two changes that were seen; 0: fewer were
-    max_age_s: float  # as its answer says; 0: it says nothing
-    body: str  # hash of its bytes
+    """What a run record stores of a source, so that later runs know when and how to fetch it. Times are UTC."""
+
+    digest: str  # hash of the outlet file, the selection and the limits that it was read with
+    asked_at: datetime  # when it was last fetched
+    changed_at: datetime  # when it was first seen with its present content
+    period_s: float  # time between the last two changes that were seen; 0 if fewer were seen
+    max_age_s: float  # of its Cache-Control, less its Age; 0 if it has none
+    body: str  # hash of its body
     etag: str | None
     last_modified: str | None
-    due_at: datetime | None = None  # when a page that it named is to be asked for; None: none is
+    due_at: datetime | None = None  # when a page that it listed is to be fetched again; None: no page is
 
     @classmethod
     def of(cls, response: Response, digest: str, before: SourceState | None) -> SourceState:
-        """After an answer with a body, or a 304; before: what was remembered of the source, in any case."""
+        """The state after an answer, which has a body or is a 304. before: the stored state, whether or not the
+        request was conditional; None if there is none."""
         now = datetime.now(UTC)
-        same = before is not None and (response.status == 304 or before.body == body_hash(response))
+        is_unchanged = before is not None and (response.status == 304 or before.body == body_hash(response))
         return cls(
             digest=digest,
             asked_at=now,
-            changed_at=before.changed_at if before and same else now,
-            period_s=_period_s(before, now) if before and not same else before.period_s if before else 0.0,
+            changed_at=before.changed_at if before and is_unchanged else now,
+            period_s=_period_s(before, now)
+            if before and not is_unchanged
+            else before.period_s
+            if before
+            else 0.0,
             max_age_s=_max_age_s(response),
-            body=before.body if before and same else body_hash(response),
-            etag=_header(response, "ETag") or (before.etag if before and same else None),
+            body=before.body if before and is_unchanged else body_hash(response),
+            etag=_header(response, "ETag") or (before.etag if before and is_unchanged else None),
             last_modified=_header(response, "Last-Modified")
-            or (before.last_modified if before and same else None),
+            or (before.last_modified if before and is_unchanged else None),
         )
 
-    def next_at(self, least_s: float, most_s: float) -> datetime:
-        """Not before; within the bounds after the last time."""
+    def next_at(self, min_s: float, max_s: float) -> datetime:
+        """The earliest time of the next fetch, as seconds after the last: at least min_s, never more than max_s."""
         unchanged_s = (self.asked_at - self.changed_at).total_seconds()
-        wait_s = max(self.max_age_s, _OF_ITS_AGE * max(unchanged_s, self.period_s), least_s)
-        return self.asked_at + timedelta(seconds=min(wait_s, most_s))
+        wait_s = max(self.max_age_s, _AGE_FRACTION * max(unchanged_s, self.period_s), min_s)
+        return self.asked_at + timedelta(seconds=min(wait_s, max_s))
 
     def conditions(self) -> dict[str, str]:
-        """Headers of the request."""
-        told = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in told.items() if value}
+        """The headers that make a request conditional; empty where the source sent no validators."""
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
 
     def is_due(self, now: datetime) -> bool:
-        """Whether a page that it named is to be asked for by now."""
+        """Whether a page that it listed is due for another fetch."""
         return self.due_at is not None and self.due_at <= now
 
     def facts(self) -> dict[str, Any]:
-        """For the run record."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """The state as JSON values, for the run record."""
+        return {name: _to_json_value(value) for name, value in asdict(self).items()}
 
 
 def restore_state(facts: dict[str, Any] | None) -> SourceState | None:
-    """The inverse of facts(); None for what is none, as of another version."""
-    given: dict[str, Any] = dict(facts or {})
+    """The inverse of SourceState.facts(); None where the facts are not those of a state, as from another version."""
+    fields: dict[str, Any] = dict(facts or {})
     try:
-        for name in _MOMENTS:
-            given[name] = datetime.fromisoformat(given[name]) if given[name] else None
-        return SourceState(**given)
+        for name in _DATETIME_FIELDS:
+            fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
+        return SourceState(**fields)
     except (KeyError, TypeError, ValueError):
         return None
 
 
 def body_hash(response: Response) -> str:
+    """SHA-256 of the response's body, the first 32 hex digits."""
     return hashlib.sha256(response.body).hexdigest()[:32]
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _period_s(before: SourceState, now: datetime) -> float:
-    """It has changed since."""
+    """Seconds between the change before and the one seen now."""
     return (now - before.changed_at).total_seconds()
 
 
 def _max_age_s(response: Response) -> float:
-    told = (_header(response, "Cache-Control") or "").lower()
-    found = None if _NOT_KEPT.search(told) else _MAX_AGE.search(told)
+    """Seconds for which the answer is still fresh, as its Cache-Control and Age say; 0 where they say nothing."""
+    cache_control = (_header(response, "Cache-Control") or "").lower()
+    max_age = None if _NO_CACHE_DIRECTIVE.search(cache_control) else _MAX_AGE_DIRECTIVE.search(cache_control)
     age = _header(response, "Age") or ""
-    return max(0.0, float(found[1]) - (float(age) if age.isdigit() else 0.0)) if found else 0.0
+    return max(0.0, float(max_age[1]) - (float(age) if age.isdigit() else 0.0)) if max_age else 0.0
 
 
 def _header(response: Response, name: str) -> str | None:

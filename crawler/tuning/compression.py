@@ -1,4 +1,4 @@
-"""Bodies that are unpacked where they are read."""
+"""Passes gzipped sitemaps on still compressed, so that their reader can unpack them off the event loop."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from scrapy.http import Response
 
 
 class Compression(HttpCompressionMiddleware):
-    """Scrapy unpacks on the event loop and refuses what is larger than allowed; a sitemap (`packed` in the request's
-    meta) is unpacked in slices by its reader, as far as the bound goes, in a thread."""
+    """Scrapy's middleware decompresses on the event loop, and rejects a body that exceeds the allowed size. A sitemap
+    (`packed` in the request's meta) passes compressed; its reader unpacks it in slices up to the size limit, in a
+    thread."""
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
-        packed = [
+        """The response, decompressed unless its request is `packed` and gzip is the only encoding."""
+        encodings = [
             e.strip().lower() for v in response.headers.getlist("Content-Encoding") for e in v.split(b",")
         ]
-        if request.meta.get("packed") and packed and set(packed) <= {b"gzip", b"x-gzip"}:
+        if request.meta.get("packed") and encodings and set(encodings) <= {b"gzip", b"x-gzip"}:
             return response
         return super().process_response(request, response)

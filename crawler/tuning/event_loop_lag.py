@@ -1,4 +1,4 @@
-"""How late the event loop is: what is answered, sent or timed waits as long. A Scrapy extension."""
+"""Measures event-loop lag: by how much timers, requests and responses are delayed. A Scrapy extension."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from time import perf_counter
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-_EVERY_S = 0.02  # costs three seconds of CPU in an hour
+_INTERVAL_S = 0.02  # between two measurements; costs three seconds of CPU in an hour
 
 
 class EventLoopLag:
-    """Stats, in milliseconds: event_loop/lag_p50, lag_p99, lag_max."""
+    """Sets three stats, in milliseconds, when the spider closes: event_loop/lag_p50, lag_p99, lag_max."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self._late: Counter[float] = Counter()  # milliseconds, to a tenth: bounded, however long the run
-        self._watch: asyncio.Task[None] | None = None
+        self._lag_counts: Counter[float] = Counter()  # lag in ms → count; rounded to 0.1 ms to bound its size
+        self._task: asyncio.Task[None] | None = None
         crawler.signals.connect(self._opened, signals.spider_opened)
         crawler.signals.connect(self._closed, signals.spider_closed)
 
@@ -28,31 +28,31 @@ class EventLoopLag:
         return cls(crawler)
 
     def _opened(self) -> None:
-        self._watch = asyncio.get_running_loop().create_task(self._measure())
+        self._task = asyncio.get_running_loop().create_task(self._measure())
 
     async def _measure(self) -> None:
         while True:
-            began = perf_counter()
-            await asyncio.sleep(_EVERY_S)
-            self._late[round(1000 * (perf_counter() - began - _EVERY_S), 1)] += 1
+            started = perf_counter()
+            await asyncio.sleep(_INTERVAL_S)
+            self._lag_counts[round(1000 * (perf_counter() - started - _INTERVAL_S), 1)] += 1
 
     async def _closed(self) -> None:
-        if self._watch is None:  # a run that was refused
+        if self._task is None:  # the run was refused before it began
             return
-        self._watch.cancel()
+        self._task.cancel()
         with suppress(asyncio.CancelledError):
-            await self._watch
+            await self._task
         assert self.crawler.stats
         for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
-            if self._late:
-                self.crawler.stats.set_value(f"event_loop/lag_{name}", _quantile(self._late, share))
+            if self._lag_counts:
+                self.crawler.stats.set_value(f"event_loop/lag_{name}", _quantile(self._lag_counts, share))
 
 
-def _quantile(counted: Counter[float], share: float) -> float:
-    """The least value that so large a share of all does not exceed."""
-    left = share * counted.total()
-    for value in sorted(counted):
-        left -= counted[value]
-        if left <= 0:
+def _quantile(counts: Counter[float], share: float) -> float:
+    """The smallest value that at least this share of all measurements does not exceed; 0 at least."""
+    remaining = share * counts.total()
+    for value in sorted(counts):
+        remaining -= counts[value]
+        if remaining <= 0:
             return max(0.0, value)
-    return max(counted)
+    return max(counts)

@@ -1,4 +1,7 @@
-"""What the crawler's own process does to stay small, and to come back to its event loop in time. A Scrapy extension."""
+"""Process tuning: memory allocator, garbage collection and thread switching of the crawler. A Scrapy extension.
+
+It keeps the process small, and lets the event loop run on time.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,20 @@ import sys
 from scrapy import signals
 from scrapy.crawler import Crawler
 
-# mallopt(3): pages come and go by the thousand, and none is to hold the memory around it
+# mallopt(3): pages are allocated and freed by the thousand; none may keep the memory around it from being returned
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_LARGE = 128 << 10  # bytes that get memory of their own, which the system has back at once
-_SWITCH_S = 0.001  # a thread that computes gives way after so long; Python's default is 0.005
+_LARGE_BYTES = 128 << 10  # from this size on a block has its own mapping, returned to the system when freed
+_SWITCH_INTERVAL_S = 0.001  # a computing thread yields the interpreter after this time; default 0.005
 
 
 class ProcessTuning:
-    """Small and punctual."""
+    """Applies the settings when the crawler is created, and freezes loaded objects again when the spider opens."""
 
     def __init__(self, crawler: Crawler) -> None:
-        sys.setswitchinterval(_SWITCH_S)
-        _give_back()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        _return_freed_memory()
         freeze_loaded_objects()
-        # Scrapy's handler alone keeps to LOG_LEVEL: without this every page's debug records are made, and thrown away
+        # Scrapy sets LOG_LEVEL on its handler only: without this line, each page's debug records are made and dropped
         logging.getLogger("scrapy").setLevel(crawler.settings["LOG_LEVEL"])
         crawler.signals.connect(freeze_loaded_objects, signals.spider_opened)
 
@@ -34,24 +37,24 @@ class ProcessTuning:
 
 
 def suspend_gc() -> None:
-    """Until `settle`: what is loaded is here to stay, and nothing of it to be collected."""
+    """Switch garbage collection off until freeze_loaded_objects(): what is created while modules load stays."""
     gc.disable()
 
 
 def freeze_loaded_objects() -> None:
-    """From now on only what is made later is looked through: all that is loaded takes a tenth of a second each time."""
+    """gc.freeze(), and garbage collection on: full collections skip the objects loaded so far (0.1 s each time)."""
     gc.freeze()
     gc.enable()
 
 
-def _give_back() -> None:
-    """Of glibc; others manage by themselves."""
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps what a flush took: 50 MB
+def _return_freed_memory() -> None:
+    """Make the allocators return freed memory to the system. Does less on systems without glibc's mallopt()."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps a flush's 50 MB
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return
-    # set by hand it stays; else it grows to the largest block that came back
-    mallopt(_MMAP_THRESHOLD, _LARGE)
-    mallopt(_TRIM_THRESHOLD, 2 * _LARGE)
+    # a threshold set explicitly stays; otherwise glibc raises it to the size of the largest freed block
+    mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+    mallopt(_TRIM_THRESHOLD, 2 * _LARGE_BYTES)
     mallopt(_ARENA_MAX, 2)
