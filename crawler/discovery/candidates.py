@@ -80,16 +80,16 @@ class CandidateSpider(Spider):
     def _admitted(self, page: str, outlet: str, source: str | None, modified_at: datetime | None) -> bool:
         """Whether to ask for a page. Each is counted once, also where another source knows more of it."""
         land = self._land
-        visit = land.run.visit(page, modified_at, self._policy, outlet) if land else "new"
-        if visit in FETCH_DECISIONS or visit == "later":
+        decision = land.run.revisit_decision(page, modified_at, self._policy, outlet) if land else "new"
+        if decision in FETCH_DECISIONS or decision == "later":
             self._open[page] = self._open.get(page, frozenset()) | ({source} if source else frozenset())
         before = self._skipped.pop(page, None)
         if before:
             self._count(f"skipped/{before}", -1)
-        if visit in FETCH_DECISIONS:
-            self._count(f"asked/{visit}")
+        if decision in FETCH_DECISIONS:
+            self._count(f"asked/{decision}")
             return True
-        kept = "later" if before == "later" else visit
+        kept = "later" if before == "later" else decision
         self._skipped[page] = kept
         self._count(f"skipped/{kept}")
         return False

@@ -99,7 +99,7 @@ class Land:
                     self._not_landed(error, batch)
                 except Exception as error:  # whatever it is, nothing may count as landed that has not
                     self._lose(error, batch)
-                self.run.landed()
+                self.run.mark_landed()
                 await asyncio.to_thread(self.run.index.move_journal)
                 self._leave_forfeited()
 

@@ -24,8 +24,10 @@ from lake.workers.pool import Workers
 
 def outlets_in(store: Store, choice: RawChoice) -> set[str]:
     """Whose pages are to be cleaned anew."""
-    found = {row["outlet"] for key in _parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])}
-    return found & choice.outlets if choice.outlets else found
+    outlets = {
+        row["outlet"] for key in _chosen_parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])
+    }
+    return outlets & choice.outlets if choice.outlets else outlets
 
 
 def reclean(
@@ -40,7 +42,9 @@ def reclean(
     Raises LakeError, WorkersFailed."""
     run.keeps_pages = False
     looked_at = 0
-    articles = _articles(row for key in _parts(run.store, choice) for row in _rows(run.store, key, choice))
+    articles = _group_pages(
+        row for key in _chosen_parts(run.store, choice) for row in _chosen_rows(run.store, key, choice)
+    )
     for processed in workers.process_all(articles_to_process(articles, rules_of)):
         run.add(settled(processed))
         looked_at += len(processed.pages)
@@ -50,21 +54,25 @@ def reclean(
     return looked_at
 
 
-def _parts(store: Store, choice: RawChoice) -> Iterator[str]:
+def _chosen_parts(store: Store, choice: RawChoice) -> Iterator[str]:
     """By day of landing, a page's captures one after the other."""
     return (key for key in sorted(store.keys("raw/")) if key.endswith(".parquet") and choice.has_part(key))
 
 
-def _rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
+def _chosen_rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
     """Without those of which no body was kept, and those that were taken down."""
-    down = taken_down_by(tombstone_names(store))
+    taken_down = taken_down_by(tombstone_names(store))
     for row in rows_of(store.uri, key):
-        reserved = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
-        if not reserved and not down.covers(row) and (not choice.outlets or row["outlet"] in choice.outlets):
+        is_reserved_row = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
+        if (
+            not is_reserved_row
+            and not taken_down.covers(row)
+            and (not choice.outlets or row["outlet"] in choice.outlets)
+        ):
             yield row
 
 
-def _articles(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _group_pages(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Each first page with the later pages of its article, which follow it."""
     article: list[dict[str, Any]] = []
     for row in rows:

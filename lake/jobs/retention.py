@@ -16,36 +16,36 @@ class ExpiryResult:
 
     parts: int = 0
     days: set[str] = field(default_factory=set)  # of landing
-    kept: set[str] = field(default_factory=set)  # runs without a record: their raw is not done with
+    kept_runs: set[str] = field(default_factory=set)  # runs without a record: their raw is not done with
 
 
 def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -> ExpiryResult:
     """Remove the raw parts that landed more than raw_days before today (UTC). Each day may be broken off and begun
     anew at any part. Raises LakeError."""
-    done = ExpiryResult()
-    keys = list(_older(store, (today - timedelta(days=raw_days)).isoformat()))
-    unfinished = _unfinished(store)
+    result = ExpiryResult()
+    keys = list(_raw_parts_before(store, (today - timedelta(days=raw_days)).isoformat()))
+    unfinished = _unfinished_runs(store)
     for day, key in keys:
         run_id = key.rpartition("/")[2].rpartition("-")[0]
         if run_id in unfinished:  # raw is its write-ahead log
-            done.kept.add(run_id)
+            result.kept_runs.add(run_id)
             continue
         if not dry_run:
             store.remove(key)
-        done.parts += 1
-        done.days.add(day)
-    return done
+        result.parts += 1
+        result.days.add(day)
+    return result
 
 
-def _older(store: Store, first: str) -> Iterator[tuple[str, str]]:
+def _raw_parts_before(store: Store, first_kept_day: str) -> Iterator[tuple[str, str]]:
     """(day, key) of the raw parts before a day."""
     for key in store.keys("raw/day="):
         day = key.split("/")[1].removeprefix("day=")
-        if key.endswith(".parquet") and day < first:
+        if key.endswith(".parquet") and day < first_kept_day:
             yield day, key
 
 
-def _unfinished(store: Store) -> set[str]:
+def _unfinished_runs(store: Store) -> set[str]:
     names = {key.removeprefix("runs/") for key in store.keys("runs/")}
     started = {n.removesuffix(".started.json") for n in names if n.endswith(".started.json")}
     return {run_id for run_id in started if f"{run_id}.json" not in names}

@@ -40,7 +40,7 @@ from lake.storage.tombstones import (
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-_FILE = "__filename"  # pyarrow's name of the file that a row comes from
+_FILENAME_COLUMN = "__filename"  # pyarrow's name of the file that a row comes from
 
 
 @dataclass(slots=True)
@@ -60,18 +60,20 @@ def forget(
     store: Store, pages: Collection[str], outlets: Collection[str], reason: str | None = None
 ) -> Receipt:
     """Take pages, by the ids of their addresses, and outlets down. Raises LakeError; then the same call completes it."""
-    names = _names(store, pages, outlets)
+    names = _new_tombstones(store, pages, outlets)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for name in names:
-        told = {"tombstone": name, "at": now, "reason": reason}
+        tombstone = {"tombstone": name, "at": now, "reason": reason}
         with suppress(PartExists):  # an earlier takedown's
-            store.put_new(f"{PREFIX}{name}.json", json.dumps(told, ensure_ascii=False).encode())
-    receipt = Receipt(names, under_way=_under_way(store))
-    down = taken_down_by(tombstone_names(store))
+            store.put_new(f"{PREFIX}{name}.json", json.dumps(tombstone, ensure_ascii=False).encode())
+    receipt = Receipt(names, under_way=_unfinished_runs(store))
+    taken_down = taken_down_by(tombstone_names(store))
     # what landed meanwhile is found by the next round
-    while done := remove_rows(store, down, _concerned(store, down)):
-        receipt.parts += done
-    for key in list(store.keys("boilerplate/")) if down.outlets else ():  # what outlets print; learned anew
+    while rewritten := remove_rows(store, taken_down, _affected_parts(store, taken_down)):
+        receipt.parts += rewritten
+    for key in (
+        list(store.keys("boilerplate/")) if taken_down.outlets else ()
+    ):  # what outlets print; learned anew
         store.remove(key)
     for key in list(store.keys("checkpoints/")):  # a copy of the index, and made again
         store.remove(key)
@@ -81,18 +83,18 @@ def forget(
 
 def preview(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
     """What `forget` would do."""
-    names = _names(store, pages, outlets)
-    down = taken_down_by({*names, *tombstone_names(store)})
-    made = (without_rows(key, store.get(key), down) for key in _concerned(store, down))
-    return Receipt(names, [part for part, _ in filter(None, made)], under_way=_under_way(store))
+    names = _new_tombstones(store, pages, outlets)
+    taken_down = taken_down_by({*names, *tombstone_names(store)})
+    rewritten = (without_rows(key, store.get(key), taken_down) for key in _affected_parts(store, taken_down))
+    return Receipt(names, [part for part, _ in filter(None, rewritten)], under_way=_unfinished_runs(store))
 
 
-def _names(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
-    every = sorted(_with_others(store, frozenset(pages))) if pages else []
-    return [*map(page_name, every), *map(outlet_name, sorted(outlets))]
+def _new_tombstones(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
+    all_pages = sorted(_with_related_pages(store, frozenset(pages))) if pages else []
+    return [*map(page_name, all_pages), *map(outlet_name, sorted(outlets))]
 
 
-def _under_way(store: Store) -> list[str]:
+def _unfinished_runs(store: Store) -> list[str]:
     keys = set(store.keys("runs/"))
     started = (k.removesuffix(".started.json") for k in keys if k.endswith(".started.json"))
     return sorted(run.removeprefix("runs/") for run in started if f"{run}.json" not in keys)
@@ -101,41 +103,41 @@ def _under_way(store: Store) -> list[str]:
 # ---------------------------------------------------------------- which pages
 
 
-def _with_others(store: Store, given: frozenset[str]) -> set[str]:
+def _with_related_pages(store: Store, pages: frozenset[str]) -> set[str]:
     """With the same page under other addresses (aliases), all pages of an article in parts, and the addresses that
     led to them."""
-    led = [(requested, id) for table in STORY_TABLES for requested, id in _led(store, table)]
-    found = set(given) | {id for requested, id in led if requested in given}
-    edges: dict[str, set[str]] = {}
-    for one, other in _same(store):
-        edges.setdefault(one, set()).add(other)
-        edges.setdefault(other, set()).add(one)
+    redirects = [(requested, id) for table in STORY_TABLES for requested, id in _redirects(store, table)]
+    found = set(pages) | {id for requested, id in redirects if requested in pages}
+    neighbours: dict[str, set[str]] = {}
+    for one, other in _same_article(store):
+        neighbours.setdefault(one, set()).add(other)
+        neighbours.setdefault(other, set()).add(one)
     new = found
     while new:
-        new = set().union(*(edges.get(id, set()) for id in new)) - found
+        new = set().union(*(neighbours.get(id, set()) for id in new)) - found
         found |= new
-    return found | {requested for requested, id in led if id in found}
+    return found | {requested for requested, id in redirects if id in found}
 
 
-def _led(store: Store, table: Table) -> Iterator[tuple[str, str]]:
-    elsewhere = pc.field("requested_url") != pc.field("url")
-    for row in _rows(store, table, ["id", "url", "requested_url"], elsewhere):
+def _redirects(store: Store, table: Table) -> Iterator[tuple[str, str]]:
+    is_redirected = pc.field("requested_url") != pc.field("url")
+    for row in _scan_rows(store, table, ["id", "url", "requested_url"], is_redirected):
         if requested := redirected_from(row):
             yield requested, row["id"]
 
 
-def _same(store: Store) -> Iterator[tuple[str, str]]:
+def _same_article(store: Store) -> Iterator[tuple[str, str]]:
     for table in STORY_TABLES:
-        for row in _rows(store, table, ["id", "copy_of"], pc.field("relation") == "alias"):
+        for row in _scan_rows(store, table, ["id", "copy_of"], pc.field("relation") == "alias"):
             yield row["id"], row["copy_of"]
-    for row in _rows(store, "raw", ["id", "part_of"], pc.field("part_of").is_valid()):
+    for row in _scan_rows(store, "raw", ["id", "part_of"], pc.field("part_of").is_valid()):
         yield row["id"], row["part_of"]
-    for row in _rows(store, "rejects", ["id", "detail"], pc.field("reason") == "part"):
+    for row in _scan_rows(store, "rejects", ["id", "detail"], pc.field("reason") == "part"):
         with suppress(ValueError):  # `a later page of <address>`, lake/workers/page_processing.py
             yield row["id"], page_id((row["detail"] or "").rpartition(" ")[2])
 
 
-def _rows(
+def _scan_rows(
     store: Store, table: Table, columns: list[str], where: ds.Expression | None = None
 ) -> Iterator[dict[str, Any]]:
     for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
@@ -145,21 +147,23 @@ def _rows(
 # ---------------------------------------------------------------- which parts
 
 
-def _concerned(store: Store, down: TakenDown) -> list[str]:
+def _affected_parts(store: Store, taken_down: TakenDown) -> list[str]:
     """The keys of the parts that hold a row of what was taken down; reads a few columns of each."""
-    found: set[str] = set()
-    pages, outlets = (pa.array(sorted(names), pa.string()) for names in (down.pages, down.outlets))
+    parts: set[str] = set()
+    pages, outlets = (
+        pa.array(sorted(names), pa.string()) for names in (taken_down.pages, taken_down.outlets)
+    )
     for table in TABLES:
         where = pc.field("id").isin(pages) | pc.field("outlet").isin(outlets)
-        columns = ["id", "outlet", "url", "requested_url", _FILE]
+        columns = ["id", "outlet", "url", "requested_url", _FILENAME_COLUMN]
         if table == "raw":
             where |= pc.field("part_of").isin(pages)
             columns.append("part_of")
-        if down.pages:
+        if taken_down.pages:
             where |= pc.field("requested_url") != pc.field("url")
-        for row in _rows(store, table, columns, where) if down else ():
-            file = row[_FILE]
-            if down.covers(row):
-                found.add(file[file.rindex(f"{table}/day=") :])
+        for row in _scan_rows(store, table, columns, where) if taken_down else ():
+            file = row[_FILENAME_COLUMN]
+            if taken_down.covers(row):
+                parts.add(file[file.rindex(f"{table}/day=") :])
     clusters = [k for k in store.keys("clusters/") if k.endswith(".parquet")]
-    return [*sorted(found), *clusters]
+    return [*sorted(parts), *clusters]

@@ -31,24 +31,24 @@ class RevisitPolicy:
     interval: timedelta = timedelta(hours=1)  # between two fetches; doubles with each that found nothing new
     fresh: bool = False  # ignore what is known
 
-    def visit(self, known: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:
+    def decide(self, page: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:
         """modified_at: the last change as the source tells it, with its zone; None where it tells nothing."""
-        if known is None:
+        if page is None:
             return "new"
         if self.fresh:
             return "afresh"
-        if known.reason:
-            if known.retry_at is None:
+        if page.reason:
+            if page.retry_at is None:
                 return "never"
-            return "again" if known.retry_at <= now else "later"
-        if modified_at is None or modified_at <= known.fetched_at:
+            return "again" if page.retry_at <= now else "later"
+        if modified_at is None or modified_at <= page.fetched_at:
             return "known"
-        if now - (known.published_at or known.first_at) > self.window:
+        if now - (page.published_at or page.first_at) > self.window:
             return "known"
-        return "changed" if self.changed_at(known) <= now else "later"
+        return "changed" if self.next_check_at(page) <= now else "later"
 
-    def changed_at(self, known: PageState) -> datetime:
+    def next_check_at(self, page: PageState) -> datetime:
         """When an article that its source dates anew is looked at."""
         # a source that puts a new date to all its pages every hour is not followed every hour
-        wait: timedelta = min(self.interval * 2 ** min(known.checks, 16), self.window)
-        return known.fetched_at + wait
+        wait: timedelta = min(self.interval * 2 ** min(page.checks, 16), self.window)
+        return page.fetched_at + wait

@@ -112,7 +112,7 @@ class Run:
 
     # ------------------------------------------------------------ one candidate
 
-    def visit(
+    def revisit_decision(
         self, requested: str, modified_at: datetime | None, policy: RevisitPolicy, outlet: str = ""
     ) -> RevisitDecision:
         """Whether to ask for an address, by its id; a few microseconds."""
@@ -120,24 +120,24 @@ class Run:
         if self.index.is_taken_down(outlet, requested, page):
             return "taken_down"
         known = self.index.page_state(page)
-        if known and self._is_elsewhere(known):
+        if known and self._is_pending_elsewhere(known):
             return "later"  # not known before it has landed: the other run may die
-        return policy.visit(known, modified_at, datetime.now(UTC))
+        return policy.decide(known, modified_at, datetime.now(UTC))
 
     def due_at(self, requested: str, policy: RevisitPolicy, *, waits: bool) -> datetime | None:
         """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
         it was not asked for, because of a wait."""
         known = self.index.page_state(self.index.answering_page(requested))
-        if known is None or self._is_elsewhere(known):
+        if known is None or self._is_pending_elsewhere(known):
             return None
         if known.reason:
             return known.retry_at
-        return policy.changed_at(known) if waits else None
+        return policy.next_check_at(known) if waits else None
 
     def add(self, processed: ProcessedPage) -> Result:
         """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
         with self.index.transaction():
-            result = self._judged(processed)
+            result = self._judge(processed)
         self.counts[result.outcome] += 1
         if result.reason:
             self.counts[f"rejects/{result.reason}"] += 1
@@ -147,27 +147,27 @@ class Run:
             self._buffer_rows(result, processed)
         return result
 
-    def _taken_down(self, processed: ProcessedPage) -> Result | None:
+    def _refuse_taken_down(self, processed: ProcessedPage) -> Result | None:
         """The outcome of a page that may not come back, by whatever way it came; None for all others."""
-        one = processed.page or processed.article or processed.reject
-        assert one, "a refined page is an article or a reject"
-        requested = requested_id(getattr(one, "requested_url", one.url), one.id)
-        firsts = [page_id(processed.first_page_url)] if processed.first_page_url else []
-        if not self.index.is_taken_down(one.outlet, one.id, requested, *firsts):
+        record = processed.page or processed.article or processed.reject
+        assert record, "a refined page is an article or a reject"
+        requested = requested_id(getattr(record, "requested_url", record.url), record.id)
+        first_pages = [page_id(processed.first_page_url)] if processed.first_page_url else []
+        if not self.index.is_taken_down(record.outlet, record.id, requested, *first_pages):
             return None
         self.counts["taken_down"] += 1
-        return Result("unchanged", one.id, one.url)
+        return Result("unchanged", record.id, record.url)
 
-    def _judged(self, processed: ProcessedPage) -> Result:
-        if gone := self._taken_down(processed):
-            return gone
+    def _judge(self, processed: ProcessedPage) -> Result:
+        if refused := self._refuse_taken_down(processed):
+            return refused
         if processed.reject:
-            return self._rejected(processed.reject)
+            return self._judge_reject(processed.reject)
         article, signature = processed.article, processed.signature
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
         known = self.index.page_state(article.id)
-        if known and self._is_elsewhere(known):
+        if known and self._is_pending_elsewhere(known):
             return Result("unchanged", article.id, article.url, article.title, settled=False)
         requested_url = processed.page.requested_url if processed.page else article.url
         requested = requested_id(requested_url, article.id)
@@ -175,10 +175,10 @@ class Run:
             self._checked[requested] = article.id, article.fetched_at
             return Result("unchanged", article.id, article.url, article.title)
         if known and known.content_hash and article.fetched_at < known.fetched_at:
-            return self._older_version(article, signature, requested_url, known)
+            return self._judge_older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
-        result = _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+        result = _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
         self.index.add_pending(
             state_after_row(result.values or {}, known, self.run_id, self.seq),
             requested,
@@ -187,7 +187,7 @@ class Run:
         )
         return result
 
-    def _older_version(
+    def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
     ) -> Result:
         """A version that was fetched before the latest one: it lands once, and does not become the latest."""
@@ -195,32 +195,32 @@ class Run:
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, document_of(article, known), signature)
         self.index.add_version(article.id, article.content_hash, (self.run_id, self.seq))
-        return _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+        return _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
 
-    def _as_it_lands(self, article: Article) -> Article:
+    def _prepare_to_land(self, article: Article) -> Article:
         """After its verdict, which no learned rule and no setting may change."""
         article = without_learned_lines(article, self._boilerplate.of(article.outlet))
         return article if self.removed_texts else without_removed_texts(article)
 
-    def _is_elsewhere(self, known: PageState) -> bool:
+    def _is_pending_elsewhere(self, known: PageState) -> bool:
         """Another run is about to land a row of the page: a second one now could find itself without a first."""
         return known.run_id != self.run_id and self.index.is_pending(known.id)
 
-    def _rejected(self, reject: Reject) -> Result:
+    def _judge_reject(self, reject: Reject) -> Result:
         known = self.index.page_state(reject.id)
-        if known and self._is_elsewhere(known):
+        if known and self._is_pending_elsewhere(known):
             return Result("unchanged", reject.id, reject.url, settled=False)
         requested = requested_id(reject.requested_url, reject.id)
-        if known and known.reason == reject.reason and not _due(known, reject):
+        if known and known.reason == reject.reason and not _is_retry_due(known, reject):
             self._checked[requested] = reject.id, None
             return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
-        mark, older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
-        if older and self.index.has_version(reject.id, mark):
+        mark, is_older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
+        if is_older and self.index.has_version(reject.id, mark):
             return Result("unchanged", reject.id, reject.url)
         tries = known.tries + 1 if known else 1
         values = row(reject)
         values["retry_at"] = retry_at(reject.reason, reject.fetched_at, reject.status, tries)
-        if older:
+        if is_older:
             self.index.add_version(reject.id, mark, (self.run_id, self.seq))
         else:
             self.index.add_pending(state_after_row(values, known, self.run_id, self.seq), requested)
@@ -230,7 +230,10 @@ class Run:
             reject.url,
             reason=reject.reason,
             values=values,
-            gone=reject.status in GONE and not older and known is not None and known.content_hash is not None,
+            gone=reject.status in GONE
+            and not is_older
+            and known is not None
+            and known.content_hash is not None,
             settled=values["retry_at"] is None,
         )
 
@@ -271,27 +274,29 @@ class Run:
         """Land a batch, after what is spooled. Raises LakeError: what is not in the lake is in the spool, unless it is
         SpoolFailed; then the run must end without `finish`."""
         outlets = {values["outlet"] for rows in batch.tables.values() for values in rows}
-        doubt: LakeError | None = None
+        lease_error: LakeError | None = None
         try:
             lost = self.leases.lost(outlets) if self.leases else set()
         except LakeError as error:
-            lost, doubt = set(), error
+            lost, lease_error = set(), error
         self._forfeit(batch, lost)
         flush = encode_flush(batch.tables, self.run_id, batch.seq, batch.landed_at)
         self.parts += [part for part, _ in flush]
         self._spooled[batch.seq] = [part for part, _ in flush]
         try:
-            self.outbox.send([(part.key, data) for part, data in flush], lambda: self._may_land(doubt))
+            self.outbox.send(
+                [(part.key, data) for part, data in flush], lambda: self._check_leases(lease_error)
+            )
         except SpoolFailed:
             del self._spooled[batch.seq]
             raise
         finally:
             self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
 
-    def _may_land(self, doubt: LakeError | None = None) -> None:
+    def _check_leases(self, lease_error: LakeError | None = None) -> None:
         """Raises LakeError where another machine has an outlet of what is spooled, or nobody can tell."""
-        if doubt:
-            raise doubt
+        if lease_error:
+            raise lease_error
         if self.leases and (lost := self.leases.lost(self._spooled_outlets)):
             raise LeaseLost(
                 f"{', '.join(sorted(lost))}: crawled by another machine since; the next start sorts it out"
@@ -300,14 +305,14 @@ class Run:
     def _forfeit(self, batch: Batch, outlets: set[str]) -> None:
         """Another machine has these outlets now: it asks for the pages itself."""
         for table, rows in batch.tables.items():
-            kept = [values for values in rows if values["outlet"] not in outlets]
+            remaining = [values for values in rows if values["outlet"] not in outlets]
             if table != "raw":
-                gone = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
-                self.forfeited += gone
-                self.counts[table] -= gone.total()
-            batch.tables[table] = kept
+                forfeited = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
+                self.forfeited += forfeited
+                self.counts[table] -= forfeited.total()
+            batch.tables[table] = remaining
 
-    def landed(self) -> None:
+    def mark_landed(self) -> None:
         """Tell the index which flushes are in the lake by now."""
         waiting = set(self.outbox.waiting)
         for seq, parts in sorted(self._spooled.items()):
@@ -326,14 +331,15 @@ class Run:
         """All three steps at once, for callers that may wait."""
         if batch := self.cut():
             self.write(batch)
-            self.landed()
+            self.mark_landed()
 
     # ------------------------------------------------------------ its two records
 
     def start(self, facts: dict[str, Any]) -> None:
         """Write runs/<run>.started.json: from now on a crash is noticed."""
         self.store.put_new(
-            f"runs/{self.run_id}.started.json", _json({"run_id": self.run_id, **identity(), **facts})
+            f"runs/{self.run_id}.started.json",
+            _encode_json({"run_id": self.run_id, **writer_facts(), **facts}),
         )
 
     def finish(self, outcome: str, facts: dict[str, Any]) -> None:
@@ -345,8 +351,8 @@ class Run:
             "counts": dict(sorted(self.counts.items())),
             "parts": [asdict(part) for part in self.parts],
             "checked": [
-                [requested, page, when and when.isoformat()]
-                for requested, (page, when) in self._checked.items()
+                [requested, page, fetched_at and fetched_at.isoformat()]
+                for requested, (page, fetched_at) in self._checked.items()
             ],
             **facts,
         }
@@ -355,15 +361,15 @@ class Run:
                 u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
             }
         self.record = record
-        key, data = f"runs/{self.run_id}.json", _json(record)
+        key, data = f"runs/{self.run_id}.json", _encode_json(record)
         if self.forfeited and not self.outbox.waiting:
             with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
                 self.store.put_new(key, data)
         else:
-            self.outbox.send([(key, data)], self._may_land)
-        self.landed()
+            self.outbox.send([(key, data)], self._check_leases)
+        self.mark_landed()
         try:
-            self._sweep()  # behind the last part, which may have waited in the spool until now
+            self._remove_taken_down_rows()  # behind the last part, which may have waited in the spool until now
         except LakeError as error:  # the next start reads the record, and takes them out
             log.warning(
                 "run %s: what was taken down since it began is looked for later: %s", self.run_id, error
@@ -373,7 +379,7 @@ class Run:
             self.index.drop_pending(self.run_id)  # what was left to a new holder
             self.index.learn_record(record)
 
-    def _sweep(self) -> None:
+    def _remove_taken_down_rows(self) -> None:
         """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
         before they landed."""
         names = tombstone_names(self.store)
@@ -389,12 +395,12 @@ class Run:
             self.index.drop_pending(self.run_id)
 
 
-def _due(known: PageState, reject: Reject) -> bool:
+def _is_retry_due(known: PageState, reject: Reject) -> bool:
     """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
     return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
 
 
-def _kept(
+def _landing_result(
     article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: PageState | None
 ) -> Result:
     outcome: Outcome = "copies" if verdict.relation else "articles"
@@ -404,7 +410,7 @@ def _kept(
     return Result(outcome, article.id, article.url, article.title, verdict, None, values)
 
 
-def identity() -> dict[str, Any]:
+def writer_facts() -> dict[str, Any]:
     """Who writes, and with what."""
     return {
         "host": socket.gethostname(),
@@ -414,7 +420,7 @@ def identity() -> dict[str, Any]:
     }
 
 
-def _json(record: dict[str, Any]) -> bytes:
+def _encode_json(record: dict[str, Any]) -> bytes:
     return json.dumps(record, indent=1, ensure_ascii=False, default=str).encode()
 
 

@@ -72,20 +72,22 @@ class Lake:
         self.store.probe()
         run_id = new_run_id(name, datetime.now(UTC))
         with ExitStack() as stack:
-            leases = stack.enter_context(self._leases(run_id))
-            held = _claimed(leases, claims)
+            leases = stack.enter_context(self._open_leases(run_id))
+            held_elsewhere = _take_claims(leases, claims)
             index = catch_up(
                 self.store, self.index_path
             )  # after the leases: nobody else adds to these outlets now
             stack.callback(index.close)
             index.signatures.keep_within(self.window)
 
-            def borrowed() -> Leases:
-                return self._leases(run_id)
+            def recovery_leases() -> Leases:
+                return self._open_leases(run_id)
 
             with Workers(self.limits) as workers:
-                unspooled = recover_spools(self.store, index, self.state, rules_of, borrowed, workers)
-                recovered = recover_dead_runs(self.store, index, self.locks, rules_of, borrowed, workers)
+                unspooled = recover_spools(self.store, index, self.state, rules_of, recovery_leases, workers)
+                recovered = recover_dead_runs(
+                    self.store, index, self.locks, rules_of, recovery_leases, workers
+                )
             outbox = Outbox(self.store, Spool(spool_folder(self.state, self.store.uri) / run_id))
             run = Run(
                 self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
@@ -101,24 +103,24 @@ class Lake:
                     **facts,
                 }
             )
-            yield run, Opening(recovered, unspooled, held)
+            yield run, Opening(recovered, unspooled, held_elsewhere)
         # the leases are given back by now: nobody waits for it
         write_if_due(self.store, self.index_path, self.cadence)
 
-    def _leases(self, run_id: str) -> Leases:
+    def _open_leases(self, run_id: str) -> Leases:
         return Leases(self.store, self.state, run_id, self.lease_s)
 
 
-def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
+def _take_claims(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
     """The claims that others have. Raises Held where the run cannot do without, or these are all of them."""
-    held: dict[str, LeaseHeld] = {}
+    held_elsewhere: dict[str, LeaseHeld] = {}
     for claim in claims:
         try:
             leases.take(claim.outlet, alone=claim.alone)
         except LeaseHeld as error:
             if claim.needed:
                 raise
-            held[claim.outlet] = error
-    if held and len(held) == len(claims):
-        raise next(iter(held.values()))
-    return held
+            held_elsewhere[claim.outlet] = error
+    if held_elsewhere and len(held_elsewhere) == len(claims):
+        raise next(iter(held_elsewhere.values()))
+    return held_elsewhere

@@ -38,39 +38,39 @@ def recover_spools(
     index: Index,
     state: Path,
     rules_of: Callable[[str], Rules],
-    leases: Callable[[], Leases],
+    open_leases: Callable[[], Leases],
     workers: Workers,
 ) -> int:
     """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
     machine is crawling waits for a later start. Raises LakeError."""
-    found = 0
+    recovered = 0
     folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
-        with _owned(path, state / "locks") as mine, leases() as borrowed:
-            if not mine:
+        with _hold_spool(path, state / "locks") as is_ours, open_leases() as leases:
+            if not is_ours:
                 continue
             spool = Spool(path)
             if not spool.keys:  # it died before anything was whole
                 spool.discard()
                 continue
             try:
-                for name in _started(store, spool.run_id).get("leases", []):
-                    borrowed.take(name)
-            except LeaseHeld as held:
-                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
+                for name in _start_record(store, spool.run_id).get("leases", []):
+                    leases.take(name)
+            except LeaseHeld as error:
+                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, error)
                 continue
             learn_finished(store, index)
             # what a start that died had judged anew is pending, and would be passed over
             recover_dead_runs(
-                store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id
+                store, index, state / "locks", rules_of, open_leases, workers, spooled_by=spool.run_id
             )
-            found += len(spool.keys)
-            _land(store, index, spool, state / "locks", rules_of, workers)
-    return found
+            recovered += len(spool.keys)
+            _land_spool(store, index, spool, state / "locks", rules_of, workers)
+    return recovered
 
 
 @contextmanager
-def _owned(path: Path, locks: Path) -> Iterator[bool]:
+def _hold_spool(path: Path, locks: Path) -> Iterator[bool]:
     """Whether the run that spooled is over, and no other process is landing its spool."""
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / "spool.lock").open("a") as file:
@@ -78,7 +78,7 @@ def _owned(path: Path, locks: Path) -> Iterator[bool]:
         yield path.is_dir() and not is_run_alive(locks, path.name)
 
 
-def _land(
+def _land_spool(
     store: Store,
     index: Index,
     spool: Spool,
@@ -86,7 +86,7 @@ def _land(
     rules_of: Callable[[str], Rules],
     workers: Workers,
 ) -> None:
-    count, run_id = len(spool.keys), spool.run_id
+    objects, run_id = len(spool.keys), spool.run_id
     try:
         if _is_untouched(store, index, spool):
             for _ in spool.land(store):
@@ -95,11 +95,11 @@ def _land(
             index.take_down(tombstone_names(store))
             with suppress(KeyError):  # died before its record: recovered from raw
                 learn_run(store, index, run_id)
-            log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
+            log.warning("%d objects that run %s had spooled are in the lake now", objects, run_id)
             return
     except PartExists:
         pass  # another machine took the run for dead, and its names with it
-    _judge_anew(store, index, spool, locks, rules_of, workers)
+    _judge_again(store, index, spool, locks, rules_of, workers)
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
@@ -110,10 +110,10 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
         record = f"runs/{spool.run_id}.json"
         return store.get(record) == (spool.get(record) if record in spool.keys else None)
     disk = FolderStore(spool.folder)
-    stories = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
+    outcome_parts = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
     return not any(
         _has_landed_since(index, spool.run_id, values)
-        for key in stories
+        for key in outcome_parts
         for values in part_files.read_rows(disk, key, ["id", "content_hash"])
     )
 
@@ -128,14 +128,14 @@ def _is_taken_down(index: Index, spool: Spool) -> bool:
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
-    known = index.landed_row(values["id"])
-    if known is None or known.run_id == run_id:
+    landed = index.landed_row(values["id"])
+    if landed is None or landed.run_id == run_id:
         return False
-    same = values["content_hash"] is not None and values["content_hash"] == known.content_hash
-    return same or known.run_id > run_id
+    has_same_text = values["content_hash"] is not None and values["content_hash"] == landed.content_hash
+    return has_same_text or landed.run_id > run_id
 
 
-def _judge_anew(
+def _judge_again(
     store: Store,
     index: Index,
     spool: Spool,
@@ -147,10 +147,10 @@ def _judge_anew(
     disk = FolderStore(spool.folder)
     with index.transaction():
         index.drop_pending(spool.run_id)
-    keeps = keeps_removed_texts(store, spool.run_id)
-    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps)
+    keeps_texts = keeps_removed_texts(store, spool.run_id)
+    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps_texts)
     with run_lock(locks, run.run_id):
-        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
+        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps_texts})
         for key in (k for k in spool.keys if k.startswith("raw/")):
             articles = group_by_article(part_files.read_rows(disk, key))
             for processed in workers.process_all(articles_to_process(articles, rules_of)):
@@ -163,7 +163,7 @@ def _judge_anew(
     spool.discard()
 
 
-def _started(store: Store, run_id: str) -> dict[str, Any]:
+def _start_record(store: Store, run_id: str) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
     except KeyError:  # a lake that lost it

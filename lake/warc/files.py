@@ -13,39 +13,43 @@ from typing import BinaryIO
 from lake.storage.store import LakeError
 
 ENDINGS = (".warc", ".warc.gz", ".warc.zst")
-_BLOCK = 4 * 2**20  # bytes of one request to the store
+_REQUEST_BYTES = 4 * 2**20  # bytes of one request to the store
 
 
 def find_files(files: str) -> list[str]:
     """The addresses that `files` names, each once, in order: paths, folders (searched to the bottom) and patterns,
     s3://bucket/key or prefix, separated by commas; @list.txt holds one of these a line. What names nothing stays as
     it is: opening it tells. Raises OSError for a list that cannot be read, LakeError for a store that cannot."""
-    return list(dict.fromkeys(address for name in _names(files) for address in _named(name)))
+    return list(dict.fromkeys(location for name in _split_names(files) for location in _expand_name(name)))
 
 
 def missing_files(files: str) -> list[str]:
     """Which of the names of `files` name nothing on this machine's disks; s3:// is not asked. Raises OSError for a list
     that cannot be read."""
-    return [n for n in _names(files) if not n.startswith("s3://") and not any(map(os.path.exists, _named(n)))]
+    return [
+        n
+        for n in _split_names(files)
+        if not n.startswith("s3://") and not any(map(os.path.exists, _expand_name(n)))
+    ]
 
 
-def _names(files: str) -> Iterator[str]:
+def _split_names(files: str) -> Iterator[str]:
     for name in filter(None, (n.strip() for n in files.split(","))):
         if name.startswith("@"):
-            yield from _listed(Path(name[1:]))
+            yield from _read_list(Path(name[1:]))
         else:
             yield name
 
 
-def _listed(path: Path) -> Iterator[str]:
+def _read_list(path: Path) -> Iterator[str]:
     for line in path.read_text("utf-8-sig").splitlines():
         if (name := line.strip()) and not name.startswith("#"):
             yield name
 
 
-def _named(name: str) -> list[str]:
+def _expand_name(name: str) -> list[str]:
     if name.startswith("s3://"):
-        return _in_store(name)
+        return _list_bucket(name)
     path = Path(name).expanduser()
     if path.is_dir():
         return sorted(str(p.resolve()) for p in path.rglob("*") if p.is_file() and p.name.endswith(ENDINGS))
@@ -55,7 +59,7 @@ def _named(name: str) -> list[str]:
     return matched or [str(path.absolute())]
 
 
-def _in_store(uri: str) -> list[str]:
+def _list_bucket(uri: str) -> list[str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if key.endswith(ENDINGS):
         return [uri]
@@ -67,16 +71,16 @@ def _in_store(uri: str) -> list[str]:
 
 
 @contextmanager
-def open_file(address: str) -> Iterator[BinaryIO]:
+def open_file(location: str) -> Iterator[BinaryIO]:
     """Raises OSError where it cannot be opened; so does reading it."""
-    if address.startswith("s3://"):
-        yield io.BufferedReader(_StoredFile(address), _BLOCK)
+    if location.startswith("s3://"):
+        yield io.BufferedReader(_S3File(location), _REQUEST_BYTES)
         return
-    with Path(address).open("rb") as file:
+    with Path(location).open("rb") as file:
         yield file
 
 
-class _StoredFile(io.RawIOBase):
+class _S3File(io.RawIOBase):
     """One object, read in pieces; each request is tried again by boto3 and needs no connection to stay open."""
 
     def __init__(self, uri: str) -> None:
@@ -88,7 +92,7 @@ class _StoredFile(io.RawIOBase):
             self._size = self._store.size(self._key)
         except (KeyError, LakeError) as error:
             raise OSError(f"{uri}: {error if isinstance(error, LakeError) else 'no such object'}") from error
-        self._at = 0
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -97,20 +101,22 @@ class _StoredFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
+        self._position = (
+            offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        )
+        return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        size = min(len(buffer), self._size - self._at)
+        size = min(len(buffer), self._size - self._position)
         if size <= 0:
             return 0
         try:
-            data = self._store.get_range(self._key, self._at, size)
+            data = self._store.get_range(self._key, self._position, size)
         except (KeyError, LakeError) as error:
             raise OSError(str(error)) from error
         buffer[: len(data)] = data
-        self._at += len(data)
+        self._position += len(data)
         return len(data)

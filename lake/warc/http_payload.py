@@ -15,8 +15,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_STEP = 2**20
-_CHUNK_HEAD = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_OUTPUT_STEP_BYTES = 2**20
+_CHUNK_HEADER = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 class BadPayload(Exception):
@@ -30,10 +30,10 @@ class TooLarge(Exception):
 def decode_body(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int) -> bytes:
     """headers: names in any case. Archives often keep a body decoded under the headers that it came with: a body
     that does not begin as its coding does is taken as it is. Raises BadPayload, TooLarge."""
-    if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEAD.match(body):
-        body = _joined(body)
+    if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEADER.match(body):
+        body = _join_chunks(body)
     for coding in reversed(_codings(headers, "content-encoding")):
-        body = _undone(body, coding, max_bytes)
+        body = _undo_coding(body, coding, max_bytes)
     if len(body) > max_bytes:
         raise TooLarge
     return body
@@ -46,16 +46,16 @@ def _codings(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
     return [v for v in values if v and v != "identity"]
 
 
-def _joined(body: bytes) -> bytes:
+def _join_chunks(body: bytes) -> bytes:
     """https://www.rfc-editor.org/rfc/rfc9112#section-7.1; what follows the last chunk is passed over."""
     pieces: list[bytes] = []
     at = 0
-    while head := _CHUNK_HEAD.match(body, at):
-        size = int(head[1], 16)
+    while header := _CHUNK_HEADER.match(body, at):
+        size = int(header[1], 16)
         if size == 0:
             return b"".join(pieces)
-        piece = body[head.end() : head.end() + size]
-        at = head.end() + size
+        piece = body[header.end() : header.end() + size]
+        at = header.end() + size
         if len(piece) < size or not (ending := re.compile(rb"\r?\n").match(body, at)):
             raise BadPayload(f"bad chunked coding: a chunk of {size} bytes is not there in full")
         pieces.append(piece)
@@ -63,16 +63,16 @@ def _joined(body: bytes) -> bytes:
     raise BadPayload("bad chunked coding: no chunk begins where one should")
 
 
-def _undone(body: bytes, coding: str, max_bytes: int) -> bytes:
+def _undo_coding(body: bytes, coding: str, max_bytes: int) -> bytes:
     if coding == "gzip" and body.startswith(b"\x1f\x8b"):
-        return _all(zlib.decompressobj(31), body, max_bytes, coding)
+        return _decompress(zlib.decompressobj(31), body, max_bytes, coding)
     if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
-        return _all(zstd.ZstdDecompressor(), body, max_bytes, coding)
+        return _decompress(zstd.ZstdDecompressor(), body, max_bytes, coding)
     if coding == "deflate" and not is_markup(body):
-        wrapped = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
-        return _all(zlib.decompressobj(15 if wrapped else -15), body, max_bytes, coding)
+        has_zlib_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
+        return _decompress(zlib.decompressobj(15 if has_zlib_header else -15), body, max_bytes, coding)
     if coding == "br" and not is_markup(body):
-        return _all(_Brotli(), body, max_bytes, coding)
+        return _decompress(_Brotli(), body, max_bytes, coding)
     if coding not in ("gzip", "zstd", "deflate", "br") and not is_markup(body):
         raise BadPayload(f"unknown coding {coding!r}")
     return body
@@ -96,11 +96,11 @@ class _Brotli:
         return bool(self._brotli.is_finished())
 
 
-def _all(decoder: Any, body: bytes, max_bytes: int, coding: str) -> bytes:
+def _decompress(decoder: Any, body: bytes, max_bytes: int, coding: str) -> bytes:
     pieces, size, data = [], 0, body
     while not decoder.eof:
         try:
-            piece = decoder.decompress(data, _STEP)
+            piece = decoder.decompress(data, _OUTPUT_STEP_BYTES)
         except (zlib.error, zstd.ZstdError, brotli.error) as error:
             raise BadPayload(f"bad {coding} coding: {error}") from error
         data = getattr(decoder, "unconsumed_tail", b"")  # zlib gives back what it has not read

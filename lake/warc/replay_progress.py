@@ -22,7 +22,7 @@ from lake.warc.member_stream import FIRST_PLACE, RecordPlace
 
 WINDOW = 256  # pages; part of a replay's key, so that a change makes old progress void
 CaptureMark = tuple[RecordPlace, str, datetime]  # place, page id, fetched_at: one capture
-_RUN = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
+_START_RECORD = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
 
 
 @dataclass(slots=True)
@@ -42,30 +42,32 @@ def capture_source(file: str, place: RecordPlace) -> str:
 
 def replay_progress(store: Store, key: str) -> dict[str, Progress]:
     """By file, after the earlier replays of the same key."""
-    found: dict[str, Progress] = {}
-    for record in _records(store, key):
-        for file, marks in _last(store.uri, record).items():
-            before = found.setdefault(file, Progress())
+    by_file: dict[str, Progress] = {}
+    for record in _finished_replays(store, key):
+        for file, marks in _last_captures(store.uri, record).items():
+            progress = by_file.setdefault(file, Progress())
             if len(marks) > WINDOW:
-                before.start = max(before.start, marks[0][0])
-            before.landed = {m for m in before.landed.union(marks) if m[0] >= before.start}
-    return found
+                progress.start = max(progress.start, marks[0][0])
+            progress.landed = {m for m in progress.landed.union(marks) if m[0] >= progress.start}
+    return by_file
 
 
-def _records(store: Store, key: str) -> Iterator[dict[str, Any]]:
+def _finished_replays(store: Store, key: str) -> Iterator[dict[str, Any]]:
     """The records of the finished replays of this key; those that died were finished before this one began."""
     keys = set(store.keys("runs/"))
     for name in sorted(keys):
-        found = _RUN.fullmatch(name)
-        ended = f"runs/{found['run']}.json" if found else ""
-        if ended in keys and json.loads(store.get(name)).get("replay") == key:
-            yield json.loads(store.get(ended))
+        match = _START_RECORD.fullmatch(name)
+        end_record = f"runs/{match['run']}.json" if match else ""
+        if end_record in keys and json.loads(store.get(name)).get("replay") == key:
+            yield json.loads(store.get(end_record))
 
 
-def _last(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
+def _last_captures(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
     """The WINDOW + 1 last captures that a run landed of each file, in order."""
     heaps: dict[str, list[CaptureMark]] = {}
-    for file, mark in _marks(uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])):
+    for file, mark in _landed_captures(
+        uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])
+    ):
         heap = heaps.setdefault(file, [])
         if len(heap) <= WINDOW:
             heapq.heappush(heap, mark)
@@ -74,7 +76,7 @@ def _last(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
     return {file: sorted(heap) for file, heap in heaps.items()}
 
 
-def _marks(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
+def _landed_captures(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
     for key in keys:
         with suppress(FileNotFoundError):  # expired: its captures are read again, and found unchanged
             for row in rows_of(uri, key, ["source", "id", "fetched_at"]):

@@ -45,27 +45,27 @@ class Answer:
     processed: ProcessedPage | None = None
 
 
-def main(channel: int, parent: int, memory: int) -> None:
+def main(socket_fd: int, parent_pid: int, memory_bytes: int) -> None:
     """channel: the file descriptor of a socket; memory: bytes that the process may not exceed."""
-    for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which wants its answers
-        signal.signal(stop, signal.SIG_IGN)
-    _die_with(parent)
-    _allow(memory)
+    for stop_signal in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which wants its answers
+        signal.signal(stop_signal, signal.SIG_IGN)
+    _die_with_parent(parent_pid)
+    _limit_memory(memory_bytes)
     os.nice(_NICENESS)
     gc.disable()  # loading makes objects by the hundred thousand, and none is garbage: a sixth of its time
-    _load()
+    _warm_up()
     gc.freeze()  # the modules' own objects are here to stay: 5 % of the CPU of a page
     gc.enable()
-    with Connection(channel) as parent_end:
-        parent_end.send_bytes(b"")  # ready
+    with Connection(socket_fd) as connection:
+        connection.send_bytes(b"")  # ready
         try:
             while True:
-                _answer(parent_end, pickle.loads(parent_end.recv_bytes()))
+                _process_job(connection, pickle.loads(connection.recv_bytes()))
         except (EOFError, OSError):
             os._exit(0)  # nothing here needs an orderly end, and a big heap takes long to take down
 
 
-def _answer(parent: Connection, job: Job) -> None:
+def _process_job(parent: Connection, job: Job) -> None:
     document = Document(job.page)
     page = with_tdm_evidence(document)
     if page.tdm:  # few pages say any of it
@@ -80,7 +80,7 @@ def _answer(parent: Connection, job: Job) -> None:
     parent.send_bytes(pickle.dumps(Answer(page.tdm, bare), protocol=5))
 
 
-def _load() -> None:
+def _warm_up() -> None:
     """What is loaded when it is first wanted must not count against a page."""
     load_extractor()
     words = "these are more than twenty words of no meaning at all " * 3
@@ -88,21 +88,21 @@ def _load() -> None:
     sign(words)
 
 
-def _die_with(parent: int) -> None:
+def _die_with_parent(parent_pid: int) -> None:
     """Linux kills the process at its parent's death, even in the midst of a page; elsewhere it sees the socket's end
     after the page."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent_pid:  # it died before
         os._exit(0)
 
 
-def _allow(memory: int) -> None:
+def _limit_memory(memory_bytes: int) -> None:
     """A last resort behind the parent's watch, which looks ten times a second."""
-    most = 2 * memory
+    limit_bytes = 2 * memory_bytes
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard == resource.RLIM_INFINITY or hard > most:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    if hard == resource.RLIM_INFINITY or hard > limit_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
 
 
 if __name__ == "__main__":
