@@ -1,7 +1,8 @@
-"""One run: verdicts, the rows on their way, the flushes, and the run's two records.
+"""One run: gives each processed page its outcome, flushes the rows to the lake, and writes the run's two records.
 
-Rows gather in memory; `cut` takes them as a batch, `write` lands or spools it (one at a time; it may run in another
-thread), `landed` tells the index what is in the lake. A run that ends without a record is recovered by the next start.
+Rows are buffered in memory. `cut` takes them as a batch. `write` lands or spools the batch (one at a time; it may run
+in another thread). `mark_landed` tells the index which flushes are in the lake. A run that ends without a record is
+recovered by the next start.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one candidate. values: its row, without the Landing columns; None where nothing landed."""
+    """The outcome of one candidate. values: its row without the Landing columns; None where it has no row."""
 
     outcome: Outcome
     id: str
@@ -49,13 +50,15 @@ class Result:
     verdict: Verdict | None = None
     reason: str | None = None
     values: dict[str, Any] | None = None
-    gone: bool = False  # it held an article, and is not found any more
-    settled: bool = True  # nothing more is to come; False: worth another try, or in another run's hands
+    gone: bool = False  # the page held an article before, and is gone now (status 404 or 410)
+    settled: bool = (
+        True  # the outcome is final; False: it will be retried, or another run is about to land it
+    )
 
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one flush, all under one part name."""
+    """The rows of one flush; their parts share the run id and `seq` in their names."""
 
     seq: int
     landed_at: datetime
@@ -71,12 +74,13 @@ class _Buffer:
 
 
 def new_run_id(name: str, now: datetime) -> str:
-    """Sorts by start time; the random tail keeps two machines apart."""
+    """An id for a new run. Ids sort by start time; the random tail keeps runs of two machines apart."""
     return f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(4)}"
 
 
 class Run:
-    """A run that lands rows. Made by `start` (a new one) or by lake/runs/catch_up.py (to finish one that died)."""
+    """A run that lands rows. lake/runs/session.py makes a new one; lake/runs/catch_up.py makes one with the id of a dead
+    run, to finish it. Every method may raise LakeError where it reads or writes the lake."""
 
     def __init__(
         self,
@@ -89,24 +93,28 @@ class Run:
         leases: Leases | None = None,
         removed_texts: bool = True,
     ) -> None:
-        """removed_texts: rows keep the texts of what cleaning cut."""
+        """first_seq: the number of the first flush. outbox: sends parts and spools what the store does not take; the
+        default has no spool. leases: the outlets that the run holds. removed_texts: rows keep the texts that cleaning
+        removed."""
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
-        self.keeps_pages = True  # False: they are in raw already; lake/jobs/reclean.py
+        self.keeps_pages = True  # False: no rows of raw, they are there already; lake/jobs/reclean.py
         self._boilerplate = boilerplate_file.latest_boilerplate(
             store
-        )  # for the whole run, whatever is learned meanwhile
+        )  # the same for the whole run, even if a job learns more meanwhile
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
         self.forfeited: Counter[str] = (
             Counter()
-        )  # by outlet whose lease was lost: rows left to the new holder
-        self.record: dict[str, Any] = {"run_id": run_id}  # whole at `finish`
-        self._spooled: dict[int, list[Part]] = {}  # by flush
+        )  # rows not landed, by outlet whose lease was lost: the new holder fetches them
+        self.record: dict[str, Any] = {"run_id": run_id}  # complete after `finish`
+        self._spooled: dict[int, list[Part]] = {}  # parts not yet in the lake, by number of the flush
         self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self.known_takedowns: frozenset[str] = frozenset()  # when it began; a rescuer's knows of none
-        # id asked for → page that answered, and when it still held its article; None: still held none
+        self.known_takedowns: frozenset[str] = (
+            frozenset()
+        )  # at the start; a run that recovers another knows none
+        # requested id → answering page id, and the time at which it still held its article; None: still held none
         self._checked: dict[str, tuple[str, datetime | None]] = {}
         self._buffer = _Buffer()
 
@@ -115,18 +123,19 @@ class Run:
     def revisit_decision(
         self, requested: str, modified_at: datetime | None, policy: RevisitPolicy, outlet: str = ""
     ) -> RevisitDecision:
-        """Whether to ask for an address, by its id; a few microseconds."""
+        """Whether to fetch a requested URL, given by its id, and why. modified_at: as in RevisitPolicy.decide.
+        Takes a few microseconds."""
         page = self.index.answering_page(requested)
         if self.index.is_taken_down(outlet, requested, page):
             return "taken_down"
         known = self.index.page_state(page)
         if known and self._is_pending_elsewhere(known):
-            return "later"  # not known before it has landed: the other run may die
+            return "later"  # not "known" before it has landed: the other run may die
         return policy.decide(known, modified_at, datetime.now(UTC))
 
     def due_at(self, requested: str, policy: RevisitPolicy, *, waits: bool) -> datetime | None:
-        """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
-        it was not asked for, because of a wait."""
+        """Next fetch time of a page that is still open, given by its requested id; None if it is due now or unknown.
+        waits: True if this run skipped it because its next fetch time lies ahead."""
         known = self.index.page_state(self.index.answering_page(requested))
         if known is None or self._is_pending_elsewhere(known):
             return None
@@ -135,7 +144,8 @@ class Run:
         return policy.next_check_at(known) if waits else None
 
     def add(self, processed: ProcessedPage) -> Result:
-        """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
+        """Give one processed page its outcome and buffer its rows. The verdict and the pending entry are made in one
+        transaction of the index."""
         with self.index.transaction():
             result = self._judge(processed)
         self.counts[result.outcome] += 1
@@ -148,7 +158,7 @@ class Run:
         return result
 
     def _refuse_taken_down(self, processed: ProcessedPage) -> Result | None:
-        """The outcome of a page that may not come back, by whatever way it came; None for all others."""
+        """The outcome of a page that was taken down, under any of its ids; None for all other pages."""
         record = processed.page or processed.article or processed.reject
         assert record, "a refined page is an article or a reject"
         requested = requested_id(getattr(record, "requested_url", record.url), record.id)
@@ -190,7 +200,8 @@ class Run:
     def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
     ) -> Result:
-        """A version that was fetched before the latest one: it lands once, and does not become the latest."""
+        """The outcome of a version that was fetched before the latest known one. It lands once, and does not become the
+        latest."""
         if self.index.has_version(article.id, article.content_hash):
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, document_of(article, known), signature)
@@ -198,12 +209,14 @@ class Run:
         return _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
 
     def _prepare_to_land(self, article: Article) -> Article:
-        """After its verdict, which no learned rule and no setting may change."""
+        """The article without learned boilerplate, and without removed texts where they are not kept. Called after the
+        verdict, which neither may change."""
         article = without_learned_lines(article, self._boilerplate.of(article.outlet))
         return article if self.removed_texts else without_removed_texts(article)
 
     def _is_pending_elsewhere(self, known: PageState) -> bool:
-        """Another run is about to land a row of the page: a second one now could find itself without a first."""
+        """Whether another run is about to land a row of the page. If that run died, a second row
+        that landed now would have no first one."""
         return known.run_id != self.run_id and self.index.is_pending(known.id)
 
     def _judge_reject(self, reject: Reject) -> Result:
@@ -252,13 +265,14 @@ class Run:
 
     @property
     def waiting(self) -> tuple[int, int, float]:
-        """Rows, bytes and age in seconds of what has not been cut yet."""
+        """Rows, bytes and age in seconds of the buffer that has not been cut yet."""
         since = self._buffer.since
         age_s = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         return self._buffer.rows, self._buffer.bytes, age_s
 
     def cut(self, landed_at: datetime | None = None) -> Batch | None:
-        """Take what is waiting; later rows go to the next part. landed_at: now, unless an old flush is completed."""
+        """Take the buffered rows as a batch; None where there are none. Later rows go to the next flush. landed_at: now,
+        unless an earlier flush is completed."""
         if not self._buffer.rows:
             return None
         batch = Batch(self.seq, landed_at or datetime.now(UTC), self._buffer.tables)
@@ -271,8 +285,8 @@ class Run:
         return batch
 
     def write(self, batch: Batch) -> None:
-        """Land a batch, after what is spooled. Raises LakeError: what is not in the lake is in the spool, unless it is
-        SpoolFailed; then the run must end without `finish`."""
+        """Land a batch, after the parts that are spooled already. Raises LakeError where that fails; the parts are in
+        the spool then. Raises SpoolFailed where the spool fails too; the run must then end without `finish`."""
         outlets = {values["outlet"] for rows in batch.tables.values() for values in rows}
         lease_error: LakeError | None = None
         try:
@@ -294,7 +308,8 @@ class Run:
             self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
 
     def _check_leases(self, lease_error: LakeError | None = None) -> None:
-        """Raises LakeError where another machine has an outlet of what is spooled, or nobody can tell."""
+        """Raises LeaseLost where another machine holds an outlet that has rows in the spool, and `lease_error` where
+        that could not be checked."""
         if lease_error:
             raise lease_error
         if self.leases and (lost := self.leases.lost(self._spooled_outlets)):
@@ -303,7 +318,7 @@ class Run:
             )
 
     def _forfeit(self, batch: Batch, outlets: set[str]) -> None:
-        """Another machine has these outlets now: it asks for the pages itself."""
+        """Drop the rows of these outlets: another machine holds their leases now, and fetches the pages itself."""
         for table, rows in batch.tables.items():
             remaining = [values for values in rows if values["outlet"] not in outlets]
             if table != "raw":
@@ -313,7 +328,7 @@ class Run:
             batch.tables[table] = remaining
 
     def mark_landed(self) -> None:
-        """Tell the index which flushes are in the lake by now."""
+        """Tell the index which flushes have reached the lake since the last call."""
         waiting = set(self.outbox.waiting)
         for seq, parts in sorted(self._spooled.items()):
             if waiting.isdisjoint(part.key for part in parts):
@@ -322,13 +337,13 @@ class Run:
 
     @property
     def spooled_rows(self) -> int:
-        """Candidates whose rows wait in the spool."""
+        """The number of candidates whose rows are in the spool."""
         waiting = set(self.outbox.waiting)
         parts = (part for flush in self._spooled.values() for part in flush if part.table != "raw")
         return sum(part.rows for part in parts if part.key in waiting)
 
     def flush(self) -> None:
-        """All three steps at once, for callers that may wait."""
+        """`cut`, `write` and `mark_landed` in one call, for callers that may block. Raises LakeError as `write` does."""
         if batch := self.cut():
             self.write(batch)
             self.mark_landed()
@@ -336,14 +351,15 @@ class Run:
     # ------------------------------------------------------------ its two records
 
     def start(self, facts: dict[str, Any]) -> None:
-        """Write runs/<run>.started.json: from now on a crash is noticed."""
+        """Write runs/<run>.started.json with these facts; from then on a crash is noticed. Raises PartExists where
+        another run has this id, and LakeError."""
         self.store.put_new(
             f"runs/{self.run_id}.started.json",
             _encode_json({"run_id": self.run_id, **writer_facts(), **facts}),
         )
 
     def finish(self, outcome: str, facts: dict[str, Any]) -> None:
-        """Write runs/<run>.json, last of all; everything must have been flushed. Raises LakeError as `write` does."""
+        """Write the run record runs/<run>.json, after the last flush. Raises LakeError as `write` does."""
         record = {
             "run_id": self.run_id,
             "outcome": outcome,
@@ -356,32 +372,32 @@ class Run:
             ],
             **facts,
         }
-        if self.forfeited:  # pages left to others are not settled, so no source is done
+        if self.forfeited:  # pages left to another machine are not settled, so no source is complete
             record["sources"] = {
                 u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
             }
         self.record = record
         key, data = f"runs/{self.run_id}.json", _encode_json(record)
         if self.forfeited and not self.outbox.waiting:
-            with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
+            with suppress(PartExists):  # the new holder took this run for dead, and wrote its record
                 self.store.put_new(key, data)
         else:
             self.outbox.send([(key, data)], self._check_leases)
         self.mark_landed()
         try:
-            self._remove_taken_down_rows()  # behind the last part, which may have waited in the spool until now
-        except LakeError as error:  # the next start reads the record, and takes them out
+            self._remove_taken_down_rows()  # after the last part has landed, perhaps from the spool
+        except LakeError as error:  # the next start learns the record, and removes the rows
             log.warning(
                 "run %s: what was taken down since it began is looked for later: %s", self.run_id, error
             )
             return
         with self.index.transaction():
-            self.index.drop_pending(self.run_id)  # what was left to a new holder
+            self.index.drop_pending(self.run_id)  # entries of forfeited rows
             self.index.learn_record(record)
 
     def _remove_taken_down_rows(self) -> None:
-        """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
-        before they landed."""
+        """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed the
+        parts before they landed."""
         names = tombstone_names(self.store)
         if new := names - self.known_takedowns:
             from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load
@@ -390,13 +406,14 @@ class Run:
             remove_rows(self.store, taken_down_by(new), [part.key for part in self.parts])
 
     def abandon(self) -> None:
-        """End without a record: the next start finishes the run from its raw parts."""
+        """End the run without a record. The next start finishes it from its raw parts."""
         with self.index.transaction():
             self.index.drop_pending(self.run_id)
 
 
 def _is_retry_due(known: PageState, reject: Reject) -> bool:
-    """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
+    """Whether the retry time of a known reject had come, or this reject ends the retries. Otherwise the reject is
+    unchanged, and needs no row."""
     return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
 
 
@@ -411,7 +428,7 @@ def _landing_result(
 
 
 def writer_facts() -> dict[str, Any]:
-    """Who writes, and with what."""
+    """Host, process, start time and versions of the program that writes, for the start record."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -426,7 +443,7 @@ def _encode_json(record: dict[str, Any]) -> bytes:
 
 @contextmanager
 def run_lock(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the run's lock for as long as the process lives; the kernel lets go of it at any death."""
+    """Hold the run's lock file in `folder`. The kernel releases it whenever the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run_id}.lock"
     with path.open("w") as file:
@@ -438,7 +455,7 @@ def run_lock(folder: Path, run_id: str) -> Iterator[None]:
 
 
 def is_run_alive(folder: Path, run_id: str) -> bool | None:
-    """None where this folder knows nothing of the run."""
+    """Whether a process of this machine holds the run's lock; None where the folder has no lock file of the run."""
     path = folder / f"{run_id}.lock"
     try:
         with path.open("r") as file:

@@ -1,4 +1,4 @@
-"""Landing what earlier runs of this machine had to spool, before anything else is done."""
+"""Lands the objects that earlier runs of this machine had to spool, before a new run begins."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ def recover_spools(
     open_leases: Callable[[], Leases],
     workers: Workers,
 ) -> int:
-    """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
-    machine is crawling waits for a later start. Raises LakeError."""
+    """Land every spool, and return the number of objects that left them.
+
+    state: the state folder of this machine. open_leases: called for each spool; its leases are held until the spool has
+    landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
     recovered = 0
     folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
@@ -50,7 +52,7 @@ def recover_spools(
             if not is_ours:
                 continue
             spool = Spool(path)
-            if not spool.keys:  # it died before anything was whole
+            if not spool.keys:  # the run died before the first object was complete
                 spool.discard()
                 continue
             try:
@@ -60,7 +62,7 @@ def recover_spools(
                 log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, error)
                 continue
             learn_finished(store, index)
-            # what a start that died had judged anew is pending, and would be passed over
+            # an earlier start may have died while it judged this spool again: its pending entries would hide the pages
             recover_dead_runs(
                 store, index, state / "locks", rules_of, open_leases, workers, spooled_by=spool.run_id
             )
@@ -71,7 +73,7 @@ def recover_spools(
 
 @contextmanager
 def _hold_spool(path: Path, locks: Path) -> Iterator[bool]:
-    """Whether the run that spooled is over, and no other process is landing its spool."""
+    """Hold the lock under which spools are landed. Yields whether the spool is still there and its run has ended."""
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / "spool.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -86,24 +88,25 @@ def _land_spool(
     rules_of: Callable[[str], Rules],
     workers: Workers,
 ) -> None:
+    """Land the objects as they are where nothing has happened since; otherwise judge the pages again."""
     objects, run_id = len(spool.keys), spool.run_id
     try:
         if _is_untouched(store, index, spool):
             for _ in spool.land(store):
                 pass
-            # what was taken down meanwhile is taken out as the run is learned
+            # rows that were taken down meanwhile are removed as the run is learned
             index.take_down(tombstone_names(store))
-            with suppress(KeyError):  # died before its record: recovered from raw
+            with suppress(KeyError):  # it died before its record: recovered from raw later
                 learn_run(store, index, run_id)
             log.warning("%d objects that run %s had spooled are in the lake now", objects, run_id)
             return
     except PartExists:
-        pass  # another machine took the run for dead, and its names with it
+        pass  # another machine took the run for dead, and wrote parts under these names
     _judge_again(store, index, spool, locks, rules_of, workers)
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
-    """Whether nobody finished the run, or landed one of its pages, or took one down, since."""
+    """Whether, since it was spooled, nobody has finished the run or landed or taken down one of its pages."""
     if _is_taken_down(index, spool):
         return False
     with suppress(KeyError):
@@ -119,7 +122,7 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
 
 
 def _is_taken_down(index: Index, spool: Spool) -> bool:
-    """Whether any of its pages may not come back."""
+    """Whether any page in the spool was taken down."""
     disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
     keys = [k for k in spool.keys if not k.startswith("runs/")] if index.taken_down else []
     return any(
@@ -128,6 +131,7 @@ def _is_taken_down(index: Index, spool: Spool) -> bool:
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
+    """Whether another run has landed a row of this page with the same text, or a later run has landed any."""
     landed = index.landed_row(values["id"])
     if landed is None or landed.run_id == run_id:
         return False
@@ -143,7 +147,8 @@ def _judge_again(
     rules_of: Callable[[str], Rules],
     workers: Workers,
 ) -> None:
-    """Pages that may have landed another way meanwhile go through a run of their own, as if fetched just now."""
+    """Clean and judge the spooled pages again in a run of its own, as if they were fetched just now: they may have
+    landed in another way meanwhile."""
     disk = FolderStore(spool.folder)
     with index.transaction():
         index.drop_pending(spool.run_id)
@@ -164,8 +169,9 @@ def _judge_again(
 
 
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:
+    """The facts of the run's start record; none where it was lost."""
     try:
         facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
-    except KeyError:  # a lake that lost it
+    except KeyError:  # the record was lost
         return {}
     return facts

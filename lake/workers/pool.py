@@ -1,8 +1,9 @@
-"""Cleaning, language and signature of many pages, in processes of their own; for the crawl and for whole-lake jobs.
+"""A pool of worker processes that clean and sign pages, for the crawl and for whole-lake jobs.
 
-One thread hands out the work and takes the answers. A page whose worker crashes, hangs or takes too much memory is
-quarantined: a reject with the reason `quarantined`, its bytes kept in raw; the worker is replaced. The processes are
-started when there is work for them, and replaced after so many pages, or when they have grown.
+One thread assigns the pages to workers and receives the results. A page whose worker crashes, hangs or takes too much
+memory is quarantined: it becomes a reject with the reason `quarantined`, its bytes stay in raw, and the worker is
+replaced. Processes are started when there is work for them. They are replaced after a number of pages, or when they
+have grown too large.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from lake.workers.worker_process import OUT_OF_MEMORY, Answer, Job
 
 log = logging.getLogger(__name__)
 
-_TICK_S = 0.1  # between two looks at what the workers are doing
-_START_TIMEOUT_S = 60.0  # a worker that takes longer to load its libraries has failed
-_MAX_FAILED_STARTS = 3  # that may fail, one after the other
-_BACKLOG_PER_START = 4  # pages that wait make another worker worth its start, about a second of CPU
-_PAGES_PER_WORKER = 8  # pages under way or waiting, of a worker
+_TICK_S = 0.1  # between two checks of the workers
+_START_TIMEOUT_S = 60.0  # for a worker to load its libraries
+_MAX_FAILED_STARTS = 3  # in a row; then the pool fails
+_BACKLOG_PER_START = 4  # waiting pages that justify another worker, whose start takes about a second of CPU
+_PAGES_PER_WORKER = 8  # pages under way or waiting, for each worker
 _WORKER_CODE = "import sys; sys.path[:] = sys.argv[4:]; from lake.workers.worker_process import main; main(*map(int, sys.argv[1:4]))"
 
 
@@ -49,39 +50,42 @@ class WorkersFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    workers: int = -1  # processes; 0: none, pages are refined in a thread; -1: one for each core
-    deadline_s: float = 60.0  # of one page
+    """How many workers there are, and what each may use."""
+
+    workers: int = -1  # processes; 0: none, pages are processed in a thread; -1: one for each core
+    deadline_s: float = 60.0  # for one page
     memory: int = 1 << 30  # bytes that one worker may take
-    pages: int = 2000  # then a worker is replaced,
-    recycle_bytes: int = 320 << 20  # or when after a page it holds so many bytes
+    pages: int = 2000  # after which a worker is replaced
+    recycle_bytes: int = 320 << 20  # a worker that holds more of them after a page is replaced
 
     @property
     def worker_count(self) -> int:
+        """The number of worker processes; 0: pages are processed in a thread."""
         return cores() if self.workers < 0 else self.workers
 
 
 def cores() -> int:
-    """That this process may use."""
+    """The number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers:
-    """Close it, or use it as a context manager. `submit` may be called from any thread."""
+    """The pool. Close it, or use it as a context manager. `process` and `append_page` may be called from any thread."""
 
     def __init__(self, limits: WorkerLimits | None = None) -> None:
         self.limits = limits or WorkerLimits()
         self.room = max(
             1, _PAGES_PER_WORKER * self.limits.worker_count
-        )  # pages that a caller should have under way at most
-        self.counts: Counter[str] = Counter()  # workers by what became of them
+        )  # the most pages that a caller should have under way
+        self.counts: Counter[str] = Counter()  # number of workers started, lost and recycled
         self._in_thread = None if self.limits.worker_count else ThreadPoolExecutor(1, "clean")
         self._waiting: deque[_Task] = deque()
-        self._open_futures: set[Future[ProcessedPage]] = set()  # nobody may wait for ever
+        self._open_futures: set[Future[ProcessedPage]] = set()  # not settled yet; all fail when the pool ends
         self._workers: list[_Worker] = []
         self._retiring: list[_Worker] = []
         self._failed_starts = 0
         self._closed = False
-        self._lock = threading.Lock()  # of _waiting and _closed, against submits after the end
+        self._lock = threading.Lock()  # guards _waiting and _closed: no page is accepted after the end
         self._selector = selectors.DefaultSelector()
         self._wake_sender, self._wake_receiver = socket.socketpair()
         self._wake_sender.setblocking(False)
@@ -92,13 +96,14 @@ class Workers:
     # ------------------------------------------------------------ what callers use
 
     def process(self, page: RawPage, rules: Rules) -> Future[ProcessedPage]:
-        """As lake.workers.page_processing.process_page does it. Fails with WorkersFailed."""
+        """Process a page with lake.workers.page_processing.process_page. Raises WorkersFailed, or the future does."""
         if self._in_thread:
             return self._in_thread.submit(process_page, page, rules)
         return self._submit(Job(page, rules))
 
     def append_page(self, so_far: ProcessedPage, later: RawPage, rules: Rules) -> Future[ProcessedPage]:
-        """As lake.workers.page_processing.append_page does it; a part that is quarantined is a page without text."""
+        """Add a later page with lake.workers.page_processing.append_page. A later page that is quarantined counts as a
+        page without text. Raises WorkersFailed, or the future does."""
         if self._in_thread:
             return self._in_thread.submit(append_page, so_far, later, rules)
         return self._submit(Job(later, rules, so_far))
@@ -106,7 +111,8 @@ class Workers:
     def process_all(
         self, articles: Iterable[tuple[RawPage, Rules, Sequence[RawPage]]]
     ) -> Iterator[ProcessedPage]:
-        """Articles with their later pages, in the order given, and no more of them in memory than `room`."""
+        """Process articles with their later pages. Yields them in the order of the input; at most `room` are in memory.
+        Raises WorkersFailed."""
         under_way: deque[tuple[Future[ProcessedPage], Rules, Sequence[RawPage]]] = deque()
         for page, rules, later_pages in articles:
             under_way.append((self.process(page, rules), rules, later_pages))
@@ -124,7 +130,8 @@ class Workers:
         return processed
 
     def close(self) -> None:
-        """Returns when all processes have ended. What is under way fails; callers wait for their answers first."""
+        """End all processes and wait for them. Pages under way fail with WorkersFailed, so callers wait for their
+        results first."""
         if self._in_thread:
             self._in_thread.shutdown()
         with self._lock:
@@ -152,14 +159,14 @@ class Workers:
             if self._closed or self._failed_starts >= _MAX_FAILED_STARTS:
                 raise WorkersFailed("the workers are closed" if self._closed else "no worker can be started")
             self._waiting.append(task)
-            if self._thread is None:  # the only one that starts processes: Linux ends them when it ends
+            if self._thread is None:  # this thread alone starts processes: Linux kills them when it ends
                 self._thread = threading.Thread(target=self._serve, name="workers", daemon=True)
                 self._thread.start()
         self._wake_thread()
         return task.future
 
     def _wake_thread(self) -> None:
-        with suppress(BlockingIOError, OSError):  # it rings already
+        with suppress(BlockingIOError, OSError):  # a wake-up is pending already
             self._wake_sender.send(b"\0")
 
     # ------------------------------------------------------------ the thread
@@ -176,11 +183,11 @@ class Workers:
                             self._wake_receiver.recv(4096)
                     else:
                         self._receive(key.data)
-                # looks are counted, not seconds: a machine that slept for an hour has not given a page an hour
+                # checks are counted, not seconds: a page must not time out because the machine was suspended
                 if monotonic() - checked_at >= _TICK_S:
                     self._check_workers()
                     checked_at = monotonic()
-        except Exception as error:  # a mistake of ours must not look like a crawl that is slow
+        except Exception as error:  # an error of ours must not look like a slow crawl
             log.exception("the workers' thread failed")
             self._failed_starts = _MAX_FAILED_STARTS
             self._fail_all(WorkersFailed(f"{type(error).__name__}: {error}"))
@@ -193,7 +200,7 @@ class Workers:
         with self._lock:
             self._waiting.clear()
         for future in list(self._open_futures):
-            with suppress(InvalidStateError):  # its caller waits no more
+            with suppress(InvalidStateError):  # its caller has cancelled it
                 future.set_exception(error)
 
     def _assign_tasks(self) -> None:
@@ -205,21 +212,21 @@ class Workers:
         starting = sum(not worker.ready for worker in self._workers)
         enough = (
             _BACKLOG_PER_START * (1 + starting) if self._workers else 1
-        )  # each that starts takes some of them
+        )  # each starting worker will take some of them
         if len(self._workers) < self.limits.worker_count and len(self._waiting) >= enough:
             self._start_worker()
 
     def _send_task(self, worker: _Worker, task: _Task) -> None:
         try:
             worker.send(task.job)
-        except OSError:  # it died between two pages, or takes nothing
+        except OSError:  # it died between two pages, or does not read
             self._remove_lost(worker, None)
             self._requeue_or_quarantine(task)
         else:
             worker.task, worker.ticks, worker.tdm = task, 0, None
 
     def _requeue_or_quarantine(self, task: _Task) -> None:
-        """The page was not looked at yet; once, it may be the worker's fault alone."""
+        """Give a page that its worker never read to another worker; quarantine it if that happens a second time."""
         if task.was_requeued:
             task.quarantine("died before it took the page", None)
         else:
@@ -235,7 +242,7 @@ class Workers:
     def _receive(self, worker: _Worker) -> None:
         try:
             data = worker.connection.recv_bytes()
-        except ConnectionResetError:  # what was sent to it, it has not read
+        except ConnectionResetError:  # it has not read what was sent to it
             task, worker.task = worker.task, None
             self._remove_lost(worker, None)
             if task:
@@ -273,7 +280,8 @@ class Workers:
         self._retiring = [worker for worker in self._retiring if worker.process.poll() is None]
 
     def _remove_lost(self, worker: _Worker, why: str | None) -> None:
-        """why: None where it ended by itself, as its exit status tells."""
+        """Kill and forget a worker, and quarantine its page. why: None where the process ended by itself; then its exit
+        status gives the reason."""
         self._unregister(worker)
         status = worker.kill()
         self.counts["lost"] += 1
@@ -289,7 +297,7 @@ class Workers:
                 )
 
     def _retire(self, worker: _Worker) -> None:
-        """It ends when it reads the end of its socket."""
+        """Close the worker's socket: the process ends when it reads the end."""
         self._unregister(worker)
         self._retiring.append(worker)
         worker.connection.close()
@@ -301,26 +309,29 @@ class Workers:
 
 @dataclass(slots=True)
 class _Task:
+    """One page that waits for a worker or is with one, and the future of its result."""
+
     job: Job
     future: Future[ProcessedPage]
-    was_requeued: bool = False  # a worker has died before it took the page
+    was_requeued: bool = False  # a worker has died before it read the page
 
     def complete(self, processed: ProcessedPage, tdm: tuple[str, ...]) -> None:
-        """With the pages that the worker left out."""
-        page, article = replace(self.job.page, tdm=tdm), self.job.so_far
+        """Set the result, with the raw pages, which the worker does not send back."""
+        page, so_far = replace(self.job.page, tdm=tdm), self.job.so_far
         self.future.set_result(
-            replace(processed, page=article.page, later_pages=(*article.later_pages, page))
-            if article
+            replace(processed, page=so_far.page, later_pages=(*so_far.later_pages, page))
+            if so_far
             else replace(processed, page=page)
         )
 
     def quarantine(self, why: str, tdm: tuple[str, ...] | None) -> None:
-        """tdm: None where it died before it could tell; then what stands in the headers counts."""
-        page, article = self.job.page, self.job.so_far
+        """Set a reject as the result; of a later page, the article without it. tdm: the page's reservations; None where
+        the worker died before it sent them, then those in the headers count."""
+        page, so_far = self.job.page, self.job.so_far
         page = with_header_evidence(page) if tdm is None else replace(page, tdm=tdm)
-        if article:
+        if so_far:
             log.warning("a later page is left out, its worker %s: %s", why, page.url)
-            self.future.set_result(replace(article, later_pages=(*article.later_pages, page)))
+            self.future.set_result(replace(so_far, later_pages=(*so_far.later_pages, page)))
         else:
             log.warning("a page is quarantined, its worker %s: %s", why, page.url)
             self.future.set_result(
@@ -333,7 +344,7 @@ class _Worker:
 
     def __init__(self, limits: WorkerLimits) -> None:
         ours, theirs = socket.socketpair()
-        # a worker that neither reads nor writes must not hold up the others for ever
+        # a worker that neither reads nor writes must not block the thread for ever
         timeout = struct.pack("ll", int(limits.deadline_s) + 1, 0)
         for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, direction, timeout)
@@ -349,22 +360,24 @@ class _Worker:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the crawl's, which still wants its answers
+                start_new_session=True,  # Ctrl-C must not reach the workers: the crawl still waits for results
                 env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         self.connection = Connection(ours.detach())
         self.ready = False
         self.task: _Task | None = None
-        self.tdm: tuple[str, ...] | None = None  # of the page under way, once it has told
-        self.ticks = 0  # since it started, or was given its page
-        self.pages = 0
+        self.tdm: tuple[str, ...] | None = (
+            None  # reservations of the page under way, once the worker has sent them
+        )
+        self.ticks = 0  # checks since it started or got its page
+        self.pages = 0  # processed so far
 
     def send(self, job: Job) -> None:
         bare = replace(job.so_far, page=None, later_pages=()) if job.so_far else None
         self.connection.send_bytes(pickle.dumps(replace(job, so_far=bare), protocol=5))
 
     def memory(self) -> int:
-        """Resident bytes; 0 where the system does not tell."""
+        """Resident memory in bytes; 0 where the system does not report it."""
         try:
             pages = Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1]
         except (OSError, IndexError):
@@ -372,16 +385,17 @@ class _Worker:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def kill(self) -> int:
-        """Its exit status: its own, where it had ended by itself."""
+        """End the process and return its exit status; its own where it had ended by itself."""
         self.connection.close()
         if self.process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):  # a socket's end is seen a moment before the process's
+            with suppress(subprocess.TimeoutExpired):  # the socket closes a moment before the process ends
                 return self.process.wait(0.05)
             self.process.kill()
         return self.process.wait()
 
 
 def _exit_reason(status: int, limits: WorkerLimits) -> str:
+    """Why a worker ended, in the words of a log message and a reject's detail."""
     if status == OUT_OF_MEMORY:
         return f"took more than {limits.memory >> 20} MiB"
     return f"died of {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
