@@ -1,4 +1,4 @@
-"""What needs only the lake: python -m lake COMMAND …"""
+"""Command line for jobs that need only the lake, without a crawl: python -m lake COMMAND …"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lake.storage.store import LakeConfigError, LakeError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit code: 0 done, 1 failed, 2 wrong arguments."""
+    """Run a command, and return its exit code: 0 done, 1 failed, 2 wrong arguments."""
     parser = argparse.ArgumentParser("python -m lake", description="Work on a lake, without a crawl.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_warc(commands.add_parser("warc", help="write pages out of raw as WARC files"))
@@ -265,7 +265,7 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
 
 def _run_warc(arguments: argparse.Namespace) -> int:
     from lake.parquet.raw_choice import RawChoice
-    from lake.warc.export import export  # pyarrow takes its time to load: not for --help
+    from lake.warc.export import export  # pyarrow is slow to load: not for --help
 
     choice = RawChoice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)

@@ -1,9 +1,9 @@
-"""A whole lake grouped into stories on one machine, with the original of each and why it is.
+"""Groups the pages of a whole lake into stories, and chooses the original page of each story.
 
-The live tables hold what was known at landing; this holds what is known now. The result is one Parquet file,
-clusters/<when>.parquet, with a row for each page of articles, copies and revisions, in its latest version. Nothing
-else in the lake changes. Runs that have not ended are left out, and so is what was taken down: of a run under way, or
-one that died, a copy may be there and its original on the way; the next start of a crawl finishes it.
+The live tables hold what was known when a page landed; the clusters hold what is known now. The result is one Parquet
+file, clusters/<when>.parquet, with a row for each page of articles, copies and revisions in its latest version.
+Nothing else in the lake changes. Pages that were taken down are left out, and so are runs that have not ended: a copy
+may have landed before its original. The next start of a crawl finishes runs that died.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _COLUMNS = [
     "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
     "syndication_credit", "word_count", "url", "requested_url",
 ]  # fmt: skip
-_BATCH_ROWS = 10_000  # rows of the result
-_MIN_CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chance
+_BATCH_ROWS = 10_000  # rows that are written at once
+_MIN_CREDIT_LETTERS = 4  # a shorter outlet name occurs in too many credits by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,9 @@ class ClusteredPage:
 
     id: str
     outlet: str
-    story_id: str  # stable: of the live stories that are one, the first that landed
-    live_story_id: (
-        str  # as it landed; where it differs from story_id, that story was merged into this one, or split
-    )
+    story_id: str  # stable: the first landed of the live stories that are this one story
+    # as it landed; where it differs from story_id, that story was merged into this one, or split
+    live_story_id: str
     original_id: str
     original_reason: str  # only, credited, earliest, fullest
     relation: str | None  # the page's surest relation to another of the story
@@ -56,38 +55,43 @@ class ClusteredPage:
 
 @dataclass(frozen=True, slots=True)
 class ClusterResult:
-    key: str
+    """What `cluster_lake` wrote."""
+
+    key: str  # of the Parquet file
     pages: int
     stories: int
-    merged: int  # live stories that are no more
-    unfinished: int  # runs left out
+    merged: int  # live story ids that no story has any more
+    unfinished: int  # runs that were left out
     counts: Counts
 
 
 @dataclass(slots=True)
 class _Page:
-    """What is known of a page besides its signature."""
+    """The facts of a page, except for its signature."""
 
     id: str
     outlet: str
     story_id: str
-    latest: tuple[
-        datetime, str, int
-    ]  # fetch, run and seq of its latest row: a replay lands older fetches later
-    first_landed: tuple[str, int]  # run and seq
+    # fetch, run and seq of its latest row: a replay lands older fetches later
+    latest: tuple[datetime, str, int]
+    first_landed: tuple[str, int]  # run and seq of its first row
     published_at: datetime | None
-    seen_at: datetime  # the first time
+    seen_at: datetime  # the first fetch
     canonical_url: str | None
     credit: str | None
     words: int
 
     @property
     def document(self) -> Document:
+        """The page as dedupe wants it."""
         return Document(self.id, self.outlet, self.published_at, self.seen_at)
 
 
 def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
-    """Group, choose, write; memory holds a few hundred bytes for each page, a temporary file the signatures."""
+    """Group the lake's pages into stories, choose their originals, and write the result.
+
+    window: pages published further apart do not match; None: no limit. Memory holds a few hundred bytes for each
+    page; a temporary file holds the signatures. Raises LakeError."""
     keys, unfinished = _finished_parts(store)
     pages = _latest_pages(store, keys)
     counts = Counts()
@@ -113,8 +117,9 @@ def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
 
 
 def _finished_parts(store: Store) -> tuple[list[str], int]:
-    """The parts to read, and how many runs are left out. A run that ends while the lake is listed is left out too:
-    some of its parts may have been passed over. One whose records were removed has ended long ago."""
+    """The keys of the parts to read, and the number of runs that are left out. A run that ends while the lake is
+    listed is left out too, because the listing may lack some of its parts. A run whose records were removed has ended
+    long ago."""
     _, finished = _list_runs(store)
     keys = [key for table in STORY_TABLES for key in store.keys(f"{table}/")]
     started, _ = _list_runs(store)
@@ -123,23 +128,25 @@ def _finished_parts(store: Store) -> tuple[list[str], int]:
 
 
 def _list_runs(store: Store) -> tuple[set[str], set[str]]:
-    """Started, finished."""
+    """The ids of the runs with a start record, and of those with an end record."""
     names = {key.removeprefix("runs/") for key in store.keys("runs/")}
     started = {name.removesuffix(".started.json") for name in names if name.endswith(".started.json")}
     return started, {name.removesuffix(".json") for name in names if not name.endswith(".started.json")}
 
 
 def _run_id_of(key: str) -> str:
+    """The run id in a part's key."""
     return key.rpartition("/")[2].rpartition("-")[0]
 
 
 def _latest_pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
-    """By id, in the latest version, with the time of the first fetch; nothing that was taken down."""
+    """The pages by id, in their latest version, with the time of the first fetch; without pages that were taken
+    down."""
     pages: dict[str, _Page] = {}
     taken_down = taken_down_by(tombstone_names(store))
     for key in keys:
         for values in part_files.read_rows(store, key, _COLUMNS):
-            if taken_down.covers(values):  # it landed while it was taken down
+            if taken_down.covers(values):  # it landed during the takedown
                 continue
             place, fetched_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
             version = (fetched_at, *place)
@@ -167,7 +174,8 @@ def _latest_pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
 def _signed_documents(
     store: Store, keys: Iterable[str], pages: dict[str, _Page]
 ) -> Iterator[tuple[Document, bytes]]:
-    """The latest version of each page; texts signed by another scheme are signed anew."""
+    """The latest version of each page with its signature. Texts whose signatures are of another scheme are signed
+    again."""
     for key in keys:
         texts: dict[str, str] | None = None
         for values in part_files.read_rows(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
@@ -185,14 +193,15 @@ def _signed_documents(
 
 
 def _choose_story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
-    """Of the live stories whose own page is among the members, the first that landed; a story that was split off
-    one takes the id of its first page, which no other story can have."""
+    """The id of the first landed live story whose first page is among the members. Where there is none, because the
+    story was split off another, the id of its first landed page, which no other story can have."""
     ids = {page.id for page in members}
     live_ids = {page.story_id for page in members} & ids
     return min(live_ids or ids, key=lambda id: (pages[id].first_landed, id))
 
 
 def _story_members(pages: list[_Page], visits: VisitHistory) -> list[Member]:
+    """The pages of a story, with what the choice of its original depends on."""
     outlet_of = {page.id: page.outlet for page in pages}
     earliest: dict[
         str, _Page
@@ -214,11 +223,13 @@ def _story_members(pages: list[_Page], visits: VisitHistory) -> list[Member]:
 
 
 def _publication_order(page: _Page) -> tuple[datetime, str]:
+    """Sort key: the time of publication, or of the first fetch where that is unknown."""
     return page.document.moment or page.seen_at, page.id
 
 
 def _credited_pages(page: _Page, pages_by_name: dict[str, _Page], outlet_of: dict[str, str]) -> Iterator[str]:
-    """Pages of other outlets that it names by rel=canonical, or by a credit that holds the outlet's name."""
+    """The ids of pages of other outlets that a page names by rel=canonical, or by a syndication credit that contains
+    the outlet's name."""
     with suppress(ValueError):
         canonical_id = page_id(page.canonical_url) if page.canonical_url else page.id
         if outlet_of.get(canonical_id, page.outlet) != page.outlet:
@@ -249,7 +260,7 @@ def _clustered_page(page: _Page, story_id: str, choice: tuple[str, str], link: L
 
 
 def _encode_pages(pages: Iterable[ClusteredPage]) -> tuple[set[str], bytes]:
-    """The story ids, and the rows as Parquet."""
+    """The story ids, and the rows encoded as Parquet."""
     columns, out, ids = columns_of(ClusteredPage), io.BytesIO(), set[str]()
     batch: list[dict[str, object]] = []
     with pq.ParquetWriter(out, columns, compression="zstd") as writer:

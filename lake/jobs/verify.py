@@ -1,12 +1,13 @@
-"""Reading a whole lake once, to tell whether it is sound: `python -m lake verify`.
+"""Verifies a whole lake: reads every part once, and reports every fault (`python -m lake verify`).
 
-1. Run records say which parts there are, with rows and digests; the notes of takedowns, which digests stand in for them.
-2. Each part is read once: its bytes against the digest, Parquet's pages against their checksums, columns against the
-   schema, run, seq and day of every row against the part's name.
-3. Of a part its keys are kept; of those of all parts: each row once, and what they name is there.
+1. Run records list the parts, with their rows and digests. The notes of takedowns list the digests that replaced
+   them.
+2. Each part is read once. Its bytes are compared with the digest, Parquet's pages with their checksums, the columns
+   with the schema, and run, seq and day of every row with the part's name.
+3. The keys of all rows are collected. No row may occur twice, and every page that a row names must have a row.
 
-Memory holds a few hundred bytes for a row, and a few parts. A lake in use may be verified: what is on its way is
-counted and no fault.
+Memory holds a few hundred bytes for a row, and a few parts. A lake in use may be verified: parts of unfinished runs
+are counted, and are no faults.
 """
 
 from __future__ import annotations
@@ -29,41 +30,46 @@ from lake.storage.store import Store, sha256_hex
 from lake.storage.tombstones import taken_down_by, tombstone_names
 
 _MAX_SHOWN = 10  # faults of one kind; the rest are counted
-_UNIQUE_COLUMNS: dict[Table, list[str]] = {  # what no two rows of a table have in common
+_UNIQUE_COLUMNS: dict[Table, list[str]] = {  # no two rows of a table agree in all of these
     "raw": ["id", "fetched_at", "part", "digest"],
     "articles": ["id"],
     "copies": ["id"],
     "revisions": ["id", "fetched_at", "content_hash"],
     "rejects": ["id", "fetched_at", "reason"],
 }
-_REFERENCE_COLUMNS = ("story_id", "original_id", "copy_of")  # pages that a row names, beside its links
-_PART_NAME_COLUMNS = ("run_id", "seq", "landed_at")  # by the part's key
-_OPTIONAL_COLUMNS = {"part", "digest"}  # parts may lack them; or they are made here
+_REFERENCE_COLUMNS = (
+    "story_id",
+    "original_id",
+    "copy_of",
+)  # columns with the ids of other pages; `links` has them too
+_PART_NAME_COLUMNS = ("run_id", "seq", "landed_at")  # columns whose values the part's key repeats
+_OPTIONAL_COLUMNS = {"part", "digest"}  # old parts lack "part"; "digest" is computed here
 
 
 @dataclass(slots=True)
 class TableCounts:
-    """Of one table."""
+    """What was found of one table."""
 
     parts: int = 0
     rows: int = 0
     bytes: int = 0
-    unlisted: int = (
-        0  # parts of runs under way, or of runs whose record was removed: nothing tells their digest
-    )
+    # parts of unfinished runs, or of runs whose record was removed: no record has their digest
+    unlisted: int = 0
 
 
 @dataclass(slots=True)
 class Report:
+    """The result of a verification."""
+
     tables: dict[Table, TableCounts]
-    runs: int = 0  # that have ended
-    under_way: int = 0  # begun, and without a record
-    expired: int = 0  # raw parts that a record names and retention took
+    runs: int = 0  # with an end record
+    under_way: int = 0  # runs with a start record alone
+    expired: int = 0  # raw parts that a record names and retention has removed
     taken_down: int = 0  # references to pages that were taken down
-    faults: list[str] = field(default_factory=list)  # in words; empty: the lake is sound
+    faults: list[str] = field(default_factory=list)  # in words; empty if the lake is sound
 
     def add_faults(self, what: str, items: Sequence[object]) -> None:
-        """One line for all of a kind."""
+        """Add one line for all faults of a kind; none where there are no items."""
         shown = ", ".join(map(str, items[:_MAX_SHOWN]))
         more = f" and {len(items) - _MAX_SHOWN} more" if len(items) > _MAX_SHOWN else ""
         if items:
@@ -72,23 +78,24 @@ class Report:
 
 @dataclass(slots=True)
 class _RunRecords:
-    """What run records and notes say."""
+    """The content of all run records and takedown notes."""
 
     started: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
-    parts: dict[str, dict[str, int]] = field(default_factory=dict)  # key to digest to rows
+    parts: dict[str, dict[str, int]] = field(default_factory=dict)  # part key -> digest -> number of rows
 
 
 @dataclass(slots=True)
 class _CollectedKeys:
-    """What is compared across parts."""
+    """The keys and references of all rows, to be compared across parts."""
 
-    keys: dict[Table, list[pa.Table]] = field(default_factory=dict)
-    references: dict[tuple[Table, str], list[pa.Table]] = field(default_factory=dict)  # of a column: id, to
+    keys: dict[Table, list[pa.Table]] = field(default_factory=dict)  # columns as in _UNIQUE_COLUMNS
+    # by table and column: id of the row, id that it names (`to`)
+    references: dict[tuple[Table, str], list[pa.Table]] = field(default_factory=dict)
 
 
 def verify(store: Store) -> Report:
-    """Raises LakeError where the lake cannot be read."""
+    """Verify a lake, and return what was found. Raises LakeError where it cannot be read."""
     report = Report({table: TableCounts() for table in TABLES})
     keys = {key: table for table in TABLES for key in store.keys(f"{table}/")}
     recorded = _read_run_records(store, report)  # after the parts: a run may end in between
@@ -103,7 +110,7 @@ def verify(store: Store) -> Report:
 
 
 def _read_objects(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-    """In order, a few at a time; None for what is no more."""
+    """(key, data) in the order of the keys, prefetched; None for an object that is no longer there."""
 
     def read(key: str) -> tuple[str, bytes | None]:
         try:
@@ -114,10 +121,11 @@ def _read_objects(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, byte
     yield from prefetch(read, keys)
 
 
-# ---------------------------------------------------------------- what the lake says of its parts
+# ---------------------------------------------------------------- what run records say of the parts
 
 
 def _read_run_records(store: Store, report: Report) -> _RunRecords:
+    """Read the run records and the notes of takedowns; reports those that are damaged."""
     recorded = _RunRecords()
     for key, data in _read_objects(store, store.keys("runs/")):
         name = key.removeprefix("runs/")
@@ -136,7 +144,7 @@ def _read_run_records(store: Store, report: Report) -> _RunRecords:
     for key, data in _read_objects(store, store.keys(REWRITE_NOTES)):
         try:
             note = json.loads(data or b"{}")
-            recorded.parts.get(note["key"], {})[note["sha256"]] = note["rows"]  # beside the digest that was
+            recorded.parts.get(note["key"], {})[note["sha256"]] = note["rows"]  # besides the earlier digest
         except (ValueError, LookupError, TypeError) as error:
             report.faults.append(f"{key}: no note of a takedown: {error!r}")
     report.runs, report.under_way = len(recorded.ended), len(recorded.started - recorded.ended)
@@ -144,7 +152,8 @@ def _read_run_records(store: Store, report: Report) -> _RunRecords:
 
 
 def _check_part_lists(store: Store, recorded: _RunRecords, keys: dict[str, Table], report: Report) -> None:
-    """Parts that are named and not there, and such as a record should name."""
+    """Report parts that a run record names and that are not there, and parts that their run's record does not
+    name."""
     missing = []
     for key, data in _read_objects(store, [key for key in recorded.parts if key not in keys]):
         if key.startswith("raw/"):
@@ -162,6 +171,7 @@ def _check_part_lists(store: Store, recorded: _RunRecords, keys: dict[str, Table
 
 
 def _run_id_of(key: str) -> str:
+    """The run id in a part's key."""
     return key.rpartition("/")[2].rpartition("-")[0]
 
 
@@ -171,7 +181,8 @@ def _run_id_of(key: str) -> str:
 def _check_part(
     table: Table, key: str, data: bytes, recorded: _RunRecords, report: Report
 ) -> pa.Table | None:
-    """Its rows; None of a part that cannot be read, or has other columns than it should."""
+    """Verify one part and return its rows; None where it cannot be read, or does not have the columns of the
+    schema."""
     counts, digests, digest = report.tables[table], recorded.parts.get(key), sha256_hex(data)
     counts.parts += 1
     counts.bytes += len(data)
@@ -191,7 +202,7 @@ def _check_part(
 
 
 def _column_faults(table: Table, rows: pa.Table) -> Iterator[str]:
-    """What is not as the schema has it. A part may lack a column that is younger than it."""
+    """How the columns differ from the schema. A part may lack a column that was added after it was written."""
     expected = schema(table)
     for column in rows.schema:
         position = expected.get_field_index(column.name)
@@ -208,7 +219,7 @@ def _column_faults(table: Table, rows: pa.Table) -> Iterator[str]:
 
 
 def _name_faults(table: Table, key: str, rows: pa.Table) -> Iterator[str]:
-    """Where the part is not what its key, or this version, says."""
+    """How the part differs from its key, and from the schema version that this program reads."""
     day, _, name = key.removeprefix(f"{table}/day=").partition("/")
     run_id, _, seq = name.removesuffix(".parquet").rpartition("-")
     metadata = {k.decode(): v.decode() for k, v in (rows.schema.metadata or {}).items()}
@@ -230,6 +241,7 @@ def _name_faults(table: Table, key: str, rows: pa.Table) -> Iterator[str]:
 
 
 def _collect_keys(table: Table, part: pa.Table, collected: _CollectedKeys) -> None:
+    """Add the keys of a part's rows, and the pages that they name; of raw's bodies, the digests."""
     if table == "raw":
         bodies = [sha256_hex(body.as_buffer()) if body.is_valid else "" for body in part.column("body")]
         part = part.drop_columns(["body"]).append_column("digest", pa.array(bodies, pa.string()))
@@ -262,6 +274,7 @@ def _collect_keys(table: Table, part: pa.Table, collected: _CollectedKeys) -> No
 
 
 def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report) -> None:
+    """Report rows that occur twice, and rows that name a page without a row."""
     keys = {table: pa.concat_tables(columns) for table, columns in collected.keys.items()}
     for table, columns in keys.items():
         report.add_faults(f"{table}: more than one row of", _repeated_ids(columns, _UNIQUE_COLUMNS[table]))
@@ -278,9 +291,8 @@ def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report)
         dangling = pa.concat_tables(columns).filter(~pc.field("to").isin(targets))
         unexplained = []
         for reference in dangling.to_pylist():
-            if (
-                taken_down.outlets or reference["to"] in taken_down.pages
-            ):  # an outlet's tombstone does not tell its pages
+            # the tombstone of an outlet does not tell its pages
+            if taken_down.outlets or reference["to"] in taken_down.pages:
                 report.taken_down += 1
             else:
                 unexplained.append(f"{reference['id']} → {reference['to']}")
@@ -297,5 +309,6 @@ def _repeated_ids(rows: pa.Table, by: list[str]) -> list[str]:
 
 
 def _concatenate(columns: list[pa.ChunkedArray]) -> pa.Array:
+    """One array of all values."""
     chunks = [chunk for column in columns for chunk in column.chunks]
     return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())

@@ -1,7 +1,8 @@
 """Brings the local index up to date with the finished runs of the lake, and finishes runs that died.
 
-`raw` is the write-ahead log of a flush. Pages in a dead run's raw parts that have no outcome yet are cleaned from there.
-Their rows land under the dead run's own id: two processes that finish the same run can write each part only once.
+`raw` is the write-ahead log of a flush. Pages in a dead run's raw parts that have no outcome yet are cleaned from
+there. Their rows land under the dead run's own id: two processes that finish the same run can write each part only
+once.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "ret
 
 def catch_up(store: Store, path: Path) -> Index:
     """Open the index at `path`, with every finished run of the lake learned. A missing index is restored from a
-    checkpoint. An index that knows runs that the lake does not have is moved aside and rebuilt. Raises LakeError where
-    the lake cannot be read."""
+    checkpoint. An index that knows runs that the lake does not have is moved aside and rebuilt. Raises LakeError
+    where the lake cannot be read."""
 
     def fill() -> None:
         checkpoints.restore(store, path, lambda index: not _compare_runs(store, index)[1])
@@ -155,7 +156,8 @@ def _list_runs(store: Store, since: str = "") -> _RunIds:
 
 
 def learn_run(store: Store, index: Index, run_id: str) -> None:
-    """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be read."""
+    """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be
+    read."""
     _learn_run_record(store, index, json.loads(store.get(f"runs/{run_id}.json")))
 
 
@@ -222,8 +224,8 @@ def recover_dead_runs(
 ) -> list[Run]:
     """Finish every dead run from its raw parts, and return these runs. Raises LakeError.
 
-    locks: the folder of this machine's run locks. open_leases: called for each dead run; its leases are held until the
-    run is finished. spooled_by: finish only the runs that judged the spool of this run again."""
+    locks: the folder of this machine's run locks. open_leases: called for each dead run; its leases are held until
+    the run is finished. spooled_by: finish only the runs that judged the spool of this run again."""
     runs = _list_runs(store, index.watermark())
     started, finished = runs.started, runs.finished
     with index.transaction():  # of runs that died before they wrote a start record, or whose record was lost
@@ -311,9 +313,8 @@ def _try_to_finish(
     landed_at = datetime.now(UTC)
     for rows in (part_files.read_rows(store, key) for table, key in keys if table == "raw"):
         articles = group_by_article(rows)
-        landed_at = (
-            articles[-1][0]["landed_at"] if articles else landed_at
-        )  # in the end, the time of the last flush
+        # after the last part: the time of the last flush
+        landed_at = articles[-1][0]["landed_at"] if articles else landed_at
         unprocessed = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in learned]
         for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
             run.add(processed)

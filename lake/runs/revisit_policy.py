@@ -28,9 +28,8 @@ class RevisitPolicy:
     """When a known page is fetched again."""
 
     window: timedelta = timedelta(days=7)  # after publication; later changes are ignored
-    interval: timedelta = timedelta(
-        hours=1
-    )  # between two fetches; doubles with each fetch that found nothing new
+    # between two fetches; doubles with each fetch that found nothing new
+    interval: timedelta = timedelta(hours=1)
     fresh: bool = False  # ignore page states
 
     def decide(self, page: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:

@@ -79,8 +79,8 @@ def new_run_id(name: str, now: datetime) -> str:
 
 
 class Run:
-    """A run that lands rows. lake/runs/session.py makes a new one; lake/runs/catch_up.py makes one with the id of a dead
-    run, to finish it. Every method may raise LakeError where it reads or writes the lake."""
+    """A run that lands rows. lake/runs/session.py makes a new one; lake/runs/catch_up.py makes one with the id of a
+    dead run, to finish it. Every method may raise LakeError where it reads or writes the lake."""
 
     def __init__(
         self,
@@ -99,21 +99,18 @@ class Run:
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
         self.keeps_pages = True  # False: no rows of raw, they are there already; lake/jobs/reclean.py
-        self._boilerplate = boilerplate_file.latest_boilerplate(
-            store
-        )  # the same for the whole run, even if a job learns more meanwhile
+        # the same for the whole run, even if a job learns more meanwhile
+        self._boilerplate = boilerplate_file.latest_boilerplate(store)
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
-        self.forfeited: Counter[str] = (
-            Counter()
-        )  # rows not landed, by outlet whose lease was lost: the new holder fetches them
+        # by outlet whose lease was lost: rows that are left to the new holder, who fetches the pages again
+        self.forfeited: Counter[str] = Counter()
         self.record: dict[str, Any] = {"run_id": run_id}  # complete after `finish`
         self._spooled: dict[int, list[Part]] = {}  # parts not yet in the lake, by number of the flush
         self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self.known_takedowns: frozenset[str] = (
-            frozenset()
-        )  # at the start; a run that recovers another knows none
+        # tombstones at the start; a run that recovers another knows none
+        self.known_takedowns: frozenset[str] = frozenset()
         # requested id → answering page id, and the time at which it still held its article; None: still held none
         self._checked: dict[str, tuple[str, datetime | None]] = {}
         self._buffer = _Buffer()
@@ -200,8 +197,8 @@ class Run:
     def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
     ) -> Result:
-        """The outcome of a version that was fetched before the latest known one. It lands once, and does not become the
-        latest."""
+        """The outcome of a version that was fetched before the latest known one. It lands once, and does not become
+        the latest."""
         if self.index.has_version(article.id, article.content_hash):
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, document_of(article, known), signature)
@@ -209,8 +206,8 @@ class Run:
         return _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
 
     def _prepare_to_land(self, article: Article) -> Article:
-        """The article without learned boilerplate, and without removed texts where they are not kept. Called after the
-        verdict, which neither may change."""
+        """The article without learned boilerplate, and without removed texts where they are not kept. Called after
+        the verdict, which neither may change."""
         article = without_learned_lines(article, self._boilerplate.of(article.outlet))
         return article if self.removed_texts else without_removed_texts(article)
 
@@ -271,8 +268,8 @@ class Run:
         return self._buffer.rows, self._buffer.bytes, age_s
 
     def cut(self, landed_at: datetime | None = None) -> Batch | None:
-        """Take the buffered rows as a batch; None where there are none. Later rows go to the next flush. landed_at: now,
-        unless an earlier flush is completed."""
+        """Take the buffered rows as a batch; None where there are none. Later rows go to the next flush. landed_at:
+        now, unless an earlier flush is completed."""
         if not self._buffer.rows:
             return None
         batch = Batch(self.seq, landed_at or datetime.now(UTC), self._buffer.tables)
@@ -343,7 +340,7 @@ class Run:
         return sum(part.rows for part in parts if part.key in waiting)
 
     def flush(self) -> None:
-        """`cut`, `write` and `mark_landed` in one call, for callers that may block. Raises LakeError as `write` does."""
+        """Call `cut`, `write` and `mark_landed`, where the caller may block. Raises LakeError as `write` does."""
         if batch := self.cut():
             self.write(batch)
             self.mark_landed()
@@ -396,8 +393,8 @@ class Run:
             self.index.learn_record(record)
 
     def _remove_taken_down_rows(self) -> None:
-        """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed the
-        parts before they landed."""
+        """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed
+        the parts before they landed."""
         names = tombstone_names(self.store)
         if new := names - self.known_takedowns:
             from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load

@@ -1,4 +1,4 @@
-"""Opens a lake and starts runs in it: takes leases, catches up the index, recovers dead runs, then begins a new one."""
+"""Opens a lake for one run: takes leases, catches up the index, recovers dead runs, and starts the new run."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Lake:
         """Start a new run, after recovering spools and dead runs. The caller finishes or abandons it.
 
         name: the spider's or command's name, which becomes part of the run id. rules_of: an outlet's clutter rules.
-        facts: written into the start record. Raises LeaseHeld where others hold a claim that is needed, or all claims,
-        and LakeError where the lake cannot be read or written."""
+        facts: written into the start record. Raises LeaseHeld where others hold a claim that is needed, or all
+        claims, and LakeError where the lake cannot be read or written."""
         self.store.probe()
         run_id = new_run_id(name, datetime.now(UTC))
         with ExitStack() as stack:

@@ -43,8 +43,8 @@ def recover_spools(
 ) -> int:
     """Land every spool, and return the number of objects that left them.
 
-    state: the state folder of this machine. open_leases: called for each spool; its leases are held until the spool has
-    landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
+    state: the state folder of this machine. open_leases: called for each spool; its leases are held until the spool
+    has landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
     recovered = 0
     folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
@@ -62,7 +62,7 @@ def recover_spools(
                 log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, error)
                 continue
             learn_finished(store, index)
-            # an earlier start may have died while it judged this spool again: its pending entries would hide the pages
+            # an earlier start may have died while it judged this spool again; its pending entries would hide pages
             recover_dead_runs(
                 store, index, state / "locks", rules_of, open_leases, workers, spooled_by=spool.run_id
             )

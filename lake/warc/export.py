@@ -1,6 +1,6 @@
-"""Pages out of `raw` as WARC/1.1, so that other archives' tools can read what was fetched.
+"""Writes pages from `raw` as WARC/1.1 files, so that the tools of other archives can read what was fetched.
 
-The body stands as it is kept: chunks joined, compression undone, and no header that says otherwise.
+A body is written as it is stored: chunks joined and decompressed. No header says otherwise.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ _BATCH_ROWS = 16  # pages in memory
 
 
 def export(store: Store, out: Path, choice: RawChoice, split_bytes: int | None = None) -> dict[Path, int]:
-    """Pages by file. A file of the name `out` (x.warc or x.warc.gz), or with split, several of about so many bytes:
-    x-00000.warc.gz and on. A file appears when it is whole. Raises FileExistsError, before anything is written over,
-    and LakeError."""
+    """Write the chosen pages, and return the number of pages by file.
+
+    out: the name of the file, x.warc or x.warc.gz. split_bytes: write several files of about this size instead,
+    x-00000.warc.gz and so on. A file appears under its name when it is complete. Raises FileExistsError rather than
+    overwrite a file, and LakeError."""
     written: dict[Path, int] = {}
     with ExitStack() as stack:
         file: _WarcFile | None = None
@@ -54,6 +56,7 @@ def export(store: Store, out: Path, choice: RawChoice, split_bytes: int | None =
 
 
 def _chosen_rows(store: Store, choice: RawChoice) -> Iterator[dict[str, Any]]:
+    """The rows of raw to write; without pages that are taken down, and reserved pages, which have no body."""
     taken_down = taken_down_by(tombstone_names(store))  # a takedown may be under way
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
@@ -70,9 +73,10 @@ def _numbered_path(out: Path, number: int) -> Path:
 
 
 class _WarcFile:
-    """One WARC file on its way."""
+    """One WARC file that is being written, under a temporary name until `close`."""
 
     def __init__(self, path: Path, lake: str, created_at: datetime) -> None:
+        """lake: its URI. created_at: the time in the warcinfo record. Raises FileExistsError."""
         if path.exists():
             raise FileExistsError(f"{path} exists; it is not written over")
         self.path, self._temporary = path, path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -83,25 +87,31 @@ class _WarcFile:
 
     @property
     def size(self) -> int:
+        """Bytes written so far."""
         return self._file.tell()
 
     def add(self, row: dict[str, Any]) -> None:
+        """Write a row of raw as a response record."""
         self._writer.write_record(_response_record(row))
         self._pages += 1
 
     def close(self) -> int:
-        """How many pages it holds."""
+        """Give the file its name, and return the number of its pages. Raises FileExistsError."""
         self._file.close()
-        self.path.hardlink_to(self._temporary)  # fails where a file stands, unlike a rename
+        self.path.hardlink_to(self._temporary)  # unlike a rename, this fails where a file exists
         return self._pages
 
     def discard(self) -> None:
+        """Remove the temporary name; a file that was closed stays under its own."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
 
 
 def _warcinfo_record(name: str, lake: str, created_at: datetime) -> ArcWarcRecord:
-    """https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/#warcinfo"""
+    """The first record of a file.
+
+    https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/#warcinfo
+    """
     information = (
         f"software: pressline\r\nformat: WARC File Format 1.1\r\ndescription: raw pages of {lake}\r\n"
     )
@@ -135,7 +145,7 @@ def _http_header(row: dict[str, Any], length: int) -> bytes:
 def _build_record(
     kind: str, fields: dict[str, str], moment: datetime, media: str, block: bytes
 ) -> ArcWarcRecord:
-    """The same capture has the same id in every export."""
+    """A WARC record. Its id is derived from its fields: the same capture has the same id in every export."""
     date = moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     name = "\n".join([kind, date, *(f"{n}: {v}" for n, v in fields.items())])
     head = StatusAndHeaders(

@@ -1,4 +1,4 @@
-"""Finding and opening WARC files: on disk, or in an object store by the same credentials as the lake."""
+"""Finds and opens WARC files, on disk or in an object store (with the same credentials as the lake)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from typing import BinaryIO
 from lake.storage.store import LakeError
 
 ENDINGS = (".warc", ".warc.gz", ".warc.zst")
-_REQUEST_BYTES = 4 * 2**20  # bytes of one request to the store
+_REQUEST_BYTES = 4 * 2**20  # read from the store in one request
 
 
 def find_files(files: str) -> list[str]:
-    """The addresses that `files` names, each once, in order: paths, folders (searched to the bottom) and patterns,
-    s3://bucket/key or prefix, separated by commas; @list.txt holds one of these a line. What names nothing stays as
-    it is: opening it tells. Raises OSError for a list that cannot be read, LakeError for a store that cannot."""
+    """The paths and s3:// URLs of the files that `files` names, each once, in order.
+
+    `files` is a list, separated by commas, of paths, folders (searched recursively), patterns, and s3://bucket/key or
+    s3://bucket/prefix; @list.txt stands for the names in that file, one a line. A name that matches nothing is
+    returned as it is, so that opening it fails. Raises OSError where a list, and LakeError where a store cannot be
+    read."""
     return list(dict.fromkeys(location for name in _split_names(files) for location in _expand_name(name)))
 
 
 def missing_files(files: str) -> list[str]:
-    """Which of the names of `files` name nothing on this machine's disks; s3:// is not asked. Raises OSError for a list
-    that cannot be read."""
+    """The names in `files` that match nothing on this machine's disks. s3:// names are not checked. Raises OSError
+    where a list cannot be read."""
     return [
         n
         for n in _split_names(files)
@@ -34,6 +37,7 @@ def missing_files(files: str) -> list[str]:
 
 
 def _split_names(files: str) -> Iterator[str]:
+    """The single names, with those of @lists."""
     for name in filter(None, (n.strip() for n in files.split(","))):
         if name.startswith("@"):
             yield from _read_list(Path(name[1:]))
@@ -48,6 +52,7 @@ def _read_list(path: Path) -> Iterator[str]:
 
 
 def _expand_name(name: str) -> list[str]:
+    """The files that one name matches; the name itself, made absolute, where it matches none."""
     if name.startswith("s3://"):
         return _list_bucket(name)
     path = Path(name).expanduser()
@@ -60,6 +65,7 @@ def _expand_name(name: str) -> list[str]:
 
 
 def _list_bucket(uri: str) -> list[str]:
+    """The WARC files under a prefix; the URL itself where it names a file, or where there are none."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if key.endswith(ENDINGS):
         return [uri]
@@ -72,7 +78,7 @@ def _list_bucket(uri: str) -> list[str]:
 
 @contextmanager
 def open_file(location: str) -> Iterator[BinaryIO]:
-    """Raises OSError where it cannot be opened; so does reading it."""
+    """Open a path or s3:// URL for reading. Opening and reading raise OSError where that fails."""
     if location.startswith("s3://"):
         yield io.BufferedReader(_S3File(location), _REQUEST_BYTES)
         return
@@ -81,7 +87,7 @@ def open_file(location: str) -> Iterator[BinaryIO]:
 
 
 class _S3File(io.RawIOBase):
-    """One object, read in pieces; each request is tried again by boto3 and needs no connection to stay open."""
+    """One object of a store, read in ranges. boto3 retries each request, and no connection has to stay open."""
 
     def __init__(self, uri: str) -> None:
         from lake.storage.s3_store import S3Store

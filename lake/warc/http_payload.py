@@ -1,4 +1,4 @@
-"""The body of an HTTP message as its sender meant it: chunks joined, compression undone, never more than asked for."""
+"""Decodes the body of an HTTP message: joins its chunks and undoes its compression, up to a size limit."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _CHUNK_HEADER = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n"
 
 
 class BadPayload(Exception):
-    """The body is not what its headers say."""
+    """The HTTP message is broken, or its body is not what its headers say."""
 
 
 class TooLarge(Exception):
-    """The body is larger than asked for."""
+    """The decoded body is larger than the limit."""
 
 
 def decode_body(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int) -> bytes:
-    """headers: names in any case. Archives often keep a body decoded under the headers that it came with: a body
-    that does not begin as its coding does is taken as it is. Raises BadPayload, TooLarge."""
+    """Return the body with its transfer and content codings undone. headers: name and value, names in any case.
+
+    Archives often store a body decoded, but with the headers that it came with: a body that does not begin as its
+    coding does is taken as it is. Raises BadPayload, and TooLarge where it decodes to more than max_bytes."""
     if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEADER.match(body):
         body = _join_chunks(body)
     for coding in reversed(_codings(headers, "content-encoding")):
@@ -40,6 +42,7 @@ def decode_body(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int)
 
 
 def _codings(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
+    """The codings that the header fields of this name list, in order of application."""
     values = [
         c.strip().lower().removeprefix("x-") for n, v in headers if n.lower() == name for c in v.split(",")
     ]
@@ -47,7 +50,8 @@ def _codings(headers: Sequence[tuple[str, str]], name: str) -> list[str]:
 
 
 def _join_chunks(body: bytes) -> bytes:
-    """https://www.rfc-editor.org/rfc/rfc9112#section-7.1; what follows the last chunk is passed over."""
+    """Undo the chunked coding, https://www.rfc-editor.org/rfc/rfc9112#section-7.1; bytes after the last chunk are
+    ignored."""
     pieces: list[bytes] = []
     at = 0
     while header := _CHUNK_HEADER.match(body, at):
@@ -64,6 +68,7 @@ def _join_chunks(body: bytes) -> bytes:
 
 
 def _undo_coding(body: bytes, coding: str, max_bytes: int) -> bytes:
+    """Undo one content coding; the body as it is where it does not begin as the coding does."""
     if coding == "gzip" and body.startswith(b"\x1f\x8b"):
         return _decompress(zlib.decompressobj(31), body, max_bytes, coding)
     if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
@@ -79,11 +84,13 @@ def _undo_coding(body: bytes, coding: str, max_bytes: int) -> bytes:
 
 
 def is_markup(body: bytes) -> bool:
-    """True where the first character is a bracket."""
+    """Whether the first character is "<"."""
     return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 class _Brotli:
+    """brotli behind the interface of the other decompressors."""
+
     def __init__(self) -> None:
         self._brotli = brotli.Decompressor()
 
@@ -97,13 +104,14 @@ class _Brotli:
 
 
 def _decompress(decoder: Any, body: bytes, max_bytes: int, coding: str) -> bytes:
+    """Decompress in steps, so that a decompression bomb is noticed at max_bytes."""
     pieces, size, data = [], 0, body
     while not decoder.eof:
         try:
             piece = decoder.decompress(data, _OUTPUT_STEP_BYTES)
         except (zlib.error, zstd.ZstdError, brotli.error) as error:
             raise BadPayload(f"bad {coding} coding: {error}") from error
-        data = getattr(decoder, "unconsumed_tail", b"")  # zlib gives back what it has not read
+        data = getattr(decoder, "unconsumed_tail", b"")  # zlib returns the input that it has not read
         size += len(piece)
         if size > max_bytes:
             raise TooLarge

@@ -1,8 +1,8 @@
-"""The bytes of a WARC file with its compression undone, each with its place in the file.
+"""Reads a WARC file (plain, gzip or zstd) as a stream of decompressed bytes, and knows each byte's place in the file.
 
-gzip and zstd files are chains of members, as a rule one for each record, sometimes one for the whole file. The WARC
-libraries stop at the first member that is broken, some of them without a word; here each member's soundness is known
-and the next one can be found.
+gzip and zstd files are chains of members: usually one member for each record, sometimes one for the whole file. The
+WARC libraries stop at the first broken member, some of them silently. This module tells whether a member is sound,
+and finds the next one after a broken one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ else:
     from backports import zstd
 
 _READ_BYTES = 256 * 2**10  # bytes read at once
-_UNPACK_BYTES = 2**20  # bytes unpacked at once: a bomb is never in memory
+_UNPACK_BYTES = 2**20  # bytes decompressed at once: a decompression bomb never fills the memory
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_FRAME = re.compile(
     rb"[\x50-\x5f]\x2a\x4d\x18"
@@ -38,8 +38,8 @@ _ZSTD_OPTIONS: dict[int, int] = {
 class RecordPlace:
     """Where a record begins."""
 
-    offset: int  # of its compressed member; of its first byte in a file that is not compressed
-    inner: int = 0  # bytes into the unpacked member; not 0 only where a member holds several records
+    offset: int  # of its compressed member; in a plain file, of its first byte
+    inner: int = 0  # bytes into the decompressed member; above 0 only where a member holds several records
 
     def __str__(self) -> str:
         return f"{self.offset}+{self.inner}" if self.inner else f"{self.offset}"
@@ -55,7 +55,7 @@ FIRST_PLACE = RecordPlace(0)
 
 
 class BrokenMember(Exception):
-    """A member cannot be unpacked."""
+    """A compressed member that cannot be decompressed. offset: where it begins in the file."""
 
     def __init__(self, offset: int, what: str) -> None:
         super().__init__(what)
@@ -64,24 +64,27 @@ class BrokenMember(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
+    """Decompressed bytes, and the place of the first one."""
+
     offset: int
-    inner: int  # -1 where nothing is packed and offset alone counts
+    inner: int  # -1 in a plain file, where offset alone counts
     data: bytes
 
     def place(self, at: int) -> RecordPlace:
+        """The place of a byte of the chunk."""
         return RecordPlace(self.offset + at) if self.inner < 0 else RecordPlace(self.offset, self.inner + at)
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What a file is packed with."""
+    """The compression of a file."""
 
-    magic: bytes  # the first bytes of each member; b"" where nothing is packed
+    magic: bytes  # the first bytes of each member; b"" for a plain file
     dictionary: zstd.ZstdDict | None = None
 
     @classmethod
     def detect(cls, file: BinaryIO) -> Compression:
-        """By the file's first bytes. Raises Unpackable where its dictionary is broken."""
+        """Detect it from the file's first bytes. Raises BrokenMember where the file's zstd dictionary is broken."""
         file.seek(0)
         head = file.read(8)
         if head.startswith(_GZIP_MAGIC):
@@ -91,14 +94,15 @@ class Compression:
         return cls(_ZSTD_MAGIC if head.startswith(_ZSTD_MAGIC) or _SKIPPABLE_FRAME.match(head) else b"")
 
     def new_decompressor(self) -> Any:
-        """A decompressor for one member."""
+        """A new decompressor, for one member."""
         if self.magic == _GZIP_MAGIC:
             return _Gzip()
         return zstd.ZstdDecompressor(zstd_dict=self.dictionary, options=_ZSTD_OPTIONS)
 
 
 class MemberStream:
-    """Every method raises Unpackable where a member is broken."""
+    """A file from a place on, as one stream of decompressed bytes. Every method raises BrokenMember where a member is
+    broken, and OSError where the file cannot be read."""
 
     def __init__(self, file: BinaryIO, compression: Compression, start: RecordPlace) -> None:
         file.seek(start.offset)
@@ -109,10 +113,11 @@ class MemberStream:
         self.skip(start.inner)
 
     def place(self) -> RecordPlace | None:
-        """Of the next byte; None at the end of the file."""
+        """The place of the next byte; None at the end of the file."""
         return self._chunk.place(self._position) if self._has_byte() else None
 
     def _has_byte(self) -> bool:
+        """Whether there is a next byte; reads the next chunk where the last one is used up."""
         while self._position >= len(self._chunk.data):
             following = next(self._chunks, None)
             if following is None:
@@ -121,12 +126,12 @@ class MemberStream:
         return True
 
     def read(self, size: int) -> bytes:
-        """Fewer bytes at the end of the file only."""
+        """The next `size` bytes; fewer only at the end of the file."""
         pieces = list(self._take(size))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def skip(self, size: int) -> int:
-        """How many bytes there were to skip."""
+        """Skip `size` bytes, and return how many there were."""
         return sum(map(len, self._take(size)))
 
     def _take(self, size: int) -> Iterator[bytes]:
@@ -137,7 +142,8 @@ class MemberStream:
             yield piece
 
     def read_line(self, limit: int) -> bytes:
-        """With its newline; cut at limit, and at the end of a member, where a place would be lost."""
+        """The next line with its newline. It is cut at `limit` bytes, and at the end of a member, so that no record
+        begins inside a line."""
         read_line = b""
         while len(read_line) < limit and not read_line.endswith(b"\n") and self._has_byte():
             if read_line and self._chunk.inner == 0:
@@ -178,11 +184,11 @@ def _uncompressed_chunks(file: BinaryIO, offset: int, _: Compression) -> Iterato
 
 
 def _member_chunks(file: BinaryIO, offset: int, compression: Compression) -> Iterator[_Chunk]:
-    """Chunks of one member after the other. file stands at offset."""
+    """The chunks of one member after the other. The file is positioned at `offset`. Raises BrokenMember."""
     buffered = b""
     while True:
         buffered = buffered if len(buffered) >= 8 else buffered + file.read(_READ_BYTES)
-        if not buffered.strip(b"\0"):  # padding
+        if not buffered.strip(b"\0"):  # zero bytes between members are padding
             if buffered and (more := file.read(_READ_BYTES)):
                 offset, buffered = offset + len(buffered), more
                 continue
@@ -211,6 +217,7 @@ def _member_chunks(file: BinaryIO, offset: int, compression: Compression) -> Ite
 
 
 def _read_dictionary(file: BinaryIO, size: int) -> zstd.ZstdDict:
+    """The dictionary of a .warc.zst file, which may be compressed itself. Raises BrokenMember."""
     if size > _MAX_DICTIONARY_BYTES:
         raise BrokenMember(0, f"a dictionary of {size} bytes")
     data = file.read(size)
@@ -223,7 +230,8 @@ def _read_dictionary(file: BinaryIO, size: int) -> zstd.ZstdDict:
 
 
 def next_member(file: BinaryIO, offset: int, compression: Compression) -> int | None:
-    """The offset of the first member from offset on that begins with a WARC record."""
+    """The offset of the first member, at `offset` or later, that begins with a WARC record; None where there is
+    none."""
     buffered, buffer_offset = b"", offset
     while True:
         file.seek(buffer_offset + len(buffered))
@@ -236,12 +244,12 @@ def next_member(file: BinaryIO, offset: int, compression: Compression) -> int | 
             found = buffered.find(compression.magic, found + 1)
         if not data:
             return None
-        overlap = len(compression.magic) - 1  # a mark may lie across two reads
+        overlap = len(compression.magic) - 1  # the magic bytes may lie across two reads
         buffer_offset, buffered = buffer_offset + len(buffered) - overlap, buffered[-overlap:]
 
 
 def _begins_with_record(file: BinaryIO, offset: int, compression: Compression) -> bool:
-    """The mark's three or four bytes also occur by chance."""
+    """Whether a member that begins here decompresses to a WARC record: the magic bytes also occur by chance."""
     file.seek(offset)
     try:
         start: bytes = compression.new_decompressor().decompress(file.read(4096), 5)

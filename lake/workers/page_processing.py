@@ -1,4 +1,4 @@
-"""Processes one fetched page: reads TDM reservations, cleans it, joins later pages, signs the text, applies selection.
+"""Processes one fetched page: finds TDM reservations, cleans it, joins later pages, signs the text, applies filters.
 
 Pure functions, without network or disk. The crawl, recovery and whole-lake jobs use the same ones.
 """
@@ -83,7 +83,8 @@ def append_page(processed: ProcessedPage, later: RawPage, rules: Rules) -> Proce
 def append_with_evidence(
     processed: ProcessedPage, later: RawPage, rules: Rules, document: Document
 ) -> ProcessedPage:
-    """As `append_page`, for a later page that has its TDM evidence. document: that page parsed; cleaning mutates it."""
+    """As `append_page`, for a later page that has its TDM evidence. document: that page parsed; cleaning mutates
+    it."""
     extended = replace(processed, later_pages=(*processed.later_pages, later))
     if processed.article is None or not _is_answer(later):
         return extended
@@ -128,8 +129,8 @@ def _reserved_reject(page: RawPage) -> Reject:
 
 
 def apply_selection(processed: ProcessedPage, selection: Selection) -> ProcessedPage:
-    """Return it unchanged, or as a reject where the article is outside the selection. The raw page of such a reject is
-    not kept in the lake, so a run that died fetches it again."""
+    """Return it unchanged, or as a reject where the article is outside the selection. The raw page of such a reject
+    is not kept in the lake, so a run that died fetches it again."""
     why = _why_not_selected(processed.article, selection) if processed.article else None
     if why is None or processed.page is None:
         return processed

@@ -70,13 +70,12 @@ def cores() -> int:
 
 
 class Workers:
-    """The pool. Close it, or use it as a context manager. `process` and `append_page` may be called from any thread."""
+    """The pool. Close it, or use it as a context manager. Pages may be submitted from any thread."""
 
     def __init__(self, limits: WorkerLimits | None = None) -> None:
         self.limits = limits or WorkerLimits()
-        self.room = max(
-            1, _PAGES_PER_WORKER * self.limits.worker_count
-        )  # the most pages that a caller should have under way
+        # the most pages that a caller should have under way
+        self.room = max(1, _PAGES_PER_WORKER * self.limits.worker_count)
         self.counts: Counter[str] = Counter()  # number of workers started, lost and recycled
         self._in_thread = None if self.limits.worker_count else ThreadPoolExecutor(1, "clean")
         self._waiting: deque[_Task] = deque()
@@ -102,8 +101,8 @@ class Workers:
         return self._submit(Job(page, rules))
 
     def append_page(self, so_far: ProcessedPage, later: RawPage, rules: Rules) -> Future[ProcessedPage]:
-        """Add a later page with lake.workers.page_processing.append_page. A later page that is quarantined counts as a
-        page without text. Raises WorkersFailed, or the future does."""
+        """Add a later page with lake.workers.page_processing.append_page. A later page that is quarantined counts as
+        a page without text. Raises WorkersFailed, or the future does."""
         if self._in_thread:
             return self._in_thread.submit(append_page, so_far, later, rules)
         return self._submit(Job(later, rules, so_far))
@@ -111,8 +110,8 @@ class Workers:
     def process_all(
         self, articles: Iterable[tuple[RawPage, Rules, Sequence[RawPage]]]
     ) -> Iterator[ProcessedPage]:
-        """Process articles with their later pages. Yields them in the order of the input; at most `room` are in memory.
-        Raises WorkersFailed."""
+        """Process articles with their later pages. Yields them in the order of the input; at most `room` are in
+        memory. Raises WorkersFailed."""
         under_way: deque[tuple[Future[ProcessedPage], Rules, Sequence[RawPage]]] = deque()
         for page, rules, later_pages in articles:
             under_way.append((self.process(page, rules), rules, later_pages))
@@ -210,9 +209,8 @@ class Workers:
             if task.was_requeued or task.future.set_running_or_notify_cancel():
                 self._send_task(free.pop(), task)
         starting = sum(not worker.ready for worker in self._workers)
-        enough = (
-            _BACKLOG_PER_START * (1 + starting) if self._workers else 1
-        )  # each starting worker will take some of them
+        # each starting worker will take some of the waiting pages
+        enough = _BACKLOG_PER_START * (1 + starting) if self._workers else 1
         if len(self._workers) < self.limits.worker_count and len(self._waiting) >= enough:
             self._start_worker()
 
@@ -280,8 +278,8 @@ class Workers:
         self._retiring = [worker for worker in self._retiring if worker.process.poll() is None]
 
     def _remove_lost(self, worker: _Worker, why: str | None) -> None:
-        """Kill and forget a worker, and quarantine its page. why: None where the process ended by itself; then its exit
-        status gives the reason."""
+        """Kill and forget a worker, and quarantine its page. why: None where the process ended by itself; then its
+        exit status gives the reason."""
         self._unregister(worker)
         status = worker.kill()
         self.counts["lost"] += 1
@@ -325,8 +323,8 @@ class _Task:
         )
 
     def quarantine(self, why: str, tdm: tuple[str, ...] | None) -> None:
-        """Set a reject as the result; of a later page, the article without it. tdm: the page's reservations; None where
-        the worker died before it sent them, then those in the headers count."""
+        """Set a reject as the result; of a later page, the article without it. tdm: the page's reservations; None
+        where the worker died before it sent them, then those in the headers count."""
         page, so_far = self.job.page, self.job.so_far
         page = with_header_evidence(page) if tdm is None else replace(page, tdm=tdm)
         if so_far:

@@ -38,16 +38,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the worker sends back for a page. `processed` comes without the raw pages, which the parent has. It is None
-    in an early answer with the reservations alone: the parent needs them if it has to quarantine the page."""
+    """What the worker sends back for a page. `processed` comes without the raw pages, which the parent has. It is
+    None in an early answer with the reservations alone: the parent needs them if it has to quarantine the page."""
 
     tdm: tuple[str, ...]
     processed: ProcessedPage | None = None
 
 
 def main(socket_fd: int, parent_pid: int, memory_bytes: int) -> None:
-    """Process jobs until the parent closes the socket. socket_fd: its file descriptor. parent_pid: the parent's process
-    id. memory_bytes: the memory that the parent allows this process."""
+    """Process jobs until the parent closes the socket. socket_fd: its file descriptor. parent_pid: the parent's
+    process id. memory_bytes: the memory that the parent allows this process."""
     for stop_signal in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which still waits for results
         signal.signal(stop_signal, signal.SIG_IGN)
     _die_with_parent(parent_pid)
