@@ -292,7 +292,7 @@ def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
     with Lake(uri, state).run("old", no_rules, {}) as (run, _):
         monkeypatch.setattr(
             run,
-            "_judged",
+            "_judge",
             lambda one: _landing_result(one.article, foreign.signature, Verdict(A.id, A.id), A.url, None),
         )
         run.add(foreign)
