@@ -203,9 +203,8 @@ def _choose_story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
 def _story_members(pages: list[_Page], visits: VisitHistory) -> list[Member]:
     """The pages of a story, with what the choice of its original depends on."""
     outlet_of = {page.id: page.outlet for page in pages}
-    earliest: dict[
-        str, _Page
-    ] = {}  # by outlet: a credit names an outlet, and its earliest page of the story is meant
+    # by outlet: a credit names an outlet, and means its earliest page of the story
+    earliest: dict[str, _Page] = {}
     for page in sorted(pages, key=_publication_order, reverse=True):
         earliest[page.outlet] = page
     pages_by_name = {_letters_only(outlet): page for outlet, page in earliest.items()}

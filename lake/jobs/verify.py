@@ -37,11 +37,7 @@ _UNIQUE_COLUMNS: dict[Table, list[str]] = {  # no two rows of a table agree in a
     "revisions": ["id", "fetched_at", "content_hash"],
     "rejects": ["id", "fetched_at", "reason"],
 }
-_REFERENCE_COLUMNS = (
-    "story_id",
-    "original_id",
-    "copy_of",
-)  # columns with the ids of other pages; `links` has them too
+_REFERENCE_COLUMNS = ("story_id", "original_id", "copy_of")  # ids of other pages, which `links` has too
 _PART_NAME_COLUMNS = ("run_id", "seq", "landed_at")  # columns whose values the part's key repeats
 _OPTIONAL_COLUMNS = {"part", "digest"}  # old parts lack "part"; "digest" is computed here
 

@@ -51,9 +51,7 @@ class Result:
     reason: str | None = None
     values: dict[str, Any] | None = None
     gone: bool = False  # the page held an article before, and is gone now (status 404 or 410)
-    settled: bool = (
-        True  # the outcome is final; False: it will be retried, or another run is about to land it
-    )
+    settled: bool = True  # the outcome is final; False: it is retried later, or another run is landing it
 
 
 @dataclass(slots=True)

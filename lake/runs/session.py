@@ -31,7 +31,7 @@ class Claim:
 
     outlet: str
     alone: str | None = (
-        None  # kind of crawl that may run only once on a machine for this outlet; None: no limit
+        None  # kind of crawl that a machine runs once at a time for this outlet; None: no limit
     )
     needed: bool = True  # False: the run starts without this outlet if others hold it
 

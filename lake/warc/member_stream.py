@@ -22,16 +22,13 @@ else:
 _READ_BYTES = 256 * 2**10  # bytes read at once
 _UNPACK_BYTES = 2**20  # bytes decompressed at once: a decompression bomb never fills the memory
 _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
-_SKIPPABLE_FRAME = re.compile(
-    rb"[\x50-\x5f]\x2a\x4d\x18"
-)  # https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
-_DICTIONARY_MAGIC = (
-    b"\x5d\x2a\x4d\x18"  # https://iipc.github.io/warc-specifications/specifications/warc-zstd/
-)
+# https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
+_SKIPPABLE_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+# https://iipc.github.io/warc-specifications/specifications/warc-zstd/
+_DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 _MAX_DICTIONARY_BYTES = 64 * 2**20
-_ZSTD_OPTIONS: dict[int, int] = {
-    zstd.DecompressionParameter.window_log_max: 27
-}  # 128 MiB, as the command line tool allows
+# a window of 128 MiB, as the command line tool allows
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 
 
 @dataclass(frozen=True, slots=True, order=True)

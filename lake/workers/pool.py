@@ -364,9 +364,8 @@ class _Worker:
         self.connection = Connection(ours.detach())
         self.ready = False
         self.task: _Task | None = None
-        self.tdm: tuple[str, ...] | None = (
-            None  # reservations of the page under way, once the worker has sent them
-        )
+        # reservations of the page under way, once the worker has sent them
+        self.tdm: tuple[str, ...] | None = None
         self.ticks = 0  # checks since it started or got its page
         self.pages = 0  # processed so far
 
