@@ -115,7 +115,7 @@ def crawl(home: Lake, name: str, outlets: list[str], town: Town, now: datetime) 
                 run.add(processed)
         if batch := run.cut(now):
             run.write(batch)
-            run.landed()
+            run.mark_landed()
         run.finish("finished", {"sources": {}, "outlets": {o: {"articles": 1} for o in outlets}})
 
 

@@ -1,4 +1,4 @@
-"""What needs only the lake: python -m lake COMMAND …"""
+"""Command line for jobs that need only the lake, without a crawl: python -m lake COMMAND …"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lake.storage.open_store import open_lake
 from lake.storage.store import LakeConfigError, LakeError
 
 
-def main(given: list[str] | None = None) -> int:
-    """The exit code: 0 done, 1 failed, 2 wrong arguments."""
+def main(argv: list[str] | None = None) -> int:
+    """Run a command, and return its exit code: 0 done, 1 failed, 2 wrong arguments."""
     parser = argparse.ArgumentParser("python -m lake", description="Work on a lake, without a crawl.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_warc(commands.add_parser("warc", help="write pages out of raw as WARC files"))
@@ -27,7 +27,7 @@ def main(given: list[str] | None = None) -> int:
     _add_forget(commands.add_parser("forget", help="take pages or outlets down, for good"))
     _add_expire(commands.add_parser("expire", help="remove raw pages after so many days"))
     _add_verify(commands.add_parser("verify", help="read the whole lake, and tell whether it is sound"))
-    arguments = parser.parse_args(given)
+    arguments = parser.parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except LakeConfigError as error:
@@ -39,7 +39,7 @@ def main(given: list[str] | None = None) -> int:
     return code
 
 
-def _add_lake(parser: argparse.ArgumentParser) -> None:
+def _add_lake_option(parser: argparse.ArgumentParser) -> None:
     home = os.environ.get("LAKE_URI") or "output"
     parser.add_argument(
         "--lake", default=home, metavar="URI", help=f"a folder or s3://bucket/prefix ({home})"
@@ -50,31 +50,31 @@ def _add_lake(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
+    _add_lake_option(parser)
     parser.add_argument(
         "--window-days",
-        type=_days,
+        type=_parse_days,
         default=30,
         help="pages published further apart do not match; all: no limit (30)",
     )
-    parser.set_defaults(run=_cluster)
+    parser.set_defaults(run=_run_cluster)
 
 
-def _cluster(arguments: argparse.Namespace) -> int:
+def _run_cluster(arguments: argparse.Namespace) -> int:
     from lake.jobs.story_clusters import cluster_lake
 
     window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
-    done = cluster_lake(open_lake(arguments.lake), window)
+    result = cluster_lake(open_lake(arguments.lake), window)
     print(
-        f"{done.key}: {done.pages} pages, {done.stories} stories, {done.merged} story ids merged into others\n"
-        f"{done.counts.pairs} pairs compared; {done.counts.crowded} keys shared by more pages than one is compared with"
+        f"{result.key}: {result.pages} pages, {result.stories} stories, {result.merged} story ids merged into others\n"
+        f"{result.counts.pairs} pairs compared; {result.counts.crowded} keys shared by more pages than one is compared with"
     )
-    if done.unfinished:
-        print(f"{done.unfinished} runs left out that have not ended", file=sys.stderr)
+    if result.unfinished:
+        print(f"{result.unfinished} runs left out that have not ended", file=sys.stderr)
     return 0
 
 
-def _days(text: str) -> int | None:
+def _parse_days(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal() or not 0 < int(text) <= 36500:
@@ -86,29 +86,31 @@ def _days(text: str) -> int | None:
 
 
 def _add_boilerplate(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
+    _add_lake_option(parser)
     parser.add_argument(
-        "--stories", type=_count, default=8, metavar="N", help="that have the line, at least (8)"
+        "--stories", type=_parse_count, default=8, metavar="N", help="that have the line, at least (8)"
     )
     parser.add_argument(
-        "--days", type=_count, default=3, metavar="N", help="on which they were published, at least (3)"
+        "--days", type=_parse_count, default=3, metavar="N", help="on which they were published, at least (3)"
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be learned")
-    parser.set_defaults(run=_boilerplate)
+    parser.set_defaults(run=_run_boilerplate)
 
 
-def _boilerplate(arguments: argparse.Namespace) -> int:
+def _run_boilerplate(arguments: argparse.Namespace) -> int:
     from lake.jobs.learn_boilerplate import learn
 
-    found, is_new = learn(
+    learned, is_new = learn(
         open_lake(arguments.lake), arguments.stories, arguments.days, dry_run=arguments.dry_run
     )
-    for outlet, lines in (found.outlets or {}).items():
+    for outlet, lines in (learned.outlets or {}).items():
         print(f"{outlet}: {len(lines)} lines")
         for line in lines:
             print(f"  seen in {line.stories} stories on {line.days} days: {_printable(line.text)}")
-    told = "written" if is_new else "not written" if arguments.dry_run else "nothing new"
-    print(f"boilerplate/{found.version}.json: {told}" if found.version else f"no boilerplate: {told}")
+    outcome = "written" if is_new else "not written" if arguments.dry_run else "nothing new"
+    print(
+        f"boilerplate/{learned.version}.json: {outcome}" if learned.version else f"no boilerplate: {outcome}"
+    )
     return 0
 
 
@@ -116,7 +118,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text[:200])
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     if not text.isdecimal() or not 2 <= int(text) <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 2")
     return int(text)
@@ -126,13 +128,13 @@ def _count(text: str) -> int:
 
 
 def _add_forget(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
+    _add_lake_option(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--url",
         action="append",
         default=[],
-        type=_page,
+        type=_parse_url,
         dest="pages",
         help="of an article; may be repeated",
     )
@@ -141,10 +143,10 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reason", metavar="TEXT", help="kept in the lake")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
-    parser.set_defaults(run=_forget)
+    parser.set_defaults(run=_run_forget)
 
 
-def _forget(arguments: argparse.Namespace) -> int:
+def _run_forget(arguments: argparse.Namespace) -> int:
     from lake.jobs.takedown import forget, preview
 
     store = open_lake(arguments.lake)
@@ -161,12 +163,14 @@ def _forget(arguments: argparse.Namespace) -> int:
     removed = sum(part.removed for part in receipt.parts)
     print(f"{'would take' if arguments.dry_run else 'took'} {removed} rows out of {len(receipt.parts)} parts")
     if not removed and arguments.outlet:
-        named = ", ".join(arguments.outlet)
-        print(f"no row of the lake is of {named}: is that what stands in the column outlet?", file=sys.stderr)
+        outlets = ", ".join(arguments.outlet)
+        print(
+            f"no row of the lake is of {outlets}: is that what stands in the column outlet?", file=sys.stderr
+        )
     return 0
 
 
-def _page(url: str) -> str:
+def _parse_url(url: str) -> str:
     from cleaning import page_id
 
     try:
@@ -179,29 +183,29 @@ def _page(url: str) -> str:
 
 
 def _add_expire(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
+    _add_lake_option(parser)
     parser.add_argument(
         "--raw-days",
-        type=_days,
+        type=_parse_days,
         default=os.environ.get("RAW_DAYS") or "all",
         metavar="N",
         help="raw pages stay so many days after their landing; all: for ever (RAW_DAYS, else all)",
     )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
-    parser.set_defaults(run=_expire)
+    parser.set_defaults(run=_run_expire)
 
 
-def _expire(arguments: argparse.Namespace) -> int:
+def _run_expire(arguments: argparse.Namespace) -> int:
     from lake.jobs.retention import expire
 
     if arguments.raw_days is None:
         print("raw is kept for ever; give --raw-days or set RAW_DAYS")
         return 0
     today = datetime.now(UTC).date()
-    done = expire(open_lake(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
+    result = expire(open_lake(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
     verb = "would remove" if arguments.dry_run else "removed"
-    print(f"{verb} {done.parts} raw parts of {len(done.days)} days")
-    for run_id in sorted(done.kept):
+    print(f"{verb} {result.parts} raw parts of {len(result.days)} days")
+    for run_id in sorted(result.kept_runs):
         print(f"kept those of run {run_id}: it has no record yet")
     return 0
 
@@ -210,18 +214,18 @@ def _expire(arguments: argparse.Namespace) -> int:
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
-    parser.set_defaults(run=_verify)
+    _add_lake_option(parser)
+    parser.set_defaults(run=_run_verify)
 
 
-def _verify(arguments: argparse.Namespace) -> int:
+def _run_verify(arguments: argparse.Namespace) -> int:
     from lake.jobs.verify import verify
 
     report = verify(open_lake(arguments.lake))
     print(f"{'table':<10}{'parts':>9}{'rows':>12}{'MB':>11}{'not listed':>12}")
-    for table, found in report.tables.items():
-        megabytes = f"{found.bytes / 1e6:.1f}"
-        print(f"{table:<10}{found.parts:>9}{found.rows:>12}{megabytes:>11}{found.unlisted:>12}")
+    for table, counts in report.tables.items():
+        megabytes = f"{counts.bytes / 1e6:.1f}"
+        print(f"{table:<10}{counts.parts:>9}{counts.rows:>12}{megabytes:>11}{counts.unlisted:>12}")
     print(
         f"{report.runs} runs, {report.under_way} more without a record; {report.expired} raw parts expired; "
         f"{report.taken_down} references to pages that were taken down"
@@ -236,10 +240,16 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _add_warc(parser: argparse.ArgumentParser) -> None:
-    _add_lake(parser)
-    parser.add_argument("--out", required=True, type=_warc_name, metavar="FILE", help="x.warc.gz or x.warc")
+    _add_lake_option(parser)
     parser.add_argument(
-        "--day", action="append", default=[], type=_day, help="of landing, as 2026-11-22; may be repeated"
+        "--out", required=True, type=_parse_warc_name, metavar="FILE", help="x.warc.gz or x.warc"
+    )
+    parser.add_argument(
+        "--day",
+        action="append",
+        default=[],
+        type=_parse_day,
+        help="of landing, as 2026-11-22; may be repeated",
     )
     parser.add_argument(
         "--outlet", action="append", default=[], help="as in the outlet column; may be repeated"
@@ -248,14 +258,14 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
         "--run", action="append", default=[], dest="run_id", help="a run's id; may be repeated"
     )
     parser.add_argument(
-        "--split", type=_size, metavar="SIZE", help="begin a new file at so many bytes, as 1G"
+        "--split", type=_parse_size, metavar="SIZE", help="begin a new file at so many bytes, as 1G"
     )
-    parser.set_defaults(run=_warc)
+    parser.set_defaults(run=_run_warc)
 
 
-def _warc(arguments: argparse.Namespace) -> int:
+def _run_warc(arguments: argparse.Namespace) -> int:
     from lake.parquet.raw_choice import RawChoice
-    from lake.warc.export import export  # pyarrow takes its time to load: not for --help
+    from lake.warc.export import export  # pyarrow is slow to load: not for --help
 
     choice = RawChoice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)
@@ -266,24 +276,24 @@ def _warc(arguments: argparse.Namespace) -> int:
     return 0 if written else 1
 
 
-def _warc_name(name: str) -> Path:
+def _parse_warc_name(name: str) -> Path:
     if not name.endswith((".warc", ".warc.gz")):
         raise argparse.ArgumentTypeError(f"{name!r}: expected a name that ends in .warc or .warc.gz")
     return Path(name)
 
 
-def _day(text: str) -> str:
+def _parse_day(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a day as 2026-11-22") from None
 
 
-def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,12})([KMGT]?)B?", text.upper())
-    if not found or int(found[1]) == 0:
+def _parse_size(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,12})([KMGT]?)B?", text.upper())
+    if not match or int(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a size as 500M or 1G")
-    size: int = int(found[1]) * 1024 ** " KMGT".index(found[2] or " ")
+    size: int = int(match[1]) * 1024 ** " KMGT".index(match[2] or " ")
     return size
 
 

@@ -1,4 +1,4 @@
-"""The old path of Claim, which a hand-written spider may return; it stands in lake/runs/session.py now."""
+"""Deprecated alias of lake/runs/session.py, for hand-written spiders that import Claim from here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The old path of reading a lake as Arrow; it stands in lake/parquet/reading.py now."""
+"""Deprecated alias of lake/parquet/reading.py, which reads a lake's tables as Arrow."""
 
 from __future__ import annotations
 

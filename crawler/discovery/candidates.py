@@ -82,7 +82,9 @@ class CandidateSpider(Spider):
         """Whether to request a page, by the revisit policy. Each page is counted once, even if a second source gives
         a later change of it."""
         land = self._land
-        decision = land.run.visit(candidate_id, modified_at, self._policy, outlet) if land else "new"
+        decision = (
+            land.run.revisit_decision(candidate_id, modified_at, self._policy, outlet) if land else "new"
+        )
         if decision in FETCH_DECISIONS or decision == "later":
             self._open_page_sources[candidate_id] = self._open_page_sources.get(candidate_id, frozenset()) | (
                 {source} if source else frozenset()

@@ -108,7 +108,7 @@ class Land:
                 # whatever failed, rows that have not landed must not count as landed
                 except Exception as error:
                     self._note_lost_rows(error, batch)
-                self.run.landed()
+                self.run.mark_landed()
                 await asyncio.to_thread(self.run.index.move_journal)
                 self._leave_forfeited_outlets()
 

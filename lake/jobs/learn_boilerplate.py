@@ -1,13 +1,14 @@
-"""Boilerplate of each outlet, learned from the whole lake: lines that recur in many of its stories.
+"""Learns each outlet's boilerplate from the whole lake: lines that recur in many of its stories.
 
-`boilerplate/<version>.json`, written once and never changed; crawls read the latest at their start. It rests on sets of
-stories, on days of publication and on the texts, so that the order in which pages came makes no difference:
+The result is `boilerplate/<version>.json`, which is written once and never changed. Crawls read the latest one at
+their start. It depends on sets of stories, days of publication and texts alone, and not on the order in which pages
+came:
 
-1. Of every page of articles, copies and revisions counts the version that was fetched last, with the lines that an
-   earlier artefact cut.
+1. Each page of articles, copies and revisions counts in the version that was fetched last, with the lines that
+   earlier boilerplate removed from it.
 2. Pages of one outlet that are copies of one another are one story.
-3. A line that stands in at least so many stories, published on at least so many days, is boilerplate, unless it is a
-   quotation or background: words about what its stories are about (cleaning/clutter/recurring_lines.py).
+3. A line is boilerplate if it stands in at least MIN_STORIES stories, published on at least MIN_DAYS days, unless it
+   is a quotation or background, which is about the same topic as its stories (cleaning/clutter/recurring_lines.py).
 """
 
 from __future__ import annotations
@@ -35,81 +36,90 @@ from lake.storage.boilerplate_file import (
 from lake.storage.store import Store
 from lake.storage.tombstones import taken_down_by, tombstone_names
 
-STORIES, DAYS = 8, 3  # fewer may be an affair that an outlet stays with for some days
-_COMPARED = 50  # stories with the line, and without it, that are looked at
+MIN_STORIES, MIN_DAYS = 8, 3  # below that, an outlet may just follow one affair for some days
+_SAMPLE_PAGES = 50  # pages with the line, and as many without it, that are compared
 _COLUMNS = ["id", "outlet", "requested_url", "published_at", "fetched_at", "content_hash", "signature", "text", "removed"]  # fmt: skip
 
 
 @dataclass(slots=True)
 class _Page:
+    """A page in its latest version."""
+
     id: str
     outlet: str
     published_at: datetime | None
     fetched_at: datetime
     signature: bytes
-    lines: dict[str, str]  # key -> text; of those that may be boilerplate
+    lines: dict[str, str]  # line key -> line, of the lines that may be boilerplate
     text: str
 
     @property
     def day(self) -> date:
+        """The day of publication; of the fetch where that is unknown."""
         return (self.published_at or self.fetched_at).date()
 
 
 def learn(
-    store: Store, stories: int = STORIES, days: int = DAYS, *, dry_run: bool = False
+    store: Store, stories: int = MIN_STORIES, days: int = MIN_DAYS, *, dry_run: bool = False
 ) -> tuple[LearnedBoilerplate, bool]:
-    """The boilerplate of the lake as it is now, and whether it was written: what the latest artefact says already is
-    not written again."""
+    """Learn the boilerplate of the lake as it is now. Returns it, and whether it was written: the same boilerplate as
+    the latest one is not written again. stories, days: thresholds for a line. Raises LakeError."""
     by_outlet: dict[str, list[_Page]] = defaultdict(list)
-    for page in _pages(store):
+    for page in _latest_pages(store):
         by_outlet[page.outlet].append(page)
-    found = {name: _recurring(pages, stories, days) for name, pages in sorted(by_outlet.items())}
-    outlets = {name: lines for name, lines in found.items() if lines}
-    before = latest_boilerplate(store)
-    if outlets == (before.outlets or {}):
-        return before, False
-    told = {name: {"stories_at_least": stories, "days_at_least": days, "lines": list(map(asdict, lines))} for name, lines in outlets.items()}  # fmt: skip
-    written = json.dumps(told, sort_keys=True, ensure_ascii=False)
-    version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(written.encode()).hexdigest()[:8]}"
+    lines_by_outlet = {
+        name: _recurring_lines(pages, stories, days) for name, pages in sorted(by_outlet.items())
+    }
+    outlets = {name: lines for name, lines in lines_by_outlet.items() if lines}
+    latest = latest_boilerplate(store)
+    if outlets == (latest.outlets or {}):
+        return latest, False
+    outlet_facts = {name: {"stories_at_least": stories, "days_at_least": days, "lines": list(map(asdict, lines))} for name, lines in outlets.items()}  # fmt: skip
+    encoded = json.dumps(outlet_facts, sort_keys=True, ensure_ascii=False)
+    version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(encoded.encode()).hexdigest()[:8]}"
     if not dry_run:
-        artefact = {"format": FORMAT, "version": version, "outlets": told}
+        artefact = {"format": FORMAT, "version": version, "outlets": outlet_facts}
         store.put_new(f"{PREFIX}{version}.json", json.dumps(artefact, indent=1, sort_keys=True, ensure_ascii=False).encode())  # fmt: skip
     return LearnedBoilerplate(version, outlets), not dry_run
 
 
-def _pages(store: Store) -> Iterable[_Page]:
-    """In the order of ids, in the version fetched last; nothing that was taken down."""
+def _latest_pages(store: Store) -> Iterable[_Page]:
+    """Every page in the version fetched last, in order of ids; without pages that were taken down."""
     pages: dict[str, dict[str, Any]] = {}
-    down = taken_down_by(tombstone_names(store))
+    taken_down = taken_down_by(tombstone_names(store))
     for table in STORY_TABLES:
         for key in store.keys(f"{table}/"):
             for values in part_files.read_rows(store, key, _COLUMNS):
-                if not down.covers(values) and _age(values) > _age(pages.get(values["id"])):
+                if not taken_down.covers(values) and _fetch_order(values) > _fetch_order(
+                    pages.get(values["id"])
+                ):
                     pages[values["id"]] = values
-    return [_page(pages[id]) for id in sorted(pages)]
+    return [_build_page(pages[id]) for id in sorted(pages)]
 
 
-def _age(values: dict[str, Any] | None) -> tuple[datetime, str]:
+def _fetch_order(values: dict[str, Any] | None) -> tuple[datetime, str]:
+    """Sort key of a page's versions; no version sorts first."""
     return (
         (values["fetched_at"], values["content_hash"]) if values else (datetime.min.replace(tzinfo=UTC), "")
     )
 
 
-def _page(values: dict[str, Any]) -> _Page:
-    cuts = [one["text"] for one in values["removed"] if one["kind"] == "boilerplate"]
+def _build_page(values: dict[str, Any]) -> _Page:
+    cuts = [cut["text"] for cut in values["removed"] if cut["kind"] == "boilerplate"]
     lines = [line for line in (*values["text"].splitlines(), *cuts) if may_be_boilerplate(line)]
     return _Page(
         id=values["id"],
         outlet=values["outlet"],
         published_at=values["published_at"],
         fetched_at=values["fetched_at"],
-        signature=_signature(values),
+        signature=_current_signature(values),
         lines={line_key(line): line for line in lines},
         text=values["text"],
     )
 
 
-def _signature(values: dict[str, Any]) -> bytes:
+def _current_signature(values: dict[str, Any]) -> bytes:
+    """The row's signature; made again where it is of another scheme."""
     data: bytes = values["signature"]
     try:
         Signature.from_bytes(data)
@@ -118,48 +128,59 @@ def _signature(values: dict[str, Any]) -> bytes:
     return data
 
 
-def _recurring(pages: list[_Page], stories: int, days: int) -> tuple[RecurringLine, ...]:
-    """Of one outlet, most stories first."""
-    holders: dict[str, list[_Page]] = defaultdict(list)
+def _recurring_lines(pages: list[_Page], min_stories: int, min_days: int) -> tuple[RecurringLine, ...]:
+    """The boilerplate lines of one outlet, those in most stories first."""
+    pages_by_line: dict[str, list[_Page]] = defaultdict(list)
     for page in pages:
         for key in page.lines:
-            holders[key].append(page)
-    candidates = {key: held for key, held in holders.items() if len(held) >= stories}
+            pages_by_line[key].append(page)
+    candidates = {
+        key: line_pages for key, line_pages in pages_by_line.items() if len(line_pages) >= min_stories
+    }
     if not candidates:
         return ()
-    story_of = _stories(pages)
-    found = []
-    for key, held in candidates.items():
-        days_of = sorted({page.day for page in held})
-        told = {story_of[page.id] for page in held}
-        text = min(
-            page.lines[key] for page in held
-        )  # spellings differ; the choice may not depend on the order
-        if len(told) >= stories and len(days_of) >= days and not _is_background(key, text, held, pages):
-            found.append(
+    story_of = _group_stories(pages)
+    recurring = []
+    for key, line_pages in candidates.items():
+        line_days = sorted({page.day for page in line_pages})
+        line_stories = {story_of[page.id] for page in line_pages}
+        # spellings differ; the choice must not depend on the order of pages
+        text = min(page.lines[key] for page in line_pages)
+        if (
+            len(line_stories) >= min_stories
+            and len(line_days) >= min_days
+            and not _is_background(key, text, line_pages, pages)
+        ):
+            recurring.append(
                 RecurringLine(
-                    key, text, len(told), len(days_of), days_of[0].isoformat(), days_of[-1].isoformat()
+                    key,
+                    text,
+                    len(line_stories),
+                    len(line_days),
+                    line_days[0].isoformat(),
+                    line_days[-1].isoformat(),
                 )
             )
-    return tuple(sorted(found, key=lambda line: (-line.stories, line.key)))
+    return tuple(sorted(recurring, key=lambda line: (-line.stories, line.key)))
 
 
-def _stories(pages: list[_Page]) -> dict[str, str]:
-    """Page to story, by the pages of the outlet alone."""
+def _group_stories(pages: list[_Page]) -> dict[str, str]:
+    """Page id -> story id, grouped among the pages of this outlet alone."""
     documents = ((Document(p.id, p.outlet, p.published_at, p.fetched_at), p.signature) for p in pages)
-    return {found.id: found.cluster for found in cluster_signed(documents, None)}
+    return {clustered.id: clustered.cluster for clustered in cluster_signed(documents, None)}
 
 
-def _is_background(key: str, line: str, held: list[_Page], pages: list[_Page]) -> bool:
-    hosts = (_without(page, key) for page in _sample(held))
-    others = (page.text for page in _sample(page for page in pages if key not in page.lines))
-    return is_topical(line, list(hosts), list(others))
+def _is_background(key: str, line: str, line_pages: list[_Page], pages: list[_Page]) -> bool:
+    """Whether a line is about the topic of the pages that have it, and so no boilerplate."""
+    texts_with_line = (_text_without(page, key) for page in _sample(line_pages))
+    other_texts = (page.text for page in _sample(page for page in pages if key not in page.lines))
+    return is_topical(line, list(texts_with_line), list(other_texts))
 
 
-def _without(page: _Page, key: str) -> str:
+def _text_without(page: _Page, key: str) -> str:
     return "\n".join(line for line in page.text.splitlines() if line_key(line) != key)
 
 
 def _sample(pages: Iterable[_Page]) -> Iterator[_Page]:
-    """The first in the order of ids, which are hashes: as good as drawn, and the same on every machine."""
-    yield from islice(pages, _COMPARED)
+    """The first pages in order of ids. Ids are hashes, so this is a random sample that is the same everywhere."""
+    yield from islice(pages, _SAMPLE_PAGES)

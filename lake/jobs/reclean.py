@@ -1,8 +1,8 @@
-"""A lake's own pages cleaned anew from `raw`, without a request: after a new version of the cleaning, or of outlet files.
+"""Cleans a lake's pages again from `raw`, without a request, after a change of the cleaner or of outlet files.
 
-What comes out otherwise lands in a run of its own, with the time at which the page was fetched: as a revision, or, of a
-page that had held no article, among articles or copies. What comes out as before leaves no row. raw is not written again,
-so it is no write-ahead log of such a run: of one that dies, what has landed counts, and the same command does the rest.
+A page with a different result lands in a run of its own, with its original fetch time: as a revision, or in articles
+or copies if it had held no article. An unchanged page leaves no row. raw is not written again, so it is no
+write-ahead log of such a run: if the run dies, the rows that have landed count, and the same command does the rest.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from lake.workers.pool import Workers
 
 
 def outlets_in(store: Store, choice: RawChoice) -> set[str]:
-    """Whose pages are to be cleaned anew."""
-    found = {row["outlet"] for key in _parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])}
-    return found & choice.outlets if choice.outlets else found
+    """The outlets whose pages are to be cleaned again. Raises LakeError."""
+    outlets = {
+        row["outlet"] for key in _chosen_parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])
+    }
+    return outlets & choice.outlets if choice.outlets else outlets
 
 
 def reclean(
@@ -33,16 +35,21 @@ def reclean(
     workers: Workers,
     rules_of: Callable[[str], Rules],
     choice: RawChoice,
-    settled: Callable[[ProcessedPage], ProcessedPage] = lambda processed: processed,
+    finalize: Callable[[ProcessedPage], ProcessedPage] = lambda processed: processed,
     flush_rows: int = 1000,
 ) -> int:
-    """How many pages were looked at; the caller finishes the run. settled: what the crawl would make of a page at last.
-    Raises LakeError, WorkersFailed."""
+    """Clean the chosen pages again, add them to the run and flush it. Returns the number of pages processed; the
+    caller finishes the run.
+
+    finalize: applied to each processed page before it is added (the crawl's rejection of reserved pages, for
+    example). flush_rows: rows of one flush. Raises LakeError, WorkersFailed."""
     run.keeps_pages = False
     looked_at = 0
-    articles = _articles(row for key in _parts(run.store, choice) for row in _rows(run.store, key, choice))
+    articles = _group_pages(
+        row for key in _chosen_parts(run.store, choice) for row in _chosen_rows(run.store, key, choice)
+    )
     for processed in workers.process_all(articles_to_process(articles, rules_of)):
-        run.add(settled(processed))
+        run.add(finalize(processed))
         looked_at += len(processed.pages)
         if run.waiting[0] >= flush_rows:
             run.flush()
@@ -50,22 +57,26 @@ def reclean(
     return looked_at
 
 
-def _parts(store: Store, choice: RawChoice) -> Iterator[str]:
-    """By day of landing, a page's captures one after the other."""
+def _chosen_parts(store: Store, choice: RawChoice) -> Iterator[str]:
+    """The keys of the chosen parts of raw, by day of landing, so that a page's captures come in order."""
     return (key for key in sorted(store.keys("raw/")) if key.endswith(".parquet") and choice.has_part(key))
 
 
-def _rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
-    """Without those of which no body was kept, and those that were taken down."""
-    down = taken_down_by(tombstone_names(store))
+def _chosen_rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
+    """The chosen rows of a part; without reserved pages, which have no body, and pages that were taken down."""
+    taken_down = taken_down_by(tombstone_names(store))
     for row in rows_of(store.uri, key):
-        reserved = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
-        if not reserved and not down.covers(row) and (not choice.outlets or row["outlet"] in choice.outlets):
+        is_reserved_row = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
+        if (
+            not is_reserved_row
+            and not taken_down.covers(row)
+            and (not choice.outlets or row["outlet"] in choice.outlets)
+        ):
             yield row
 
 
-def _articles(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Each first page with the later pages of its article, which follow it."""
+def _group_pages(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Group the rows by article: each first page with its later pages, which follow it."""
     article: list[dict[str, Any]] = []
     for row in rows:
         if article and not row.get("part_of"):

@@ -1,5 +1,8 @@
-"""Retention: raw is what a page was cleaned from; after so many days it may go. What is known of a page stands in the
-other tables, so no page is forgotten, and no index is another one after it."""
+"""Removes parts of `raw` that are older than the retention time.
+
+raw holds what pages were cleaned from. Everything that is known of a page is in the other tables, so no page is
+forgotten, and an index that is rebuilt afterwards is the same.
+"""
 
 from __future__ import annotations
 
@@ -12,40 +15,41 @@ from lake.storage.store import Store
 
 @dataclass(slots=True)
 class ExpiryResult:
-    """What was removed, or would be."""
+    """What was removed, or would be in a dry run."""
 
-    parts: int = 0
-    days: set[str] = field(default_factory=set)  # of landing
-    kept: set[str] = field(default_factory=set)  # runs without a record: their raw is not done with
+    parts: int = 0  # of raw
+    days: set[str] = field(default_factory=set)  # of landing, ISO dates
+    kept_runs: set[str] = field(default_factory=set)  # runs without a record, whose raw is still needed
 
 
 def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -> ExpiryResult:
-    """Remove the raw parts that landed more than raw_days before today (UTC). Each day may be broken off and begun
-    anew at any part. Raises LakeError."""
-    done = ExpiryResult()
-    keys = list(_older(store, (today - timedelta(days=raw_days)).isoformat()))
-    unfinished = _unfinished(store)
+    """Remove the raw parts that landed more than raw_days before today (UTC). It may be interrupted at any part, and
+    called again. Raises LakeError."""
+    result = ExpiryResult()
+    keys = list(_raw_parts_before(store, (today - timedelta(days=raw_days)).isoformat()))
+    unfinished = _unfinished_runs(store)
     for day, key in keys:
         run_id = key.rpartition("/")[2].rpartition("-")[0]
-        if run_id in unfinished:  # raw is its write-ahead log
-            done.kept.add(run_id)
+        if run_id in unfinished:  # raw is the write-ahead log of such a run
+            result.kept_runs.add(run_id)
             continue
         if not dry_run:
             store.remove(key)
-        done.parts += 1
-        done.days.add(day)
-    return done
+        result.parts += 1
+        result.days.add(day)
+    return result
 
 
-def _older(store: Store, first: str) -> Iterator[tuple[str, str]]:
-    """(day, key) of the raw parts before a day."""
+def _raw_parts_before(store: Store, first_kept_day: str) -> Iterator[tuple[str, str]]:
+    """(day, key) of the raw parts that landed before a day."""
     for key in store.keys("raw/day="):
         day = key.split("/")[1].removeprefix("day=")
-        if key.endswith(".parquet") and day < first:
+        if key.endswith(".parquet") and day < first_kept_day:
             yield day, key
 
 
-def _unfinished(store: Store) -> set[str]:
+def _unfinished_runs(store: Store) -> set[str]:
+    """The ids of runs with a start record and no end record."""
     names = {key.removeprefix("runs/") for key in store.keys("runs/")}
     started = {n.removesuffix(".started.json") for n in names if n.endswith(".started.json")}
     return {run_id for run_id in started if f"{run_id}.json" not in names}

@@ -1,9 +1,9 @@
-"""A whole lake grouped into stories on one machine, with the original of each and why it is.
+"""Groups the pages of a whole lake into stories, and chooses the original page of each story.
 
-The live tables hold what was known at landing; this holds what is known now. The result is one Parquet file,
-clusters/<when>.parquet, with a row for each page of articles, copies and revisions, in its latest version. Nothing
-else in the lake changes. Runs that have not ended are left out, and so is what was taken down: of a run under way, or
-one that died, a copy may be there and its original on the way; the next start of a crawl finishes it.
+The live tables hold what was known when a page landed; the clusters hold what is known now. The result is one Parquet
+file, clusters/<when>.parquet, with a row for each page of articles, copies and revisions in its latest version.
+Nothing else in the lake changes. Pages that were taken down are left out, and so are runs that have not ended: a copy
+may have landed before its original. The next start of a crawl finishes runs that died.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from lake.schema.records import STORY_TABLES
 from lake.storage.store import Store
 from lake.storage.tombstones import taken_down_by, tombstone_names
 
-_FACTS = [
+_COLUMNS = [
     "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
     "syndication_credit", "word_count", "url", "requested_url",
 ]  # fmt: skip
-_AT_ONCE = 10_000  # rows of the result
-_CREDIT_LETTERS = 4  # a shorter outlet name stands in too many credits by chance
+_BATCH_ROWS = 10_000  # rows that are written at once
+_MIN_CREDIT_LETTERS = 4  # a shorter outlet name occurs in too many credits by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,9 @@ class ClusteredPage:
 
     id: str
     outlet: str
-    story_id: str  # stable: of the live stories that are one, the first that landed
-    live_story_id: (
-        str  # as it landed; where it differs from story_id, that story was merged into this one, or split
-    )
+    story_id: str  # stable: the first landed of the live stories that are this one story
+    # as it landed; where it differs from story_id, that story was merged into this one, or split
+    live_story_id: str
     original_id: str
     original_reason: str  # only, credited, earliest, fullest
     relation: str | None  # the page's surest relation to another of the story
@@ -56,107 +55,115 @@ class ClusteredPage:
 
 @dataclass(frozen=True, slots=True)
 class ClusterResult:
-    key: str
+    """What `cluster_lake` wrote."""
+
+    key: str  # of the Parquet file
     pages: int
     stories: int
-    merged: int  # live stories that are no more
-    unfinished: int  # runs left out
+    merged: int  # live story ids that no story has any more
+    unfinished: int  # runs that were left out
     counts: Counts
 
 
 @dataclass(slots=True)
 class _Page:
-    """What is known of a page besides its signature."""
+    """The facts of a page, except for its signature."""
 
     id: str
     outlet: str
     story_id: str
-    latest: tuple[
-        datetime, str, int
-    ]  # fetch, run and seq of its latest row: a replay lands older fetches later
-    first_landed: tuple[str, int]  # run and seq
+    # fetch, run and seq of its latest row: a replay lands older fetches later
+    latest: tuple[datetime, str, int]
+    first_landed: tuple[str, int]  # run and seq of its first row
     published_at: datetime | None
-    seen_at: datetime  # the first time
+    seen_at: datetime  # the first fetch
     canonical_url: str | None
     credit: str | None
     words: int
 
     @property
     def document(self) -> Document:
+        """The page as dedupe wants it."""
         return Document(self.id, self.outlet, self.published_at, self.seen_at)
 
 
 def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
-    """Group, choose, write; memory holds a few hundred bytes for each page, a temporary file the signatures."""
-    keys, unfinished = _ended(store)
-    pages = _pages(store, keys)
+    """Group the lake's pages into stories, choose their originals, and write the result.
+
+    window: pages published further apart do not match; None: no limit. Memory holds a few hundred bytes for each
+    page; a temporary file holds the signatures. Raises LakeError."""
+    keys, unfinished = _finished_parts(store)
+    pages = _latest_pages(store, keys)
     counts = Counts()
     stories: dict[str, list[str]] = {}
     links = {}
-    for found in cluster_signed(_signed(store, keys, pages), window, counts):
-        stories.setdefault(found.cluster, []).append(found.id)
-        links[found.id] = found.link
-    rounds = VisitHistory(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
+    for clustered in cluster_signed(_signed_documents(store, keys, pages), window, counts):
+        stories.setdefault(clustered.cluster, []).append(clustered.id)
+        links[clustered.id] = clustered.link
+    visits = VisitHistory(store, ((p.outlet, p.first_landed[0], p.seen_at) for p in pages.values()))
     rows = (
-        _placed(page, story_id, chosen, links[page.id])
+        _clustered_page(page, story_id, choice, links[page.id])
         for ids in stories.values()
         for members in [[pages[id] for id in ids]]
-        for story_id in [_story_id(members, pages)]
-        for chosen in [original(_members(members, rounds))]
+        for story_id in [_choose_story_id(members, pages)]
+        for choice in [original(_story_members(members, visits))]
         for page in members
     )
     key = f"clusters/{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.parquet"
-    kept, data = _encoded(rows)
+    story_ids, data = _encode_pages(rows)
     store.put_new(key, data)
-    live = {page.story_id for page in pages.values()}
-    return ClusterResult(key, len(pages), len(stories), len(live - kept), unfinished, counts)
+    live_story_ids = {page.story_id for page in pages.values()}
+    return ClusterResult(key, len(pages), len(stories), len(live_story_ids - story_ids), unfinished, counts)
 
 
-def _ended(store: Store) -> tuple[list[str], int]:
-    """The parts to read, and how many runs are left out. A run that ends while the lake is listed is left out too:
-    some of its parts may have been passed over. One whose records were removed has ended long ago."""
-    _, finished = _runs(store)
+def _finished_parts(store: Store) -> tuple[list[str], int]:
+    """The keys of the parts to read, and the number of runs that are left out. A run that ends while the lake is
+    listed is left out too, because the listing may lack some of its parts. A run whose records were removed has ended
+    long ago."""
+    _, finished = _list_runs(store)
     keys = [key for table in STORY_TABLES for key in store.keys(f"{table}/")]
-    started, _ = _runs(store)
+    started, _ = _list_runs(store)
     under_way = started - finished
-    return [key for key in keys if _run_of(key) not in under_way], len(under_way)
+    return [key for key in keys if _run_id_of(key) not in under_way], len(under_way)
 
 
-def _runs(store: Store) -> tuple[set[str], set[str]]:
-    """Started, finished."""
+def _list_runs(store: Store) -> tuple[set[str], set[str]]:
+    """The ids of the runs with a start record, and of those with an end record."""
     names = {key.removeprefix("runs/") for key in store.keys("runs/")}
     started = {name.removesuffix(".started.json") for name in names if name.endswith(".started.json")}
     return started, {name.removesuffix(".json") for name in names if not name.endswith(".started.json")}
 
 
-def _run_of(key: str) -> str:
+def _run_id_of(key: str) -> str:
+    """The run id in a part's key."""
     return key.rpartition("/")[2].rpartition("-")[0]
 
 
-def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
-    """By id, in the latest version, with the time of the first fetch; nothing that was taken down."""
+def _latest_pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
+    """The pages by id, in their latest version, with the time of the first fetch; without pages that were taken
+    down."""
     pages: dict[str, _Page] = {}
-    down = taken_down_by(tombstone_names(store))
+    taken_down = taken_down_by(tombstone_names(store))
     for key in keys:
-        for values in part_files.read_rows(store, key, _FACTS):
-            if down.covers(values):  # it landed while it was taken down
+        for values in part_files.read_rows(store, key, _COLUMNS):
+            if taken_down.covers(values):  # it landed during the takedown
                 continue
-            place, seen_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
-            version = (seen_at, *place)
-            known = pages.get(values["id"])
-            first = min(place, known.first_landed) if known else place
-            seen = min(seen_at, known.seen_at) if known else seen_at
-            if known and known.latest >= version:
-                known.first_landed, known.seen_at = first, seen
+            place, fetched_at = (intern(values["run_id"]), values["seq"]), values["fetched_at"]
+            version = (fetched_at, *place)
+            earlier = pages.get(values["id"])
+            first_landed = min(place, earlier.first_landed) if earlier else place
+            first_seen_at = min(fetched_at, earlier.seen_at) if earlier else fetched_at
+            if earlier and earlier.latest >= version:
+                earlier.first_landed, earlier.seen_at = first_landed, first_seen_at
                 continue
             pages[values["id"]] = _Page(
                 id=values["id"],
                 outlet=intern(values["outlet"]),
                 story_id=values["id"] if values["story_id"] == values["id"] else values["story_id"],
                 latest=version,
-                first_landed=first,
+                first_landed=first_landed,
                 published_at=values["published_at"],
-                seen_at=seen,
+                seen_at=first_seen_at,
                 canonical_url=values["canonical_url"],
                 credit=values["syndication_credit"],
                 words=values["word_count"],
@@ -164,8 +171,11 @@ def _pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
     return pages
 
 
-def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Iterator[tuple[Document, bytes]]:
-    """The latest version of each page; texts signed by another scheme are signed anew."""
+def _signed_documents(
+    store: Store, keys: Iterable[str], pages: dict[str, _Page]
+) -> Iterator[tuple[Document, bytes]]:
+    """The latest version of each page with its signature. Texts whose signatures are of another scheme are signed
+    again."""
     for key in keys:
         texts: dict[str, str] | None = None
         for values in part_files.read_rows(store, key, ["id", "fetched_at", "run_id", "seq", "signature"]):
@@ -182,63 +192,65 @@ def _signed(store: Store, keys: Iterable[str], pages: dict[str, _Page]) -> Itera
             yield page.document, values["signature"]
 
 
-def _story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
-    """Of the live stories whose own page is among the members, the first that landed; a story that was split off
-    one takes the id of its first page, which no other story can have."""
+def _choose_story_id(members: list[_Page], pages: dict[str, _Page]) -> str:
+    """The id of the first landed live story whose first page is among the members. Where there is none, because the
+    story was split off another, the id of its first landed page, which no other story can have."""
     ids = {page.id for page in members}
-    live = {page.story_id for page in members} & ids
-    return min(live or ids, key=lambda id: (pages[id].first_landed, id))
+    live_ids = {page.story_id for page in members} & ids
+    return min(live_ids or ids, key=lambda id: (pages[id].first_landed, id))
 
 
-def _members(pages: list[_Page], rounds: VisitHistory) -> list[Member]:
+def _story_members(pages: list[_Page], visits: VisitHistory) -> list[Member]:
+    """The pages of a story, with what the choice of its original depends on."""
     outlet_of = {page.id: page.outlet for page in pages}
-    first: dict[
-        str, _Page
-    ] = {}  # by outlet: a credit names an outlet, and its earliest page of the story is meant
-    for page in sorted(pages, key=_age, reverse=True):
-        first[page.outlet] = page
-    names = {_letters(outlet): page for outlet, page in first.items()}
+    # by outlet: a credit names an outlet, and means its earliest page of the story
+    earliest: dict[str, _Page] = {}
+    for page in sorted(pages, key=_publication_order, reverse=True):
+        earliest[page.outlet] = page
+    pages_by_name = {_letters_only(outlet): page for outlet, page in earliest.items()}
     return [
         Member(
             id=page.id,
             published_at=page.document.moment,
             seen_at=page.seen_at,
             words=page.words,
-            visited_at=rounds.before(page.outlet, page.first_landed[0], page.seen_at),
-            credits=frozenset(_credits(page, names, outlet_of)),
+            visited_at=visits.last_visit_before(page.outlet, page.first_landed[0], page.seen_at),
+            credits=frozenset(_credited_pages(page, pages_by_name, outlet_of)),
         )
         for page in pages
     ]
 
 
-def _age(page: _Page) -> tuple[datetime, str]:
+def _publication_order(page: _Page) -> tuple[datetime, str]:
+    """Sort key: the time of publication, or of the first fetch where that is unknown."""
     return page.document.moment or page.seen_at, page.id
 
 
-def _credits(page: _Page, names: dict[str, _Page], outlet_of: dict[str, str]) -> Iterator[str]:
-    """Pages of other outlets that it names by rel=canonical, or by a credit that holds the outlet's name."""
+def _credited_pages(page: _Page, pages_by_name: dict[str, _Page], outlet_of: dict[str, str]) -> Iterator[str]:
+    """The ids of pages of other outlets that a page names by rel=canonical, or by a syndication credit that contains
+    the outlet's name."""
     with suppress(ValueError):
-        named = page_id(page.canonical_url) if page.canonical_url else page.id
-        if outlet_of.get(named, page.outlet) != page.outlet:
-            yield named
-    credit = _letters(page.credit or "")
-    for name, other in names.items() if credit else ():
-        if len(name) >= _CREDIT_LETTERS and name in credit and other.outlet != page.outlet:
+        canonical_id = page_id(page.canonical_url) if page.canonical_url else page.id
+        if outlet_of.get(canonical_id, page.outlet) != page.outlet:
+            yield canonical_id
+    credit = _letters_only(page.credit or "")
+    for name, other in pages_by_name.items() if credit else ():
+        if len(name) >= _MIN_CREDIT_LETTERS and name in credit and other.outlet != page.outlet:
             yield other.id
 
 
-def _letters(name: str) -> str:
+def _letters_only(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | None) -> ClusteredPage:
+def _clustered_page(page: _Page, story_id: str, choice: tuple[str, str], link: Link | None) -> ClusteredPage:
     return ClusteredPage(
         id=page.id,
         outlet=page.outlet,
         story_id=story_id,
         live_story_id=page.story_id,
-        original_id=chosen[0],
-        original_reason=chosen[1],
+        original_id=choice[0],
+        original_reason=choice[1],
         relation=link.relation if link else None,
         linked_id=link.id if link else None,
         similarity=link.similarity if link else None,
@@ -246,15 +258,15 @@ def _placed(page: _Page, story_id: str, chosen: tuple[str, str], link: Link | No
     )
 
 
-def _encoded(placed: Iterable[ClusteredPage]) -> tuple[set[str], bytes]:
-    """The story ids, and the rows as Parquet."""
+def _encode_pages(pages: Iterable[ClusteredPage]) -> tuple[set[str], bytes]:
+    """The story ids, and the rows encoded as Parquet."""
     columns, out, ids = columns_of(ClusteredPage), io.BytesIO(), set[str]()
     batch: list[dict[str, object]] = []
     with pq.ParquetWriter(out, columns, compression="zstd") as writer:
-        for one in placed:
-            ids.add(one.story_id)
-            batch.append(row(one))
-            if len(batch) == _AT_ONCE:
+        for page in pages:
+            ids.add(page.story_id)
+            batch.append(row(page))
+            if len(batch) == _BATCH_ROWS:
                 writer.write_table(pa.Table.from_pylist(batch, schema=columns))
                 batch.clear()
         writer.write_table(pa.Table.from_pylist(batch, schema=columns))

@@ -1,13 +1,14 @@
-"""Taking pages down: their rows leave every part, and a tombstone keeps them from coming back.
+"""Takes pages or whole outlets down: removes their rows from every part, and writes tombstones against their return.
 
-1. Tombstones first, `takedowns/page-<id>.json` or `outlet-<name>.json`: every start of a crawl reads their names (one
-   listing, nothing opened). They hold a page's id, which is a hash, and not its address.
-2. The parts concerned are overwritten one by one under their own key, each on the condition that it is still the part
-   that was read. Before, `overwritten/<key>.<digest>.json` tells both digests: who verifies the lake accepts either.
-3. What a crawl lands that had begun before the tombstone stood, it takes out itself at its end (lake/runs/run.py), as does
-   whoever finishes it.
+1. The tombstones are written first, as `takedowns/page-<id>.json` or `takedowns/outlet-<name>.json`. Every start of a
+   crawl reads their names (one listing, no object is opened). They hold a page's id, which is a hash, and not its
+   URL.
+2. The affected parts are overwritten one by one under their keys, each on the condition that it is still the part
+   that was read. Before that, `overwritten/<key>.<digest>.json` records both digests; `verify` accepts either.
+3. A run that started before the tombstones were written removes such rows from its own parts at its end
+   (lake/runs/run.py), and so does a process that finishes a dead run.
 
-Killed anywhere, the same command again completes all of it: it overwrites for every tombstone there is.
+If the command is killed, the same command completes the takedown: it overwrites parts for every tombstone there is.
 """
 
 from __future__ import annotations
@@ -40,17 +41,17 @@ from lake.storage.tombstones import (
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-_FILE = "__filename"  # pyarrow's name of the file that a row comes from
+_FILENAME_COLUMN = "__filename"  # pyarrow's column for the file that a row comes from
 
 
 @dataclass(slots=True)
 class Receipt:
     """What a takedown did, or would do."""
 
-    tombstones: list[str]
+    tombstones: list[str]  # names, without .json
     parts: list[RewrittenPart] = field(default_factory=list)
-    checkpoints: int = 0  # removed
-    under_way: list[str] = field(default_factory=list)  # runs that take out their own rows at their end
+    checkpoints: int = 0  # index checkpoints removed
+    under_way: list[str] = field(default_factory=list)  # unfinished runs, which remove such rows at their end
 
 
 # ---------------------------------------------------------------- the command
@@ -59,40 +60,47 @@ class Receipt:
 def forget(
     store: Store, pages: Collection[str], outlets: Collection[str], reason: str | None = None
 ) -> Receipt:
-    """Take pages, by the ids of their addresses, and outlets down. Raises LakeError; then the same call completes it."""
-    names = _names(store, pages, outlets)
+    """Take down pages, given by the ids of their URLs, and outlets, given by name. reason: kept in the tombstones.
+    Raises LakeError; then the same call completes the takedown."""
+    names = _new_tombstones(store, pages, outlets)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for name in names:
-        told = {"tombstone": name, "at": now, "reason": reason}
-        with suppress(PartExists):  # an earlier takedown's
-            store.put_new(f"{PREFIX}{name}.json", json.dumps(told, ensure_ascii=False).encode())
-    receipt = Receipt(names, under_way=_under_way(store))
-    down = taken_down_by(tombstone_names(store))
-    # what landed meanwhile is found by the next round
-    while done := remove_rows(store, down, _concerned(store, down)):
-        receipt.parts += done
-    for key in list(store.keys("boilerplate/")) if down.outlets else ():  # what outlets print; learned anew
+        tombstone = {"tombstone": name, "at": now, "reason": reason}
+        with suppress(PartExists):  # from an earlier takedown
+            store.put_new(f"{PREFIX}{name}.json", json.dumps(tombstone, ensure_ascii=False).encode())
+    receipt = Receipt(names, under_way=_unfinished_runs(store))
+    taken_down = taken_down_by(tombstone_names(store))
+    # the next round finds what landed meanwhile
+    while rewritten := remove_rows(store, taken_down, _affected_parts(store, taken_down)):
+        receipt.parts += rewritten
+    for key in (
+        list(store.keys("boilerplate/")) if taken_down.outlets else ()
+    ):  # they hold lines of outlets' texts; the next learning makes them again
         store.remove(key)
-    for key in list(store.keys("checkpoints/")):  # a copy of the index, and made again
+    for key in list(
+        store.keys("checkpoints/")
+    ):  # they hold a copy of the index; a later run makes them again
         store.remove(key)
         receipt.checkpoints += 1
     return receipt
 
 
 def preview(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
-    """What `forget` would do."""
-    names = _names(store, pages, outlets)
-    down = taken_down_by({*names, *tombstone_names(store)})
-    made = (without_rows(key, store.get(key), down) for key in _concerned(store, down))
-    return Receipt(names, [part for part, _ in filter(None, made)], under_way=_under_way(store))
+    """What `forget` would do; writes nothing. Raises LakeError."""
+    names = _new_tombstones(store, pages, outlets)
+    taken_down = taken_down_by({*names, *tombstone_names(store)})
+    rewritten = (without_rows(key, store.get(key), taken_down) for key in _affected_parts(store, taken_down))
+    return Receipt(names, [part for part, _ in filter(None, rewritten)], under_way=_unfinished_runs(store))
 
 
-def _names(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
-    every = sorted(_with_others(store, frozenset(pages))) if pages else []
-    return [*map(page_name, every), *map(outlet_name, sorted(outlets))]
+def _new_tombstones(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
+    """The names of the tombstones for these pages, their related pages, and these outlets."""
+    all_pages = sorted(_with_related_pages(store, frozenset(pages))) if pages else []
+    return [*map(page_name, all_pages), *map(outlet_name, sorted(outlets))]
 
 
-def _under_way(store: Store) -> list[str]:
+def _unfinished_runs(store: Store) -> list[str]:
+    """The ids of runs with a start record and no end record."""
     keys = set(store.keys("runs/"))
     started = (k.removesuffix(".started.json") for k in keys if k.endswith(".started.json"))
     return sorted(run.removeprefix("runs/") for run in started if f"{run}.json" not in keys)
@@ -101,43 +109,46 @@ def _under_way(store: Store) -> list[str]:
 # ---------------------------------------------------------------- which pages
 
 
-def _with_others(store: Store, given: frozenset[str]) -> set[str]:
-    """With the same page under other addresses (aliases), all pages of an article in parts, and the addresses that
-    led to them."""
-    led = [(requested, id) for table in STORY_TABLES for requested, id in _led(store, table)]
-    found = set(given) | {id for requested, id in led if requested in given}
-    edges: dict[str, set[str]] = {}
-    for one, other in _same(store):
-        edges.setdefault(one, set()).add(other)
-        edges.setdefault(other, set()).add(one)
-    new = found
+def _with_related_pages(store: Store, pages: frozenset[str]) -> set[str]:
+    """The ids of these pages, of their aliases (the same page under other URLs), of all pages of a paginated article,
+    and of the requested URLs that redirected to any of them."""
+    redirects = [(requested, id) for table in STORY_TABLES for requested, id in _redirects(store, table)]
+    related = set(pages) | {id for requested, id in redirects if requested in pages}
+    neighbours: dict[str, set[str]] = {}
+    for page, other in _same_article(store):
+        neighbours.setdefault(page, set()).add(other)
+        neighbours.setdefault(other, set()).add(page)
+    new = related
     while new:
-        new = set().union(*(edges.get(id, set()) for id in new)) - found
-        found |= new
-    return found | {requested for requested, id in led if id in found}
+        new = set().union(*(neighbours.get(id, set()) for id in new)) - related
+        related |= new
+    return related | {requested for requested, id in redirects if id in related}
 
 
-def _led(store: Store, table: Table) -> Iterator[tuple[str, str]]:
-    elsewhere = pc.field("requested_url") != pc.field("url")
-    for row in _rows(store, table, ["id", "url", "requested_url"], elsewhere):
+def _redirects(store: Store, table: Table) -> Iterator[tuple[str, str]]:
+    """(requested id, answering page id) of the redirects in a table."""
+    is_redirected = pc.field("requested_url") != pc.field("url")
+    for row in _scan_rows(store, table, ["id", "url", "requested_url"], is_redirected):
         if requested := redirected_from(row):
             yield requested, row["id"]
 
 
-def _same(store: Store) -> Iterator[tuple[str, str]]:
+def _same_article(store: Store) -> Iterator[tuple[str, str]]:
+    """Pairs of page ids that are one article: aliases, and pages of a paginated article."""
     for table in STORY_TABLES:
-        for row in _rows(store, table, ["id", "copy_of"], pc.field("relation") == "alias"):
+        for row in _scan_rows(store, table, ["id", "copy_of"], pc.field("relation") == "alias"):
             yield row["id"], row["copy_of"]
-    for row in _rows(store, "raw", ["id", "part_of"], pc.field("part_of").is_valid()):
+    for row in _scan_rows(store, "raw", ["id", "part_of"], pc.field("part_of").is_valid()):
         yield row["id"], row["part_of"]
-    for row in _rows(store, "rejects", ["id", "detail"], pc.field("reason") == "part"):
-        with suppress(ValueError):  # `a later page of <address>`, lake/workers/page_processing.py
+    for row in _scan_rows(store, "rejects", ["id", "detail"], pc.field("reason") == "part"):
+        with suppress(ValueError):  # `a later page of <URL>`, lake/workers/page_processing.py
             yield row["id"], page_id((row["detail"] or "").rpartition(" ")[2])
 
 
-def _rows(
+def _scan_rows(
     store: Store, table: Table, columns: list[str], where: ds.Expression | None = None
 ) -> Iterator[dict[str, Any]]:
+    """The rows of a table that match a filter."""
     for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
         yield from batch.to_pylist()
 
@@ -145,21 +156,24 @@ def _rows(
 # ---------------------------------------------------------------- which parts
 
 
-def _concerned(store: Store, down: TakenDown) -> list[str]:
-    """The keys of the parts that hold a row of what was taken down; reads a few columns of each."""
-    found: set[str] = set()
-    pages, outlets = (pa.array(sorted(names), pa.string()) for names in (down.pages, down.outlets))
+def _affected_parts(store: Store, taken_down: TakenDown) -> list[str]:
+    """The keys of the parts that hold a row of a taken-down page or outlet, found by reading a few columns, and the
+    keys of all cluster files."""
+    parts: set[str] = set()
+    pages, outlets = (
+        pa.array(sorted(names), pa.string()) for names in (taken_down.pages, taken_down.outlets)
+    )
     for table in TABLES:
         where = pc.field("id").isin(pages) | pc.field("outlet").isin(outlets)
-        columns = ["id", "outlet", "url", "requested_url", _FILE]
+        columns = ["id", "outlet", "url", "requested_url", _FILENAME_COLUMN]
         if table == "raw":
             where |= pc.field("part_of").isin(pages)
             columns.append("part_of")
-        if down.pages:
+        if taken_down.pages:
             where |= pc.field("requested_url") != pc.field("url")
-        for row in _rows(store, table, columns, where) if down else ():
-            file = row[_FILE]
-            if down.covers(row):
-                found.add(file[file.rindex(f"{table}/day=") :])
+        for row in _scan_rows(store, table, columns, where) if taken_down else ():
+            file = row[_FILENAME_COLUMN]
+            if taken_down.covers(row):
+                parts.add(file[file.rindex(f"{table}/day=") :])
     clusters = [k for k in store.keys("clusters/") if k.endswith(".parquet")]
-    return [*sorted(found), *clusters]
+    return [*sorted(parts), *clusters]

@@ -1,7 +1,8 @@
-"""Bringing the index up to the lake, and finishing runs that died.
+"""Brings the local index up to date with the finished runs of the lake, and finishes runs that died.
 
-raw is the write-ahead log of a flush: what stands in a dead run's raw parts and has no outcome yet is cleaned from
-there and landed under the dead run's own name, so that two rescuers can only write the same part once.
+`raw` is the write-ahead log of a flush. Pages in a dead run's raw parts that have no outcome yet are cleaned from
+there. Their rows land under the dead run's own id: two processes that finish the same run can write each part only
+once.
 """
 
 from __future__ import annotations
@@ -36,108 +37,113 @@ from lake.workers.pool import Workers
 
 log = logging.getLogger(__name__)
 
-# a run of another machine counts as dead after this long without a record
+# a run of another machine that holds no leases counts as dead this long after its start
 FOREIGN_RUN_DEAD_AFTER = timedelta(hours=24)
-# a request that was under way at a process's death may reach the store this much later
-_LATEST_ARRIVAL = timedelta(minutes=15)
+# a write request that was under way when a process died may reach the store this much later
+_MAX_WRITE_DELAY = timedelta(minutes=15)
 _TRIES = 4
-# clocks of two machines may differ by as much, a run's id is as much older than its first record, and no more
-_MARGIN = timedelta(hours=48)
+# upper bound of two differences: between the clocks of two machines, and between a run's id and its first record
+_CLOCK_MARGIN = timedelta(hours=48)
 _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
     "fetched_at", "requested_url",
 ]  # fmt: skip
-Capture = tuple[str, datetime]  # page and time of the fetch: a replay lands several of one page
+Capture = tuple[str, datetime]  # page id and time of the fetch: a replay lands several captures of one page
 _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "retry_at", "requested_url"]
 
 
 def catch_up(store: Store, path: Path) -> Index:
-    """The index of a lake, knowing every finished run; made from a checkpoint where there is none, rebuilt where it
-    knows runs that the lake does not."""
+    """Open the index at `path`, with every finished run of the lake learned. A missing index is restored from a
+    checkpoint. An index that knows runs that the lake does not have is moved aside and rebuilt. Raises LakeError
+    where the lake cannot be read."""
 
     def fill() -> None:
-        checkpoints.restore(store, path, lambda index: not _compared(store, index)[1])
+        checkpoints.restore(store, path, lambda index: not _compare_runs(store, index)[1])
 
-    with _one_at_a_time(path):  # several processes that start at once on a cold machine read one checkpoint
+    with _exclusive_lock(path):  # processes that start together on a new machine restore one checkpoint, once
         index = open_index(path, fill)
-        runs, gone = _compared(store, index)
+        runs, gone = _compare_runs(store, index)
         if gone:
             index.close()
             move_aside(path, f"it knows {len(gone)} runs that {store.uri} does not")
             index = open_index(path, fill)
-            runs = _runs(store, index.watermark())
+            runs = _list_runs(store, index.watermark())
         index.take_down(tombstone_names(store))
-        _learn(store, index, runs)
+        _learn_new_runs(store, index, runs)
     return index
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def _exclusive_lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _compared(store: Store, index: Index) -> tuple[_Runs, set[str]]:
-    """The lake's runs after the index's frontier, and those that the index knows and the lake does not.
+def _compare_runs(store: Store, index: Index) -> tuple[_RunIds, set[str]]:
+    """Return the lake's runs after the index's watermark, and the ids that the index knows and the lake does not.
 
-    In this order, for other processes of the machine finish runs and move the frontier meanwhile: what the index knew
-    before the lake was listed stands in a listing from where the frontier was."""
+    The index is read before the lake is listed, because other processes of this machine finish runs and advance the
+    watermark meanwhile: a run that the index knew before the listing is in a listing from the old watermark."""
     watermark = index.watermark()
-    known = _late(index, watermark)
-    runs = _runs(store, watermark)
+    known = _recent_known_runs(index, watermark)
+    runs = _list_runs(store, watermark)
     return runs, known - runs.finished
 
 
-def _late(index: Index, watermark: str) -> set[str]:
-    """The runs of the latest days that an index knows: the records of older ones may have been removed."""
+def _recent_known_runs(index: Index, watermark: str) -> set[str]:
+    """The known runs of the last days before the newest one. Older runs are not compared with the lake: their records
+    may have been removed."""
     known = index.run_ids(watermark)
-    edge = _before(moment for run_id in known if (moment := _begin(run_id)))
-    return {run_id for run_id in known if run_id > edge}
+    cutoff = _cutoff_id(moment for run_id in known if (moment := _start_time(run_id)))
+    return {run_id for run_id in known if run_id > cutoff}
 
 
 def learn_finished(store: Store, index: Index) -> None:
-    """What has been finished since `catch_up`, here or elsewhere."""
-    _learn(store, index, _runs(store, index.watermark()))
+    """Learn the runs that have finished since `catch_up`, on this machine or another. Raises LakeError."""
+    _learn_new_runs(store, index, _list_runs(store, index.watermark()))
 
 
-def _learn(store: Store, index: Index, runs: _Runs) -> None:
-    news = sorted(runs.finished - index.run_ids())
-    for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), news):
-        _learn_run(store, index, json.loads(record))
+def _learn_new_runs(store: Store, index: Index, runs: _RunIds) -> None:
+    new_runs = sorted(runs.finished - index.run_ids())
+    for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), new_runs):
+        _learn_run_record(store, index, json.loads(record))
     index.advance_watermark(runs.watermark(datetime.now(UTC)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
-    """By their ids, which sort by start."""
+class _RunIds:
+    """Run ids, which sort by the time at which the runs started."""
 
-    started: set[str]
-    finished: set[str]
+    started: set[str]  # with a start record
+    finished: set[str]  # with an end record
 
     def watermark(self, now: datetime) -> str:
-        """What will never be news: neither a run that has not ended, nor one that began within the margin of the
-        latest, whose first record may be on its way or whose clock may be slow."""
-        begins = (moment for run_id in self.started | self.finished if (moment := _begin(run_id)))
-        return min({_before(min(moment, now) for moment in begins), *(self.started - self.finished)})
+        """The id up to which no new run will appear. It lies before every unfinished run, and before every run that
+        started within _CLOCK_MARGIN of the newest: a record of such a run may still be on its way, or its machine's
+        clock may be slow."""
+        starts = (moment for run_id in self.started | self.finished if (moment := _start_time(run_id)))
+        return min({_cutoff_id(min(moment, now) for moment in starts), *(self.started - self.finished)})
 
 
-def _before(moments: Iterable[datetime]) -> str:
-    """What sorts before the ids of all runs that began within the margin of the latest, or later."""
+def _cutoff_id(moments: Iterable[datetime]) -> str:
+    """An id prefix that sorts before the ids of all runs that started within _CLOCK_MARGIN of the latest of these
+    times. Returns "" where there are none."""
     latest = max(moments, default=None)
-    return f"{latest - _MARGIN:%Y%m%dT%H%M%SZ}" if latest else ""
+    return f"{latest - _CLOCK_MARGIN:%Y%m%dT%H%M%SZ}" if latest else ""
 
 
-def _begin(run_id: str) -> datetime | None:
+def _start_time(run_id: str) -> datetime | None:
+    """The start time that the id holds; None where the id is not of our form."""
     try:
         return run_started_at(run_id)
-    except ValueError:  # a record that somebody put there under a name of its own
+    except ValueError:  # a file under runs/ that no run of ours wrote
         return None
 
 
-def _runs(store: Store, since: str = "") -> _Runs:
-    """The runs after a frontier, without a listing of those before."""
+def _list_runs(store: Store, since: str = "") -> _RunIds:
+    """The runs whose ids sort after a watermark. Only that part of runs/ is listed."""
     started: set[str] = set()
     finished: set[str] = set()
     for key in store.keys("runs/", after=f"runs/{since}"):
@@ -146,14 +152,16 @@ def _runs(store: Store, since: str = "") -> _Runs:
             started.add(name.removesuffix(".started.json"))
         elif name.endswith(".json"):
             finished.add(name.removesuffix(".json"))
-    return _Runs(started, finished)
+    return _RunIds(started, finished)
 
 
 def learn_run(store: Store, index: Index, run_id: str) -> None:
-    _learn_run(store, index, json.loads(store.get(f"runs/{run_id}.json")))
+    """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be
+    read."""
+    _learn_run_record(store, index, json.loads(store.get(f"runs/{run_id}.json")))
 
 
-def _learn_run(store: Store, index: Index, record: dict[str, Any]) -> None:
+def _learn_run_record(store: Store, index: Index, record: dict[str, Any]) -> None:
     with index.transaction():
         index.drop_pending(record["run_id"])
         with index.signatures.catching_up():
@@ -162,26 +170,28 @@ def _learn_run(store: Store, index: Index, record: dict[str, Any]) -> None:
 
 
 def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) -> set[Capture]:
-    """Enter the rows of the parts in the order in which they were judged: flush by flush, and inside a flush by the
-    time of the fetch, because what recurs in an outlet is learned in that order. Returns what they were made of."""
-    seen: set[Capture] = set()
-    taken_down = False
-    wanted = sorted((one for one in keys if one[0] != "raw"), key=lambda one: _seq(one[1]))
-    read = prefetch(lambda one: (_seq(one[1]), _rows_to_learn(store, *one)), wanted)
-    for _, flush in groupby(read, key=itemgetter(0)):
+    """Enter the rows of these parts into the index, and return the captures that they were made from.
+
+    The order is that of the verdicts: flush by flush, and inside a flush by time of fetch. It matters, because the
+    signature index learns in that order which text recurs in an outlet."""
+    captures: set[Capture] = set()
+    has_taken_down_rows = False
+    to_read = sorted((part for part in keys if part[0] != "raw"), key=lambda part: _flush_seq(part[1]))
+    flushes = prefetch(lambda part: (_flush_seq(part[1]), _rows_to_learn(store, *part)), to_read)
+    for _, flush in groupby(flushes, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn_row(values)
-            seen.add((values["id"], values["fetched_at"]))
-            taken_down = taken_down or index.taken_down.covers(values)
-    if taken_down:
+            captures.add((values["id"], values["fetched_at"]))
+            has_taken_down_rows = has_taken_down_rows or index.taken_down.covers(values)
+    if has_taken_down_rows:
         from lake.parquet.row_removal import remove_rows  # as in lake/runs/run.py
 
-        remove_rows(store, index.taken_down, [key for _, key in keys])  # it landed while it was taken down
-    return seen
+        remove_rows(store, index.taken_down, [key for _, key in keys])  # the rows landed during the takedown
+    return captures
 
 
 def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
-    """The columns that the index wants; texts signed by another scheme are signed anew."""
+    """The columns that the index needs. Texts whose signatures are of another scheme are signed again."""
     if table == "rejects":
         return part_files.read_rows(store, key, _REJECT_COLUMNS)
     rows = part_files.read_rows(store, key, _STORY_COLUMNS)
@@ -195,7 +205,8 @@ def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]
     return rows
 
 
-def _seq(key: str) -> int:
+def _flush_seq(key: str) -> int:
+    """The number of the flush, from a part's key."""
     return int(key.rpartition("-")[2].removesuffix(".parquet"))
 
 
@@ -207,65 +218,70 @@ def recover_dead_runs(
     index: Index,
     locks: Path,
     rules_of: Callable[[str], Rules],
-    leases: Callable[[], Leases],
+    open_leases: Callable[[], Leases],
     workers: Workers,
     spooled_by: str | None = None,
 ) -> list[Run]:
-    """Finish every run that died, from what its raw parts hold. locks: the folder of the machine's run locks; leases:
-    for the time of a rescue; spooled_by: only those that judged this run's spool anew."""
-    runs = _runs(store, index.watermark())
+    """Finish every dead run from its raw parts, and return these runs. Raises LakeError.
+
+    locks: the folder of this machine's run locks. open_leases: called for each dead run; its leases are held until
+    the run is finished. spooled_by: finish only the runs that judged the spool of this run again."""
+    runs = _list_runs(store, index.watermark())
     started, finished = runs.started, runs.finished
-    with index.transaction():  # entries of runs that died before their first record, or lost them on the way
+    with index.transaction():  # of runs that died before they wrote a start record, or whose record was lost
         for run_id in index.pending_runs() - (started - finished):
             if not is_run_alive(locks, run_id):
                 index.drop_pending(run_id)
     recovered = []
     for run_id in sorted(started - finished):
-        if spooled_by and _facts(store, run_id).get("spooled_by") != spooled_by:
+        if spooled_by and _start_record(store, run_id).get("spooled_by") != spooled_by:
             continue
-        with leases() as borrowed:
-            if _is_dead(store, locks, run_id, borrowed):
+        with open_leases() as leases:
+            if _take_over_if_dead(store, locks, run_id, leases):
                 learn_finished(store, index)
-                recovered.append(_finish(store, index, run_id, rules_of, workers))
+                recovered.append(_finish_dead_run(store, index, run_id, rules_of, workers))
     return [run for run in recovered if run]
 
 
-def _facts(store: Store, run_id: str) -> dict[str, Any]:
-    """What a run told of itself when it began."""
+def _start_record(store: Store, run_id: str) -> dict[str, Any]:
+    """The facts that a run wrote when it started. Raises KeyError where there is no such record."""
     facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
     return facts
 
 
 def keeps_removed_texts(store: Store, run_id: str) -> bool:
-    """Whether a run's rows keep the texts of what cleaning cut."""
+    """Whether a run's rows keep the texts that cleaning removed (the setting REMOVED_TEXTS)."""
     try:
-        return bool(_facts(store, run_id).get("removed_texts", True))
-    except KeyError:  # a lake that lost its record
+        return bool(_start_record(store, run_id).get("removed_texts", True))
+    except KeyError:  # the record was lost
         return True
 
 
-def _is_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
-    """Whether the run has died and its pages are ours to land: then we have taken the leases of its outlets. That they
-    can be taken proves the death of another machine's run; a run without leases has to be silent for long."""
-    living = is_run_alive(locks, run_id)
-    if living:
+def _take_over_if_dead(store: Store, locks: Path, run_id: str, leases: Leases) -> bool:
+    """Return whether the run is dead and this process may land its pages; then `leases` holds its outlets.
+
+    A run of another machine is dead if its leases can be taken. One without leases counts as dead
+    FOREIGN_RUN_DEAD_AFTER after its start."""
+    is_alive = is_run_alive(locks, run_id)
+    if is_alive:
         return False
-    facts = _facts(store, run_id)
-    here = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
-    silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+    facts = _start_record(store, run_id)
+    is_local = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
+    is_silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
     names = facts.get("leases", [])
     try:
         for name in names:
             leases.take(name)
     except LeaseHeld:
         return False
-    return living is False or here or silent or bool(names)
+    return is_alive is False or is_local or is_silent or bool(names)
 
 
-def _finish(
+def _finish_dead_run(
     store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
 ) -> Run | None:
-    """None where it has ended after all, or another process finished it first."""
+    """Finish a dead run and return it. None where its record is there by now, because it ended after all or another
+    process finished it, or where every attempt failed."""
     for _ in range(_TRIES):
         with suppress(KeyError):
             store.get(f"runs/{run_id}.json")
@@ -273,7 +289,7 @@ def _finish(
             return None
         try:
             return _try_to_finish(store, index, run_id, rules_of, workers)
-        except PartExists:  # the dead run's last request arrived late, or another process is at the same work
+        except PartExists:  # the dead run's last write arrived late, or another process finishes the same run
             with index.transaction():
                 index.drop_pending(run_id)
     log.warning("run %s cannot be finished yet; the next start tries again", run_id)
@@ -283,75 +299,88 @@ def _finish(
 def _try_to_finish(
     store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
 ) -> Run:
-    """Bring the flush that was under way to its end, and write the run's record."""
-    keys = _parts_of(store, run_id)
+    """Complete the flush that was under way, and write the run's record. Raises PartExists where a part that is to be
+    written is there by now."""
+    keys = _find_parts(store, run_id)
     with index.transaction():
         index.drop_pending(run_id)
-        done = _learn_parts(store, index, keys)
-    last = max((_seq(k) for _, k in keys), default=-1)
-    run = Run(store, index, run_id, first_seq=max(last, 0), removed_texts=keeps_removed_texts(store, run_id))
+        learned = _learn_parts(store, index, keys)
+    last_seq = max((_flush_seq(k) for _, k in keys), default=-1)
+    run = Run(
+        store, index, run_id, first_seq=max(last_seq, 0), removed_texts=keeps_removed_texts(store, run_id)
+    )
     run.parts = [part_files.describe_part(store, table, key) for table, key in keys]
     landed_at = datetime.now(UTC)
     for rows in (part_files.read_rows(store, key) for table, key in keys if table == "raw"):
         articles = group_by_article(rows)
-        landed_at = articles[-1][0]["landed_at"] if articles else landed_at  # of the last flush, in the end
-        left = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in done]
-        for processed in workers.process_all(articles_to_process(left, rules_of)):
+        # after the last part: the time of the last flush
+        landed_at = articles[-1][0]["landed_at"] if articles else landed_at
+        unprocessed = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in learned]
+        for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
             run.add(processed)
-    batch = run.cut(landed_at) or Batch(max(last, 0), landed_at, {})
-    there = {table for table, key in keys if _seq(key) == last}
-    run.parts += _occupy(store, run_id, last, there, batch)
+    batch = run.cut(landed_at) or Batch(max(last_seq, 0), landed_at, {})
+    written_tables = {table for table, key in keys if _flush_seq(key) == last_seq}
+    run.parts += _complete_last_flush(store, run_id, last_seq, written_tables, batch)
     index.landed(run_id, batch.seq)
-    recovered = sum(run.counts[t] for t in TABLES)
-    run.finish("recovered", {"recovered_rows": recovered})
-    log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered)
+    recovered_rows = sum(run.counts[t] for t in TABLES)
+    run.finish("recovered", {"recovered_rows": recovered_rows})
+    log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered_rows)
     return run
 
 
 def group_by_article(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Rows of a raw part: each first page with the later pages of its article, which follow it."""
-    found: list[list[dict[str, Any]]] = []
+    """Group the rows of a raw part by article: each first page with its later pages, which follow it in the part."""
+    articles: list[list[dict[str, Any]]] = []
     for values in rows:
-        if values.get("part_of"):  # none in a part that is older than the column
-            found[-1].append(values)
+        if values.get("part_of"):  # parts that are older than this column do not have it
+            articles[-1].append(values)
         else:
-            found.append([values])
-    return found
+            articles.append([values])
+    return articles
 
 
 def articles_to_process(
     articles: Iterable[list[dict[str, Any]]], rules_of: Callable[[str], Rules]
 ) -> Iterator[tuple[RawPage, Rules, list[RawPage]]]:
-    """What Workers.refine_all wants, of rows as `by_article` has them."""
+    """Turn the groups of `group_by_article` into the first page, rules and later pages that Workers.process_all
+    takes."""
     for rows in articles:
         page, *later = (restore_record(RawPage, values) for values in rows)
         yield page, rules_of(page.outlet), later
 
 
-def _occupy(store: Store, run_id: str, last: int, there: set[Table], batch: Batch) -> list[Part]:
-    """Write what the last flush lacks, and take every name that the dead run may still be writing, if need be by a
-    part without rows: a request that was on its way when the process died can reach the store after us."""
+def _complete_last_flush(
+    store: Store, run_id: str, last_seq: int, written_tables: set[Table], batch: Batch
+) -> list[Part]:
+    """Write the missing parts of the last flush, and every part name that the dead run may still be writing, if need
+    be as an empty part: a write request that was under way when the process died can still reach the store.
+
+    written_tables: the tables that the last flush has parts of. Rows of these tables go to one more flush."""
     written: list[Part] = []
-    if there:
-        lacking = {t: batch.tables.get(t, []) for t in TABLES if t not in there}
-        written += part_files.write_flush(store, lacking, run_id, last, batch.landed_at, empty=True)
-    left: dict[Table, list[dict[str, Any]]] = {
-        t: rows for t, rows in batch.tables.items() if t in there and t != "raw"
+    if written_tables:
+        missing = {t: batch.tables.get(t, []) for t in TABLES if t not in written_tables}
+        written += part_files.write_flush(store, missing, run_id, last_seq, batch.landed_at, empty=True)
+    late_rows: dict[Table, list[dict[str, Any]]] = {
+        t: rows for t, rows in batch.tables.items() if t in written_tables and t != "raw"
     }
-    for values in (v for rows in left.values() for v in rows):
-        values["seq"] = last + 1
+    for values in (v for rows in late_rows.values() for v in rows):
+        values["seq"] = last_seq + 1
     now = datetime.now(UTC)
-    for moment in {m.date(): m for m in (now - _LATEST_ARRIVAL, now)}.values():
-        written += part_files.write_flush(store, {"raw": []}, run_id, last + 1, moment, empty=True)
-    return written + part_files.write_flush(store, left, run_id, last + 1, batch.landed_at)
+    for moment in {m.date(): m for m in (now - _MAX_WRITE_DELAY, now)}.values():
+        written += part_files.write_flush(store, {"raw": []}, run_id, last_seq + 1, moment, empty=True)
+    return written + part_files.write_flush(store, late_rows, run_id, last_seq + 1, batch.landed_at)
 
 
-def _parts_of(store: Store, run_id: str) -> list[tuple[Table, str]]:
-    """The parts of a run without a record: by prefix, for each day since it began."""
-    day, today = datetime.fromisoformat(_facts(store, run_id)["started_at"]).date(), datetime.now(UTC).date()
-    found: list[tuple[Table, str]] = []
+def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
+    """The parts of a run without an end record, found by key prefix for each day since the run started; in order of
+    flush, raw first."""
+    day, today = (
+        datetime.fromisoformat(_start_record(store, run_id)["started_at"]).date(),
+        datetime.now(UTC).date(),
+    )
+    parts: list[tuple[Table, str]] = []
     while day <= today:
         for table in TABLES:
-            found += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
+            parts += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
         day += timedelta(days=1)
-    return sorted(found, key=lambda k: (_seq(k[1]), TABLES.index(k[0])))
+    return sorted(parts, key=lambda k: (_flush_seq(k[1]), TABLES.index(k[0])))

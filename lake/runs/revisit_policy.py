@@ -1,4 +1,4 @@
-"""Whether a page that a source names is asked for: what the lake knows of it, against what the source says."""
+"""Revisit policy: decides from the lake's page state and the source's dates whether a page is fetched (again)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Literal
 from lake.index.page_index import PageState
 
 RevisitDecision = Literal[
-    "new",  # never asked for
-    "changed",  # an article that its source says has changed since the last fetch
-    "again",  # held no article last time, and is due for another try
-    "afresh",  # known, but the run ignores what is known
-    "known",  # an article, and no word of a change
-    "later",  # due another time: a reject that waits, a change too soon after the last fetch, a page that another
-    # run is about to land
-    "taken_down",  # it may not come back, lake/jobs/takedown.py
-    "never",  # holds no article, and is not worth another try
+    "new",  # never requested
+    "changed",  # an article that, according to its source, has changed since the last fetch
+    "again",  # a reject whose retry is due
+    "afresh",  # known, but this run ignores page states
+    "known",  # an article, and the source tells of no change
+    "later",  # not due yet: a reject before its retry time, a change too soon after the last fetch, or a page that
+    # another run is about to land
+    "taken_down",  # removed for good by lake/jobs/takedown.py
+    "never",  # a reject that is not retried
 ]
 FETCH_DECISIONS: tuple[RevisitDecision, ...] = ("new", "changed", "again", "afresh")
 SKIP_DECISIONS: tuple[RevisitDecision, ...] = ("known", "later", "never", "taken_down")
@@ -27,28 +27,30 @@ SKIP_DECISIONS: tuple[RevisitDecision, ...] = ("known", "later", "never", "taken
 class RevisitPolicy:
     """When a known page is fetched again."""
 
-    window: timedelta = timedelta(days=7)  # since publication: later changes are not looked at
-    interval: timedelta = timedelta(hours=1)  # between two fetches; doubles with each that found nothing new
-    fresh: bool = False  # ignore what is known
+    window: timedelta = timedelta(days=7)  # after publication; later changes are ignored
+    # between two fetches; doubles with each fetch that found nothing new
+    interval: timedelta = timedelta(hours=1)
+    fresh: bool = False  # ignore page states
 
-    def visit(self, known: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:
-        """modified_at: the last change as the source tells it, with its zone; None where it tells nothing."""
-        if known is None:
+    def decide(self, page: PageState | None, modified_at: datetime | None, now: datetime) -> RevisitDecision:
+        """Return whether to fetch a page, and why. page: its state in the lake, None where it is unknown.
+        modified_at: the last change according to the source, with a time zone; None where the source gives none."""
+        if page is None:
             return "new"
         if self.fresh:
             return "afresh"
-        if known.reason:
-            if known.retry_at is None:
+        if page.reason:
+            if page.retry_at is None:
                 return "never"
-            return "again" if known.retry_at <= now else "later"
-        if modified_at is None or modified_at <= known.fetched_at:
+            return "again" if page.retry_at <= now else "later"
+        if modified_at is None or modified_at <= page.fetched_at:
             return "known"
-        if now - (known.published_at or known.first_at) > self.window:
+        if now - (page.published_at or page.first_at) > self.window:
             return "known"
-        return "changed" if self.changed_at(known) <= now else "later"
+        return "changed" if self.next_check_at(page) <= now else "later"
 
-    def changed_at(self, known: PageState) -> datetime:
-        """When an article that its source dates anew is looked at."""
-        # a source that puts a new date to all its pages every hour is not followed every hour
-        wait: timedelta = min(self.interval * 2 ** min(known.checks, 16), self.window)
-        return known.fetched_at + wait
+    def next_check_at(self, page: PageState) -> datetime:
+        """The earliest time at which an article with a newer date in its source is fetched again."""
+        # some sources give all their pages a new date every hour: the wait doubles with each fetch in vain
+        wait: timedelta = min(self.interval * 2 ** min(page.checks, 16), self.window)
+        return page.fetched_at + wait

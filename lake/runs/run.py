@@ -1,7 +1,8 @@
-"""One run: verdicts, the rows on their way, the flushes, and the run's two records.
+"""One run: gives each processed page its outcome, flushes the rows to the lake, and writes the run's two records.
 
-Rows gather in memory; `cut` takes them as a batch, `write` lands or spools it (one at a time; it may run in another
-thread), `landed` tells the index what is in the lake. A run that ends without a record is recovered by the next start.
+Rows are buffered in memory. `cut` takes them as a batch. `write` lands or spools the batch (one at a time; it may run
+in another thread). `mark_landed` tells the index which flushes are in the lake. A run that ends without a record is
+recovered by the next start.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one candidate. values: its row, without the Landing columns; None where nothing landed."""
+    """The outcome of one candidate. values: its row without the Landing columns; None where it has no row."""
 
     outcome: Outcome
     id: str
@@ -49,13 +50,13 @@ class Result:
     verdict: Verdict | None = None
     reason: str | None = None
     values: dict[str, Any] | None = None
-    gone: bool = False  # it held an article, and is not found any more
-    settled: bool = True  # nothing more is to come; False: worth another try, or in another run's hands
+    gone: bool = False  # the page held an article before, and is gone now (status 404 or 410)
+    settled: bool = True  # the outcome is final; False: it is retried later, or another run is landing it
 
 
 @dataclass(slots=True)
 class Batch:
-    """The rows of one flush, all under one part name."""
+    """The rows of one flush; their parts share the run id and `seq` in their names."""
 
     seq: int
     landed_at: datetime
@@ -71,12 +72,13 @@ class _Buffer:
 
 
 def new_run_id(name: str, now: datetime) -> str:
-    """Sorts by start time; the random tail keeps two machines apart."""
+    """An id for a new run. Ids sort by start time; the random tail keeps runs of two machines apart."""
     return f"{now:%Y%m%dT%H%M%SZ}-{name}-{secrets.token_hex(4)}"
 
 
 class Run:
-    """A run that lands rows. Made by `start` (a new one) or by lake/runs/catch_up.py (to finish one that died)."""
+    """A run that lands rows. lake/runs/session.py makes a new one; lake/runs/catch_up.py makes one with the id of a
+    dead run, to finish it. Every method may raise LakeError where it reads or writes the lake."""
 
     def __init__(
         self,
@@ -89,55 +91,58 @@ class Run:
         leases: Leases | None = None,
         removed_texts: bool = True,
     ) -> None:
-        """removed_texts: rows keep the texts of what cleaning cut."""
+        """first_seq: the number of the first flush. outbox: sends parts and spools what the store does not take; the
+        default has no spool. leases: the outlets that the run holds. removed_texts: rows keep the texts that cleaning
+        removed."""
         self.store, self.index, self.run_id = store, index, run_id
         self.seq, self.removed_texts = first_seq, removed_texts
-        self.keeps_pages = True  # False: they are in raw already; lake/jobs/reclean.py
-        self._boilerplate = boilerplate_file.latest_boilerplate(
-            store
-        )  # for the whole run, whatever is learned meanwhile
+        self.keeps_pages = True  # False: no rows of raw, they are there already; lake/jobs/reclean.py
+        # the same for the whole run, even if a job learns more meanwhile
+        self._boilerplate = boilerplate_file.latest_boilerplate(store)
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
-        self.forfeited: Counter[str] = (
-            Counter()
-        )  # by outlet whose lease was lost: rows left to the new holder
-        self.record: dict[str, Any] = {"run_id": run_id}  # whole at `finish`
-        self._spooled: dict[int, list[Part]] = {}  # by flush
+        # by outlet whose lease was lost: rows that are left to the new holder, who fetches the pages again
+        self.forfeited: Counter[str] = Counter()
+        self.record: dict[str, Any] = {"run_id": run_id}  # complete after `finish`
+        self._spooled: dict[int, list[Part]] = {}  # parts not yet in the lake, by number of the flush
         self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
-        self.known_takedowns: frozenset[str] = frozenset()  # when it began; a rescuer's knows of none
-        # id asked for → page that answered, and when it still held its article; None: still held none
+        # tombstones at the start; a run that recovers another knows none
+        self.known_takedowns: frozenset[str] = frozenset()
+        # requested id → answering page id, and the time at which it still held its article; None: still held none
         self._checked: dict[str, tuple[str, datetime | None]] = {}
         self._buffer = _Buffer()
 
     # ------------------------------------------------------------ one candidate
 
-    def visit(
+    def revisit_decision(
         self, requested: str, modified_at: datetime | None, policy: RevisitPolicy, outlet: str = ""
     ) -> RevisitDecision:
-        """Whether to ask for an address, by its id; a few microseconds."""
+        """Whether to fetch a requested URL, given by its id, and why. modified_at: as in RevisitPolicy.decide.
+        Takes a few microseconds."""
         page = self.index.answering_page(requested)
         if self.index.is_taken_down(outlet, requested, page):
             return "taken_down"
         known = self.index.page_state(page)
-        if known and self._is_elsewhere(known):
-            return "later"  # not known before it has landed: the other run may die
-        return policy.visit(known, modified_at, datetime.now(UTC))
+        if known and self._is_pending_elsewhere(known):
+            return "later"  # not "known" before it has landed: the other run may die
+        return policy.decide(known, modified_at, datetime.now(UTC))
 
     def due_at(self, requested: str, policy: RevisitPolicy, *, waits: bool) -> datetime | None:
-        """When an address that is not settled is to be asked for, by its id; None: at once, or nobody can tell. waits:
-        it was not asked for, because of a wait."""
+        """Next fetch time of a page that is still open, given by its requested id; None if it is due now or unknown.
+        waits: True if this run skipped it because its next fetch time lies ahead."""
         known = self.index.page_state(self.index.answering_page(requested))
-        if known is None or self._is_elsewhere(known):
+        if known is None or self._is_pending_elsewhere(known):
             return None
         if known.reason:
             return known.retry_at
-        return policy.changed_at(known) if waits else None
+        return policy.next_check_at(known) if waits else None
 
     def add(self, processed: ProcessedPage) -> Result:
-        """Judge one candidate, enter it as pending and buffer its rows; in one transaction of the index."""
+        """Give one processed page its outcome and buffer its rows. The verdict and the pending entry are made in one
+        transaction of the index."""
         with self.index.transaction():
-            result = self._judged(processed)
+            result = self._judge(processed)
         self.counts[result.outcome] += 1
         if result.reason:
             self.counts[f"rejects/{result.reason}"] += 1
@@ -147,27 +152,27 @@ class Run:
             self._buffer_rows(result, processed)
         return result
 
-    def _taken_down(self, processed: ProcessedPage) -> Result | None:
-        """The outcome of a page that may not come back, by whatever way it came; None for all others."""
-        one = processed.page or processed.article or processed.reject
-        assert one, "a refined page is an article or a reject"
-        requested = requested_id(getattr(one, "requested_url", one.url), one.id)
-        firsts = [page_id(processed.first_page_url)] if processed.first_page_url else []
-        if not self.index.is_taken_down(one.outlet, one.id, requested, *firsts):
+    def _refuse_taken_down(self, processed: ProcessedPage) -> Result | None:
+        """The outcome of a page that was taken down, under any of its ids; None for all other pages."""
+        record = processed.page or processed.article or processed.reject
+        assert record, "a refined page is an article or a reject"
+        requested = requested_id(getattr(record, "requested_url", record.url), record.id)
+        first_pages = [page_id(processed.first_page_url)] if processed.first_page_url else []
+        if not self.index.is_taken_down(record.outlet, record.id, requested, *first_pages):
             return None
         self.counts["taken_down"] += 1
-        return Result("unchanged", one.id, one.url)
+        return Result("unchanged", record.id, record.url)
 
-    def _judged(self, processed: ProcessedPage) -> Result:
-        if gone := self._taken_down(processed):
-            return gone
+    def _judge(self, processed: ProcessedPage) -> Result:
+        if refused := self._refuse_taken_down(processed):
+            return refused
         if processed.reject:
-            return self._rejected(processed.reject)
+            return self._judge_reject(processed.reject)
         article, signature = processed.article, processed.signature
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
         known = self.index.page_state(article.id)
-        if known and self._is_elsewhere(known):
+        if known and self._is_pending_elsewhere(known):
             return Result("unchanged", article.id, article.url, article.title, settled=False)
         requested_url = processed.page.requested_url if processed.page else article.url
         requested = requested_id(requested_url, article.id)
@@ -175,10 +180,10 @@ class Run:
             self._checked[requested] = article.id, article.fetched_at
             return Result("unchanged", article.id, article.url, article.title)
         if known and known.content_hash and article.fetched_at < known.fetched_at:
-            return self._older_version(article, signature, requested_url, known)
+            return self._judge_older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
-        result = _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+        result = _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
         self.index.add_pending(
             state_after_row(result.values or {}, known, self.run_id, self.seq),
             requested,
@@ -187,40 +192,43 @@ class Run:
         )
         return result
 
-    def _older_version(
+    def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
     ) -> Result:
-        """A version that was fetched before the latest one: it lands once, and does not become the latest."""
+        """The outcome of a version that was fetched before the latest known one. It lands once, and does not become
+        the latest."""
         if self.index.has_version(article.id, article.content_hash):
             return Result("unchanged", article.id, article.url, article.title)
         verdict = self.index.judge(article, document_of(article, known), signature)
         self.index.add_version(article.id, article.content_hash, (self.run_id, self.seq))
-        return _kept(self._as_it_lands(article), signature, verdict, requested_url, known)
+        return _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
 
-    def _as_it_lands(self, article: Article) -> Article:
-        """After its verdict, which no learned rule and no setting may change."""
+    def _prepare_to_land(self, article: Article) -> Article:
+        """The article without learned boilerplate, and without removed texts where they are not kept. Called after
+        the verdict, which neither may change."""
         article = without_learned_lines(article, self._boilerplate.of(article.outlet))
         return article if self.removed_texts else without_removed_texts(article)
 
-    def _is_elsewhere(self, known: PageState) -> bool:
-        """Another run is about to land a row of the page: a second one now could find itself without a first."""
+    def _is_pending_elsewhere(self, known: PageState) -> bool:
+        """Whether another run is about to land a row of the page. If that run died, a second row
+        that landed now would have no first one."""
         return known.run_id != self.run_id and self.index.is_pending(known.id)
 
-    def _rejected(self, reject: Reject) -> Result:
+    def _judge_reject(self, reject: Reject) -> Result:
         known = self.index.page_state(reject.id)
-        if known and self._is_elsewhere(known):
+        if known and self._is_pending_elsewhere(known):
             return Result("unchanged", reject.id, reject.url, settled=False)
         requested = requested_id(reject.requested_url, reject.id)
-        if known and known.reason == reject.reason and not _due(known, reject):
+        if known and known.reason == reject.reason and not _is_retry_due(known, reject):
             self._checked[requested] = reject.id, None
             return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
-        mark, older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
-        if older and self.index.has_version(reject.id, mark):
+        mark, is_older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
+        if is_older and self.index.has_version(reject.id, mark):
             return Result("unchanged", reject.id, reject.url)
         tries = known.tries + 1 if known else 1
         values = row(reject)
         values["retry_at"] = retry_at(reject.reason, reject.fetched_at, reject.status, tries)
-        if older:
+        if is_older:
             self.index.add_version(reject.id, mark, (self.run_id, self.seq))
         else:
             self.index.add_pending(state_after_row(values, known, self.run_id, self.seq), requested)
@@ -230,7 +238,10 @@ class Run:
             reject.url,
             reason=reject.reason,
             values=values,
-            gone=reject.status in GONE and not older and known is not None and known.content_hash is not None,
+            gone=reject.status in GONE
+            and not is_older
+            and known is not None
+            and known.content_hash is not None,
             settled=values["retry_at"] is None,
         )
 
@@ -249,13 +260,14 @@ class Run:
 
     @property
     def waiting(self) -> tuple[int, int, float]:
-        """Rows, bytes and age in seconds of what has not been cut yet."""
+        """Rows, bytes and age in seconds of the buffer that has not been cut yet."""
         since = self._buffer.since
         age_s = (datetime.now(UTC) - since).total_seconds() if since else 0.0
         return self._buffer.rows, self._buffer.bytes, age_s
 
     def cut(self, landed_at: datetime | None = None) -> Batch | None:
-        """Take what is waiting; later rows go to the next part. landed_at: now, unless an old flush is completed."""
+        """Take the buffered rows as a batch; None where there are none. Later rows go to the next flush. landed_at:
+        now, unless an earlier flush is completed."""
         if not self._buffer.rows:
             return None
         batch = Batch(self.seq, landed_at or datetime.now(UTC), self._buffer.tables)
@@ -268,47 +280,50 @@ class Run:
         return batch
 
     def write(self, batch: Batch) -> None:
-        """Land a batch, after what is spooled. Raises LakeError: what is not in the lake is in the spool, unless it is
-        SpoolFailed; then the run must end without `finish`."""
+        """Land a batch, after the parts that are spooled already. Raises LakeError where that fails; the parts are in
+        the spool then. Raises SpoolFailed where the spool fails too; the run must then end without `finish`."""
         outlets = {values["outlet"] for rows in batch.tables.values() for values in rows}
-        doubt: LakeError | None = None
+        lease_error: LakeError | None = None
         try:
             lost = self.leases.lost(outlets) if self.leases else set()
         except LakeError as error:
-            lost, doubt = set(), error
+            lost, lease_error = set(), error
         self._forfeit(batch, lost)
         flush = encode_flush(batch.tables, self.run_id, batch.seq, batch.landed_at)
         self.parts += [part for part, _ in flush]
         self._spooled[batch.seq] = [part for part, _ in flush]
         try:
-            self.outbox.send([(part.key, data) for part, data in flush], lambda: self._may_land(doubt))
+            self.outbox.send(
+                [(part.key, data) for part, data in flush], lambda: self._check_leases(lease_error)
+            )
         except SpoolFailed:
             del self._spooled[batch.seq]
             raise
         finally:
             self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
 
-    def _may_land(self, doubt: LakeError | None = None) -> None:
-        """Raises LakeError where another machine has an outlet of what is spooled, or nobody can tell."""
-        if doubt:
-            raise doubt
+    def _check_leases(self, lease_error: LakeError | None = None) -> None:
+        """Raises LeaseLost where another machine holds an outlet that has rows in the spool, and `lease_error` where
+        that could not be checked."""
+        if lease_error:
+            raise lease_error
         if self.leases and (lost := self.leases.lost(self._spooled_outlets)):
             raise LeaseLost(
                 f"{', '.join(sorted(lost))}: crawled by another machine since; the next start sorts it out"
             )
 
     def _forfeit(self, batch: Batch, outlets: set[str]) -> None:
-        """Another machine has these outlets now: it asks for the pages itself."""
+        """Drop the rows of these outlets: another machine holds their leases now, and fetches the pages itself."""
         for table, rows in batch.tables.items():
-            kept = [values for values in rows if values["outlet"] not in outlets]
+            remaining = [values for values in rows if values["outlet"] not in outlets]
             if table != "raw":
-                gone = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
-                self.forfeited += gone
-                self.counts[table] -= gone.total()
-            batch.tables[table] = kept
+                forfeited = Counter(values["outlet"] for values in rows if values["outlet"] in outlets)
+                self.forfeited += forfeited
+                self.counts[table] -= forfeited.total()
+            batch.tables[table] = remaining
 
-    def landed(self) -> None:
-        """Tell the index which flushes are in the lake by now."""
+    def mark_landed(self) -> None:
+        """Tell the index which flushes have reached the lake since the last call."""
         waiting = set(self.outbox.waiting)
         for seq, parts in sorted(self._spooled.items()):
             if waiting.isdisjoint(part.key for part in parts):
@@ -317,27 +332,29 @@ class Run:
 
     @property
     def spooled_rows(self) -> int:
-        """Candidates whose rows wait in the spool."""
+        """The number of candidates whose rows are in the spool."""
         waiting = set(self.outbox.waiting)
         parts = (part for flush in self._spooled.values() for part in flush if part.table != "raw")
         return sum(part.rows for part in parts if part.key in waiting)
 
     def flush(self) -> None:
-        """All three steps at once, for callers that may wait."""
+        """Call `cut`, `write` and `mark_landed`, where the caller may block. Raises LakeError as `write` does."""
         if batch := self.cut():
             self.write(batch)
-            self.landed()
+            self.mark_landed()
 
     # ------------------------------------------------------------ its two records
 
     def start(self, facts: dict[str, Any]) -> None:
-        """Write runs/<run>.started.json: from now on a crash is noticed."""
+        """Write runs/<run>.started.json with these facts; from then on a crash is noticed. Raises PartExists where
+        another run has this id, and LakeError."""
         self.store.put_new(
-            f"runs/{self.run_id}.started.json", _json({"run_id": self.run_id, **identity(), **facts})
+            f"runs/{self.run_id}.started.json",
+            _encode_json({"run_id": self.run_id, **writer_facts(), **facts}),
         )
 
     def finish(self, outcome: str, facts: dict[str, Any]) -> None:
-        """Write runs/<run>.json, last of all; everything must have been flushed. Raises LakeError as `write` does."""
+        """Write the run record runs/<run>.json, after the last flush. Raises LakeError as `write` does."""
         record = {
             "run_id": self.run_id,
             "outcome": outcome,
@@ -345,37 +362,37 @@ class Run:
             "counts": dict(sorted(self.counts.items())),
             "parts": [asdict(part) for part in self.parts],
             "checked": [
-                [requested, page, when and when.isoformat()]
-                for requested, (page, when) in self._checked.items()
+                [requested, page, fetched_at and fetched_at.isoformat()]
+                for requested, (page, fetched_at) in self._checked.items()
             ],
             **facts,
         }
-        if self.forfeited:  # pages left to others are not settled, so no source is done
+        if self.forfeited:  # pages left to another machine are not settled, so no source is complete
             record["sources"] = {
                 u: {**s, "complete": False, "visited": None} for u, s in record.get("sources", {}).items()
             }
         self.record = record
-        key, data = f"runs/{self.run_id}.json", _json(record)
+        key, data = f"runs/{self.run_id}.json", _encode_json(record)
         if self.forfeited and not self.outbox.waiting:
-            with suppress(PartExists):  # the new holder took the run for dead, and wrote its record
+            with suppress(PartExists):  # the new holder took this run for dead, and wrote its record
                 self.store.put_new(key, data)
         else:
-            self.outbox.send([(key, data)], self._may_land)
-        self.landed()
+            self.outbox.send([(key, data)], self._check_leases)
+        self.mark_landed()
         try:
-            self._sweep()  # behind the last part, which may have waited in the spool until now
-        except LakeError as error:  # the next start reads the record, and takes them out
+            self._remove_taken_down_rows()  # after the last part has landed, perhaps from the spool
+        except LakeError as error:  # the next start learns the record, and removes the rows
             log.warning(
                 "run %s: what was taken down since it began is looked for later: %s", self.run_id, error
             )
             return
         with self.index.transaction():
-            self.index.drop_pending(self.run_id)  # what was left to a new holder
+            self.index.drop_pending(self.run_id)  # entries of forfeited rows
             self.index.learn_record(record)
 
-    def _sweep(self) -> None:
-        """Take out of this run's parts what was taken down since it began: whoever did it may have looked for the parts
-        before they landed."""
+    def _remove_taken_down_rows(self) -> None:
+        """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed
+        the parts before they landed."""
         names = tombstone_names(self.store)
         if new := names - self.known_takedowns:
             from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load
@@ -384,17 +401,18 @@ class Run:
             remove_rows(self.store, taken_down_by(new), [part.key for part in self.parts])
 
     def abandon(self) -> None:
-        """End without a record: the next start finishes the run from its raw parts."""
+        """End the run without a record. The next start finishes it from its raw parts."""
         with self.index.transaction():
             self.index.drop_pending(self.run_id)
 
 
-def _due(known: PageState, reject: Reject) -> bool:
-    """Whether a page's time to be tried again had come, or the wait is over because nothing more is to come."""
+def _is_retry_due(known: PageState, reject: Reject) -> bool:
+    """Whether the retry time of a known reject had come, or this reject ends the retries. Otherwise the reject is
+    unchanged, and needs no row."""
     return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
 
 
-def _kept(
+def _landing_result(
     article: Article, signature: Signature, verdict: Verdict, requested_url: str, known: PageState | None
 ) -> Result:
     outcome: Outcome = "copies" if verdict.relation else "articles"
@@ -404,8 +422,8 @@ def _kept(
     return Result(outcome, article.id, article.url, article.title, verdict, None, values)
 
 
-def identity() -> dict[str, Any]:
-    """Who writes, and with what."""
+def writer_facts() -> dict[str, Any]:
+    """Host, process, start time and versions of the program that writes, for the start record."""
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -414,13 +432,13 @@ def identity() -> dict[str, Any]:
     }
 
 
-def _json(record: dict[str, Any]) -> bytes:
+def _encode_json(record: dict[str, Any]) -> bytes:
     return json.dumps(record, indent=1, ensure_ascii=False, default=str).encode()
 
 
 @contextmanager
 def run_lock(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the run's lock for as long as the process lives; the kernel lets go of it at any death."""
+    """Hold the run's lock file in `folder`. The kernel releases it whenever the process dies."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run_id}.lock"
     with path.open("w") as file:
@@ -432,7 +450,7 @@ def run_lock(folder: Path, run_id: str) -> Iterator[None]:
 
 
 def is_run_alive(folder: Path, run_id: str) -> bool | None:
-    """None where this folder knows nothing of the run."""
+    """Whether a process of this machine holds the run's lock; None where the folder has no lock file of the run."""
     path = folder / f"{run_id}.lock"
     try:
         with path.open("r") as file:

@@ -1,4 +1,4 @@
-"""A lake open for one run: the store, the index, the spool, and who may land what."""
+"""Opens a lake for one run: takes leases, catches up the index, recovers dead runs, and starts the new run."""
 
 from __future__ import annotations
 
@@ -27,24 +27,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An outlet that a run is going to land pages of."""
+    """An outlet whose pages a run is going to land; the run takes a lease for it."""
 
     outlet: str
-    alone: str | None = None  # the kind of crawl of which one machine may have one; None: any number
-    needed: bool = True  # False: the run can do without, if others have it
+    alone: str | None = (
+        None  # kind of crawl that a machine runs once at a time for this outlet; None: no limit
+    )
+    needed: bool = True  # False: the run starts without this outlet if others hold it
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What was done, and found, before a run."""
+    """What was done and found before a run began."""
 
-    recovered: list[Run] = field(default_factory=list)  # runs that had died
-    unspooled: int = 0  # objects of earlier runs that have landed now
-    held: dict[str, LeaseHeld] = field(default_factory=dict)  # by outlet: claims that others have
+    recovered: list[Run] = field(default_factory=list)  # dead runs that were finished
+    unspooled: int = 0  # objects that earlier runs had spooled, and that are in the lake now
+    held: dict[str, LeaseHeld] = field(default_factory=dict)  # by outlet: claims that others hold
 
 
 class Lake:
-    """Opening touches nothing; `run` does."""
+    """A lake and this machine's state folder. Making one reads and writes nothing; `run` does."""
 
     def __init__(
         self,
@@ -56,8 +58,12 @@ class Lake:
         limits: WorkerLimits | None = None,
         removed_texts: bool = True,
     ) -> None:
-        """Pages published further apart than the window are no copies of one another; None: all may be. limits: of the
-        workers that refine what runs which died have left; None: it is done in this process. removed_texts: rows keep the texts of what cleaning cut."""
+        """uri: a folder or s3://bucket/prefix. state: the folder of the index, spools and run locks.
+
+        lease_s: how long a lease lasts without a renewal, in seconds. window: pages published further apart are no
+        copies of one another; None: no limit. cadence: when to write checkpoints of the index. limits: of the worker
+        processes that clean the pages of dead runs; None: they are cleaned in this process. removed_texts: rows keep
+        the texts that cleaning removed. Raises LakeConfigError for a wrong uri."""
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
         self.cadence, self.limits = cadence or Cadence(), limits or WorkerLimits(workers=0)
         self.locks, self.removed_texts = state / "locks", removed_texts
@@ -67,25 +73,29 @@ class Lake:
     def run(
         self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any], claims: Sequence[Claim] = ()
     ) -> Iterator[tuple[Run, Opening]]:
-        """A new run, after what earlier ones left undone. The caller finishes or abandons it. Raises Held where others
-        have what it claims, and LakeError where the lake cannot be read or written."""
+        """Start a new run, after recovering spools and dead runs. The caller finishes or abandons it.
+
+        name: the spider's or command's name, which becomes part of the run id. rules_of: an outlet's clutter rules.
+        facts: written into the start record. Raises LeaseHeld where others hold a claim that is needed, or all
+        claims, and LakeError where the lake cannot be read or written."""
         self.store.probe()
         run_id = new_run_id(name, datetime.now(UTC))
         with ExitStack() as stack:
-            leases = stack.enter_context(self._leases(run_id))
-            held = _claimed(leases, claims)
-            index = catch_up(
-                self.store, self.index_path
-            )  # after the leases: nobody else adds to these outlets now
+            leases = stack.enter_context(self._open_leases(run_id))
+            held_elsewhere = _take_claims(leases, claims)
+            # after taking the leases: nobody else adds to these outlets now
+            index = catch_up(self.store, self.index_path)
             stack.callback(index.close)
             index.signatures.keep_within(self.window)
 
-            def borrowed() -> Leases:
-                return self._leases(run_id)
+            def recovery_leases() -> Leases:
+                return self._open_leases(run_id)
 
             with Workers(self.limits) as workers:
-                unspooled = recover_spools(self.store, index, self.state, rules_of, borrowed, workers)
-                recovered = recover_dead_runs(self.store, index, self.locks, rules_of, borrowed, workers)
+                unspooled = recover_spools(self.store, index, self.state, rules_of, recovery_leases, workers)
+                recovered = recover_dead_runs(
+                    self.store, index, self.locks, rules_of, recovery_leases, workers
+                )
             outbox = Outbox(self.store, Spool(spool_folder(self.state, self.store.uri) / run_id))
             run = Run(
                 self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
@@ -101,24 +111,25 @@ class Lake:
                     **facts,
                 }
             )
-            yield run, Opening(recovered, unspooled, held)
-        # the leases are given back by now: nobody waits for it
+            yield run, Opening(recovered, unspooled, held_elsewhere)
+        # the leases have been released: no other process waits for the checkpoint
         write_if_due(self.store, self.index_path, self.cadence)
 
-    def _leases(self, run_id: str) -> Leases:
+    def _open_leases(self, run_id: str) -> Leases:
         return Leases(self.store, self.state, run_id, self.lease_s)
 
 
-def _claimed(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
-    """The claims that others have. Raises Held where the run cannot do without, or these are all of them."""
-    held: dict[str, LeaseHeld] = {}
+def _take_claims(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
+    """Take a lease for each claim, and return the claims that others hold, by outlet. Raises LeaseHeld where such a
+    claim is needed, or where others hold all claims."""
+    held_elsewhere: dict[str, LeaseHeld] = {}
     for claim in claims:
         try:
             leases.take(claim.outlet, alone=claim.alone)
         except LeaseHeld as error:
             if claim.needed:
                 raise
-            held[claim.outlet] = error
-    if held and len(held) == len(claims):
-        raise next(iter(held.values()))
-    return held
+            held_elsewhere[claim.outlet] = error
+    if held_elsewhere and len(held_elsewhere) == len(claims):
+        raise next(iter(held_elsewhere.values()))
+    return held_elsewhere

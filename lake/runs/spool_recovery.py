@@ -1,4 +1,4 @@
-"""Landing what earlier runs of this machine had to spool, before anything else is done."""
+"""Lands the objects that earlier runs of this machine had to spool, before a new run begins."""
 
 from __future__ import annotations
 
@@ -38,47 +38,49 @@ def recover_spools(
     index: Index,
     state: Path,
     rules_of: Callable[[str], Rules],
-    leases: Callable[[], Leases],
+    open_leases: Callable[[], Leases],
     workers: Workers,
 ) -> int:
-    """Returns the number of objects that reached the lake, or were found to be there. A spool whose outlet another
-    machine is crawling waits for a later start. Raises LakeError."""
-    found = 0
+    """Land every spool, and return the number of objects that left them.
+
+    state: the state folder of this machine. open_leases: called for each spool; its leases are held until the spool
+    has landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
+    recovered = 0
     folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
-        with _owned(path, state / "locks") as mine, leases() as borrowed:
-            if not mine:
+        with _hold_spool(path, state / "locks") as is_ours, open_leases() as leases:
+            if not is_ours:
                 continue
             spool = Spool(path)
-            if not spool.keys:  # it died before anything was whole
+            if not spool.keys:  # the run died before the first object was complete
                 spool.discard()
                 continue
             try:
-                for name in _started(store, spool.run_id).get("leases", []):
-                    borrowed.take(name)
-            except LeaseHeld as held:
-                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, held)
+                for name in _start_record(store, spool.run_id).get("leases", []):
+                    leases.take(name)
+            except LeaseHeld as error:
+                log.warning("what run %s has spooled waits in %s: %s", spool.run_id, path, error)
                 continue
             learn_finished(store, index)
-            # what a start that died had judged anew is pending, and would be passed over
+            # an earlier start may have died while it judged this spool again; its pending entries would hide pages
             recover_dead_runs(
-                store, index, state / "locks", rules_of, leases, workers, spooled_by=spool.run_id
+                store, index, state / "locks", rules_of, open_leases, workers, spooled_by=spool.run_id
             )
-            found += len(spool.keys)
-            _land(store, index, spool, state / "locks", rules_of, workers)
-    return found
+            recovered += len(spool.keys)
+            _land_spool(store, index, spool, state / "locks", rules_of, workers)
+    return recovered
 
 
 @contextmanager
-def _owned(path: Path, locks: Path) -> Iterator[bool]:
-    """Whether the run that spooled is over, and no other process is landing its spool."""
+def _hold_spool(path: Path, locks: Path) -> Iterator[bool]:
+    """Hold the lock under which spools are landed. Yields whether the spool is still there and its run has ended."""
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / "spool.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield path.is_dir() and not is_run_alive(locks, path.name)
 
 
-def _land(
+def _land_spool(
     store: Store,
     index: Index,
     spool: Spool,
@@ -86,40 +88,41 @@ def _land(
     rules_of: Callable[[str], Rules],
     workers: Workers,
 ) -> None:
-    count, run_id = len(spool.keys), spool.run_id
+    """Land the objects as they are where nothing has happened since; otherwise judge the pages again."""
+    objects, run_id = len(spool.keys), spool.run_id
     try:
         if _is_untouched(store, index, spool):
             for _ in spool.land(store):
                 pass
-            # what was taken down meanwhile is taken out as the run is learned
+            # rows that were taken down meanwhile are removed as the run is learned
             index.take_down(tombstone_names(store))
-            with suppress(KeyError):  # died before its record: recovered from raw
+            with suppress(KeyError):  # it died before its record: recovered from raw later
                 learn_run(store, index, run_id)
-            log.warning("%d objects that run %s had spooled are in the lake now", count, run_id)
+            log.warning("%d objects that run %s had spooled are in the lake now", objects, run_id)
             return
     except PartExists:
-        pass  # another machine took the run for dead, and its names with it
-    _judge_anew(store, index, spool, locks, rules_of, workers)
+        pass  # another machine took the run for dead, and wrote parts under these names
+    _judge_again(store, index, spool, locks, rules_of, workers)
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
-    """Whether nobody finished the run, or landed one of its pages, or took one down, since."""
+    """Whether, since it was spooled, nobody has finished the run or landed or taken down one of its pages."""
     if _is_taken_down(index, spool):
         return False
     with suppress(KeyError):
         record = f"runs/{spool.run_id}.json"
         return store.get(record) == (spool.get(record) if record in spool.keys else None)
     disk = FolderStore(spool.folder)
-    stories = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
+    outcome_parts = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
     return not any(
         _has_landed_since(index, spool.run_id, values)
-        for key in stories
+        for key in outcome_parts
         for values in part_files.read_rows(disk, key, ["id", "content_hash"])
     )
 
 
 def _is_taken_down(index: Index, spool: Spool) -> bool:
-    """Whether any of its pages may not come back."""
+    """Whether any page in the spool was taken down."""
     disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
     keys = [k for k in spool.keys if not k.startswith("runs/")] if index.taken_down else []
     return any(
@@ -128,14 +131,15 @@ def _is_taken_down(index: Index, spool: Spool) -> bool:
 
 
 def _has_landed_since(index: Index, run_id: str, values: dict[str, Any]) -> bool:
-    known = index.landed_row(values["id"])
-    if known is None or known.run_id == run_id:
+    """Whether another run has landed a row of this page with the same text, or a later run has landed any."""
+    landed = index.landed_row(values["id"])
+    if landed is None or landed.run_id == run_id:
         return False
-    same = values["content_hash"] is not None and values["content_hash"] == known.content_hash
-    return same or known.run_id > run_id
+    has_same_text = values["content_hash"] is not None and values["content_hash"] == landed.content_hash
+    return has_same_text or landed.run_id > run_id
 
 
-def _judge_anew(
+def _judge_again(
     store: Store,
     index: Index,
     spool: Spool,
@@ -143,14 +147,15 @@ def _judge_anew(
     rules_of: Callable[[str], Rules],
     workers: Workers,
 ) -> None:
-    """Pages that may have landed another way meanwhile go through a run of their own, as if fetched just now."""
+    """Clean and judge the spooled pages again in a run of its own, as if they were fetched just now: they may have
+    landed in another way meanwhile."""
     disk = FolderStore(spool.folder)
     with index.transaction():
         index.drop_pending(spool.run_id)
-    keeps = keeps_removed_texts(store, spool.run_id)
-    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps)
+    keeps_texts = keeps_removed_texts(store, spool.run_id)
+    run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps_texts)
     with run_lock(locks, run.run_id):
-        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps})
+        run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps_texts})
         for key in (k for k in spool.keys if k.startswith("raw/")):
             articles = group_by_article(part_files.read_rows(disk, key))
             for processed in workers.process_all(articles_to_process(articles, rules_of)):
@@ -163,9 +168,10 @@ def _judge_anew(
     spool.discard()
 
 
-def _started(store: Store, run_id: str) -> dict[str, Any]:
+def _start_record(store: Store, run_id: str) -> dict[str, Any]:
+    """The facts of the run's start record; none where it was lost."""
     try:
         facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
-    except KeyError:  # a lake that lost it
+    except KeyError:  # the record was lost
         return {}
     return facts

@@ -1,5 +1,5 @@
-"""WARC files: reading captures from them, and writing pages out of `raw` as WARC.
+"""WARC files: reads captures from them, and writes pages from `raw` as WARC.
 
-May import: `lake.schema`, `lake.storage`, `lake.parquet`. Data comes from files, buckets and `raw`; it leaves as Capture
-records or WARC files. Open first: reader.py.
+May import: `lake.schema`, `lake.storage`, `lake.parquet`. Data comes from files, buckets and `raw`; it leaves as
+Capture records or WARC files. Open first: reader.py.
 """

@@ -1,6 +1,6 @@
-"""Pages out of `raw` as WARC/1.1, so that other archives' tools can read what was fetched.
+"""Writes pages from `raw` as WARC/1.1 files, so that the tools of other archives can read what was fetched.
 
-The body stands as it is kept: chunks joined, compression undone, and no header that says otherwise.
+A body is written as it is stored: chunks joined and decompressed. No header says otherwise.
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ from lake.warc.reader import REQUESTED_URI_FIELD
 _COLUMNS = [
     "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
 ]  # fmt: skip
-_AT_ONCE = 16  # pages in memory
+_BATCH_ROWS = 16  # pages in memory
 
 
-def export(store: Store, out: Path, choice: RawChoice, split: int | None = None) -> dict[Path, int]:
-    """Pages by file. A file of the name `out` (x.warc or x.warc.gz), or with split, several of about so many bytes:
-    x-00000.warc.gz and on. A file appears when it is whole. Raises FileExistsError, before anything is written over,
-    and LakeError."""
+def export(store: Store, out: Path, choice: RawChoice, split_bytes: int | None = None) -> dict[Path, int]:
+    """Write the chosen pages, and return the number of pages by file.
+
+    out: the name of the file, x.warc or x.warc.gz. split_bytes: write several files of about this size instead,
+    x-00000.warc.gz and so on. A file appears under its name when it is complete. Raises FileExistsError rather than
+    overwrite a file, and LakeError."""
     written: dict[Path, int] = {}
     with ExitStack() as stack:
-        file: _File | None = None
-        for row in _rows(store, choice):
-            if file is None or (split is not None and file.size >= split):
+        file: _WarcFile | None = None
+        for row in _chosen_rows(store, choice):
+            if file is None or (split_bytes is not None and file.size >= split_bytes):
                 if file is not None:
                     written[file.path] = file.close()
-                path = _numbered(out, len(written)) if split is not None else out
-                file = _File(path, store.uri, row["landed_at"])
+                path = _numbered_path(out, len(written)) if split_bytes is not None else out
+                file = _WarcFile(path, store.uri, row["landed_at"])
                 stack.callback(file.discard)
             file.add(row)
         if file is not None:
@@ -53,61 +55,71 @@ def export(store: Store, out: Path, choice: RawChoice, split: int | None = None)
     return written
 
 
-def _rows(store: Store, choice: RawChoice) -> Iterator[dict[str, Any]]:
-    down = taken_down_by(tombstone_names(store))  # a takedown may be under way
+def _chosen_rows(store: Store, choice: RawChoice) -> Iterator[dict[str, Any]]:
+    """The rows of raw to write; without pages that are taken down, and reserved pages, which have no body."""
+    taken_down = taken_down_by(tombstone_names(store))  # a takedown may be under way
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
-            for row in rows_of(store.uri, key, _COLUMNS, _AT_ONCE):
-                left = not row["body"] and is_reserved(tuple(row["tdm"] or ()))  # no body was kept
-                wanted = not choice.outlets or row["outlet"] in choice.outlets
-                if wanted and not left and not down.covers(row):
+            for row in rows_of(store.uri, key, _COLUMNS, _BATCH_ROWS):
+                is_without_body = not row["body"] and is_reserved(tuple(row["tdm"] or ()))  # no body was kept
+                is_chosen = not choice.outlets or row["outlet"] in choice.outlets
+                if is_chosen and not is_without_body and not taken_down.covers(row):
                     yield row
 
 
-def _numbered(out: Path, number: int) -> Path:
+def _numbered_path(out: Path, number: int) -> Path:
     stem, dot, ending = out.name.partition(".warc")
     return out.with_name(f"{stem}-{number:05d}{dot}{ending}")
 
 
-class _File:
-    """One WARC file on its way."""
+class _WarcFile:
+    """One WARC file that is being written, under a temporary name until `close`."""
 
-    def __init__(self, path: Path, lake: str, made_at: datetime) -> None:
+    def __init__(self, path: Path, lake: str, created_at: datetime) -> None:
+        """lake: its URI. created_at: the time in the warcinfo record. Raises FileExistsError."""
         if path.exists():
             raise FileExistsError(f"{path} exists; it is not written over")
-        self.path, self._held = path, path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        self._file: BinaryIO = self._held.open("xb")
+        self.path, self._temporary = path, path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        self._file: BinaryIO = self._temporary.open("xb")
         self._writer = WARCWriter(self._file, gzip=path.name.endswith(".gz"), warc_version="1.1")
         self._pages = 0
-        self._writer.write_record(_information(path.name, lake, made_at))
+        self._writer.write_record(_warcinfo_record(path.name, lake, created_at))
 
     @property
     def size(self) -> int:
+        """Bytes written so far."""
         return self._file.tell()
 
     def add(self, row: dict[str, Any]) -> None:
-        self._writer.write_record(_response(row))
+        """Write a row of raw as a response record."""
+        self._writer.write_record(_response_record(row))
         self._pages += 1
 
     def close(self) -> int:
-        """How many pages it holds."""
+        """Give the file its name, and return the number of its pages. Raises FileExistsError."""
         self._file.close()
-        self.path.hardlink_to(self._held)  # fails where a file stands, unlike a rename
+        self.path.hardlink_to(self._temporary)  # unlike a rename, this fails where a file exists
         return self._pages
 
     def discard(self) -> None:
+        """Remove the temporary name; a file that was closed stays under its own."""
         self._file.close()
-        self._held.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
 
-def _information(name: str, lake: str, made_at: datetime) -> ArcWarcRecord:
-    """https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/#warcinfo"""
-    told = f"software: pressline\r\nformat: WARC File Format 1.1\r\ndescription: raw pages of {lake}\r\n"
+def _warcinfo_record(name: str, lake: str, created_at: datetime) -> ArcWarcRecord:
+    """The first record of a file.
+
+    https://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/#warcinfo
+    """
+    information = (
+        f"software: pressline\r\nformat: WARC File Format 1.1\r\ndescription: raw pages of {lake}\r\n"
+    )
     fields = {"WARC-Filename": name}
-    return _record("warcinfo", fields, made_at, "application/warc-fields", told.encode())
+    return _build_record("warcinfo", fields, created_at, "application/warc-fields", information.encode())
 
 
-def _response(row: dict[str, Any]) -> ArcWarcRecord:
+def _response_record(row: dict[str, Any]) -> ArcWarcRecord:
     body: bytes = row["body"]
     fields = {
         "WARC-Target-URI": row["url"],
@@ -115,11 +127,11 @@ def _response(row: dict[str, Any]) -> ArcWarcRecord:
     }
     if row["requested_url"] != row["url"]:
         fields[REQUESTED_URI_FIELD] = row["requested_url"]
-    block = _head(row, len(body)) + body
-    return _record("response", fields, row["fetched_at"], "application/http; msgtype=response", block)
+    block = _http_header(row, len(body)) + body
+    return _build_record("response", fields, row["fetched_at"], "application/http; msgtype=response", block)
 
 
-def _head(row: dict[str, Any], length: int) -> bytes:
+def _http_header(row: dict[str, Any], length: int) -> bytes:
     try:
         phrase = HTTPStatus(row["status"]).phrase
     except ValueError:
@@ -130,8 +142,10 @@ def _head(row: dict[str, Any], length: int) -> bytes:
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
-def _record(kind: str, fields: dict[str, str], moment: datetime, media: str, block: bytes) -> ArcWarcRecord:
-    """The same capture has the same id in every export."""
+def _build_record(
+    kind: str, fields: dict[str, str], moment: datetime, media: str, block: bytes
+) -> ArcWarcRecord:
+    """A WARC record. Its id is derived from its fields: the same capture has the same id in every export."""
     date = moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     name = "\n".join([kind, date, *(f"{n}: {v}" for n, v in fields.items())])
     head = StatusAndHeaders(

@@ -1,8 +1,8 @@
-"""The bytes of a WARC file with its compression undone, each with its place in the file.
+"""Reads a WARC file (plain, gzip or zstd) as a stream of decompressed bytes, and knows each byte's place in the file.
 
-gzip and zstd files are chains of members, as a rule one for each record, sometimes one for the whole file. The WARC
-libraries stop at the first member that is broken, some of them without a word; here each member's soundness is known
-and the next one can be found.
+gzip and zstd files are chains of members: usually one member for each record, sometimes one for the whole file. The
+WARC libraries stop at the first broken member, some of them silently. This module tells whether a member is sound,
+and finds the next one after a broken one.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_CHUNK = 256 * 2**10  # bytes read at once
-_OUT = 2**20  # bytes unpacked at once: a bomb is never in memory
-_GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
-_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
-_DICTIONARY = b"\x5d\x2a\x4d\x18"  # https://iipc.github.io/warc-specifications/specifications/warc-zstd/
-_MAX_DICTIONARY = 64 * 2**20
-_WINDOW: dict[int, int] = {
-    zstd.DecompressionParameter.window_log_max: 27
-}  # 128 MiB, as the command line tool allows
+_READ_BYTES = 256 * 2**10  # bytes read at once
+_UNPACK_BYTES = 2**20  # bytes decompressed at once: a decompression bomb never fills the memory
+_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+# https://www.rfc-editor.org/rfc/rfc8878#section-3.1.2
+_SKIPPABLE_FRAME = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+# https://iipc.github.io/warc-specifications/specifications/warc-zstd/
+_DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
+_MAX_DICTIONARY_BYTES = 64 * 2**20
+# a window of 128 MiB, as the command line tool allows
+_ZSTD_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 27}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RecordPlace:
     """Where a record begins."""
 
-    offset: int  # of its compressed member; of its first byte in a file that is not compressed
-    inner: int = 0  # bytes into the unpacked member; not 0 only where a member holds several records
+    offset: int  # of its compressed member; in a plain file, of its first byte
+    inner: int = 0  # bytes into the decompressed member; above 0 only where a member holds several records
 
     def __str__(self) -> str:
         return f"{self.offset}+{self.inner}" if self.inner else f"{self.offset}"
@@ -51,7 +52,7 @@ FIRST_PLACE = RecordPlace(0)
 
 
 class BrokenMember(Exception):
-    """A member cannot be unpacked."""
+    """A compressed member that cannot be decompressed. offset: where it begins in the file."""
 
     def __init__(self, offset: int, what: str) -> None:
         super().__init__(what)
@@ -60,99 +61,107 @@ class BrokenMember(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
+    """Decompressed bytes, and the place of the first one."""
+
     offset: int
-    inner: int  # -1 where nothing is packed and offset alone counts
+    inner: int  # -1 in a plain file, where offset alone counts
     data: bytes
 
     def place(self, at: int) -> RecordPlace:
+        """The place of a byte of the chunk."""
         return RecordPlace(self.offset + at) if self.inner < 0 else RecordPlace(self.offset, self.inner + at)
 
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """What a file is packed with."""
+    """The compression of a file."""
 
-    mark: bytes  # the first bytes of each member; b"" where nothing is packed
+    magic: bytes  # the first bytes of each member; b"" for a plain file
     dictionary: zstd.ZstdDict | None = None
 
     @classmethod
-    def of(cls, file: BinaryIO) -> Compression:
-        """By the file's first bytes. Raises Unpackable where its dictionary is broken."""
+    def detect(cls, file: BinaryIO) -> Compression:
+        """Detect it from the file's first bytes. Raises BrokenMember where the file's zstd dictionary is broken."""
         file.seek(0)
         head = file.read(8)
-        if head.startswith(_GZIP):
-            return cls(_GZIP)
-        if head.startswith(_DICTIONARY):
-            return cls(_ZSTD, _dictionary(file, int.from_bytes(head[4:8], "little")))
-        return cls(_ZSTD if head.startswith(_ZSTD) or _SKIPPABLE.match(head) else b"")
+        if head.startswith(_GZIP_MAGIC):
+            return cls(_GZIP_MAGIC)
+        if head.startswith(_DICTIONARY_MAGIC):
+            return cls(_ZSTD_MAGIC, _read_dictionary(file, int.from_bytes(head[4:8], "little")))
+        return cls(_ZSTD_MAGIC if head.startswith(_ZSTD_MAGIC) or _SKIPPABLE_FRAME.match(head) else b"")
 
-    def new(self) -> Any:
-        """A decompressor for one member."""
-        if self.mark == _GZIP:
+    def new_decompressor(self) -> Any:
+        """A new decompressor, for one member."""
+        if self.magic == _GZIP_MAGIC:
             return _Gzip()
-        return zstd.ZstdDecompressor(zstd_dict=self.dictionary, options=_WINDOW)
+        return zstd.ZstdDecompressor(zstd_dict=self.dictionary, options=_ZSTD_OPTIONS)
 
 
 class MemberStream:
-    """Every method raises Unpackable where a member is broken."""
+    """A file from a place on, as one stream of decompressed bytes. Every method raises BrokenMember where a member is
+    broken, and OSError where the file cannot be read."""
 
-    def __init__(self, file: BinaryIO, packing: Compression, start: RecordPlace) -> None:
+    def __init__(self, file: BinaryIO, compression: Compression, start: RecordPlace) -> None:
         file.seek(start.offset)
-        self._chunks = (_members if packing.mark else _plain)(file, start.offset, packing)
-        self._chunk, self._at = _Chunk(start.offset, -1, b""), 0
+        self._chunks = (_member_chunks if compression.magic else _uncompressed_chunks)(
+            file, start.offset, compression
+        )
+        self._chunk, self._position = _Chunk(start.offset, -1, b""), 0
         self.skip(start.inner)
 
     def place(self) -> RecordPlace | None:
-        """Of the next byte; None at the end of the file."""
-        return self._chunk.place(self._at) if self._fill() else None
+        """The place of the next byte; None at the end of the file."""
+        return self._chunk.place(self._position) if self._has_byte() else None
 
-    def _fill(self) -> bool:
-        while self._at >= len(self._chunk.data):
+    def _has_byte(self) -> bool:
+        """Whether there is a next byte; reads the next chunk where the last one is used up."""
+        while self._position >= len(self._chunk.data):
             following = next(self._chunks, None)
             if following is None:
                 return False
-            self._chunk, self._at = following, 0
+            self._chunk, self._position = following, 0
         return True
 
     def read(self, size: int) -> bytes:
-        """Fewer bytes at the end of the file only."""
-        pieces = list(self._pieces(size))
+        """The next `size` bytes; fewer only at the end of the file."""
+        pieces = list(self._take(size))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def skip(self, size: int) -> int:
-        """How many bytes there were to skip."""
-        return sum(map(len, self._pieces(size)))
+        """Skip `size` bytes, and return how many there were."""
+        return sum(map(len, self._take(size)))
 
-    def _pieces(self, size: int) -> Iterator[bytes]:
-        while size > 0 and self._fill():
-            piece = self._chunk.data[self._at : self._at + size]
-            self._at += len(piece)
+    def _take(self, size: int) -> Iterator[bytes]:
+        while size > 0 and self._has_byte():
+            piece = self._chunk.data[self._position : self._position + size]
+            self._position += len(piece)
             size -= len(piece)
             yield piece
 
-    def line(self, limit: int) -> bytes:
-        """With its newline; cut at limit, and at the end of a member, where a place would be lost."""
-        line = b""
-        while len(line) < limit and not line.endswith(b"\n") and self._fill():
-            if line and self._chunk.inner == 0:
+    def read_line(self, limit: int) -> bytes:
+        """The next line with its newline. It is cut at `limit` bytes, and at the end of a member, so that no record
+        begins inside a line."""
+        read_line = b""
+        while len(read_line) < limit and not read_line.endswith(b"\n") and self._has_byte():
+            if read_line and self._chunk.inner == 0:
                 break
-            end = self._chunk.data.find(b"\n", self._at, self._at + limit - len(line)) + 1
-            end = end or min(self._at + limit - len(line), len(self._chunk.data))
-            line += self._chunk.data[self._at : end]
-            self._at = end
-        return line
+            end = self._chunk.data.find(b"\n", self._position, self._position + limit - len(read_line)) + 1
+            end = end or min(self._position + limit - len(read_line), len(self._chunk.data))
+            read_line += self._chunk.data[self._position : end]
+            self._position = end
+        return read_line
 
 
 class _Gzip:
     """zlib behind the interface of the other decompressors."""
 
     def __init__(self) -> None:
-        self._zlib, self._held = zlib.decompressobj(31), b""
+        self._zlib, self._unread = zlib.decompressobj(31), b""
         self.needs_input = True
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        out = self._zlib.decompress(self._held + data, max_length)
-        self._held = self._zlib.unconsumed_tail
+        out = self._zlib.decompress(self._unread + data, max_length)
+        self._unread = self._zlib.unconsumed_tail
         self.needs_input = len(out) < max_length
         return out
 
@@ -165,80 +174,82 @@ class _Gzip:
         return self._zlib.unused_data
 
 
-def _plain(file: BinaryIO, offset: int, _: Compression) -> Iterator[_Chunk]:
-    while data := file.read(_CHUNK):
+def _uncompressed_chunks(file: BinaryIO, offset: int, _: Compression) -> Iterator[_Chunk]:
+    while data := file.read(_READ_BYTES):
         yield _Chunk(offset, -1, data)
         offset += len(data)
 
 
-def _members(file: BinaryIO, offset: int, packing: Compression) -> Iterator[_Chunk]:
-    """Chunks of one member after the other. file stands at offset."""
-    held = b""
+def _member_chunks(file: BinaryIO, offset: int, compression: Compression) -> Iterator[_Chunk]:
+    """The chunks of one member after the other. The file is positioned at `offset`. Raises BrokenMember."""
+    buffered = b""
     while True:
-        held = held if len(held) >= 8 else held + file.read(_CHUNK)
-        if not held.strip(b"\0"):  # padding
-            if held and (more := file.read(_CHUNK)):
-                offset, held = offset + len(held), more
+        buffered = buffered if len(buffered) >= 8 else buffered + file.read(_READ_BYTES)
+        if not buffered.strip(b"\0"):  # zero bytes between members are padding
+            if buffered and (more := file.read(_READ_BYTES)):
+                offset, buffered = offset + len(buffered), more
                 continue
             return
-        if packing.mark == _ZSTD and _SKIPPABLE.match(held):
-            size = 8 + int.from_bytes(held[4:8], "little")
-            offset, held = offset + size, b""
+        if compression.magic == _ZSTD_MAGIC and _SKIPPABLE_FRAME.match(buffered):
+            size = 8 + int.from_bytes(buffered[4:8], "little")
+            offset, buffered = offset + size, b""
             file.seek(offset)
             continue
-        if not held.startswith(packing.mark):
+        if not buffered.startswith(compression.magic):
             raise BrokenMember(offset, "no compressed member begins here")
-        member, inner = packing.new(), 0
+        member, inner = compression.new_decompressor(), 0
         while not member.eof:
-            if member.needs_input and not held and not (held := file.read(_CHUNK)):
+            if member.needs_input and not buffered and not (buffered := file.read(_READ_BYTES)):
                 raise BrokenMember(offset, "the file is cut inside a compressed member")
             try:
-                data = member.decompress(held, _OUT)
+                data = member.decompress(buffered, _UNPACK_BYTES)
             except (zlib.error, zstd.ZstdError, MemoryError) as error:
                 raise BrokenMember(offset, f"a compressed member is broken: {error}") from error
-            held = b""
+            buffered = b""
             if data:
                 yield _Chunk(offset, inner, data)
                 inner += len(data)
-        held = member.unused_data
-        offset = file.tell() - len(held)
+        buffered = member.unused_data
+        offset = file.tell() - len(buffered)
 
 
-def _dictionary(file: BinaryIO, size: int) -> zstd.ZstdDict:
-    if size > _MAX_DICTIONARY:
+def _read_dictionary(file: BinaryIO, size: int) -> zstd.ZstdDict:
+    """The dictionary of a .warc.zst file, which may be compressed itself. Raises BrokenMember."""
+    if size > _MAX_DICTIONARY_BYTES:
         raise BrokenMember(0, f"a dictionary of {size} bytes")
     data = file.read(size)
     try:
-        if data.startswith(_ZSTD):
-            data = zstd.ZstdDecompressor(options=_WINDOW).decompress(data, _MAX_DICTIONARY)
+        if data.startswith(_ZSTD_MAGIC):
+            data = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS).decompress(data, _MAX_DICTIONARY_BYTES)
         return zstd.ZstdDict(data)
     except (zstd.ZstdError, ValueError) as error:
         raise BrokenMember(0, f"its dictionary is broken: {error}") from error
 
 
-def next_member(file: BinaryIO, offset: int, packing: Compression) -> int | None:
-    """The offset of the first member from offset on that begins with a WARC record."""
-    held, at = b"", offset
+def next_member(file: BinaryIO, offset: int, compression: Compression) -> int | None:
+    """The offset of the first member, at `offset` or later, that begins with a WARC record; None where there is
+    none."""
+    buffered, buffer_offset = b"", offset
     while True:
-        file.seek(at + len(held))
-        data = file.read(_CHUNK)
-        held += data
-        found = held.find(packing.mark)
+        file.seek(buffer_offset + len(buffered))
+        data = file.read(_READ_BYTES)
+        buffered += data
+        found = buffered.find(compression.magic)
         while found >= 0:
-            if _holds_a_record(file, at + found, packing):
-                return at + found
-            found = held.find(packing.mark, found + 1)
+            if _begins_with_record(file, buffer_offset + found, compression):
+                return buffer_offset + found
+            found = buffered.find(compression.magic, found + 1)
         if not data:
             return None
-        keep = len(packing.mark) - 1  # a mark may lie across two reads
-        at, held = at + len(held) - keep, held[-keep:]
+        overlap = len(compression.magic) - 1  # the magic bytes may lie across two reads
+        buffer_offset, buffered = buffer_offset + len(buffered) - overlap, buffered[-overlap:]
 
 
-def _holds_a_record(file: BinaryIO, offset: int, packing: Compression) -> bool:
-    """The mark's three or four bytes also occur by chance."""
+def _begins_with_record(file: BinaryIO, offset: int, compression: Compression) -> bool:
+    """Whether a member that begins here decompresses to a WARC record: the magic bytes also occur by chance."""
     file.seek(offset)
     try:
-        start: bytes = packing.new().decompress(file.read(4096), 5)
+        start: bytes = compression.new_decompressor().decompress(file.read(4096), 5)
     except (zlib.error, zstd.ZstdError):
         return False
     return start == b"WARC/"

@@ -1,8 +1,9 @@
-"""Where a replay goes on: derived from what has landed, and from nothing else.
+"""Finds where an interrupted replay of WARC files resumes, from the rows in the lake alone.
 
-The replay hands pages to the pipeline in order and lets it come to rest after every WINDOW pages. What a run landed
-from a file therefore tells how far it had come: all pages before the WINDOW last rows had their outcome before those
-were begun, and landed with them or before them, because rows land in the order of their outcomes.
+The replay hands pages to the pipeline in order, and waits after every WINDOW pages until all of them have their
+outcome. So the rows that a run landed from a file tell how far it had come: every page before the last WINDOW rows
+had its outcome before these were begun. It landed with them or before them, because rows land in the order of their
+outcomes.
 """
 
 from __future__ import annotations
@@ -20,52 +21,52 @@ from lake.parquet.reading import rows_of
 from lake.storage.store import Store
 from lake.warc.member_stream import FIRST_PLACE, RecordPlace
 
-WINDOW = 256  # pages; part of a replay's key, so that a change makes old progress void
+WINDOW = 256  # pages; part of a replay's key, so that a change invalidates old progress
 CaptureMark = tuple[RecordPlace, str, datetime]  # place, page id, fetched_at: one capture
-_RUN = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
+_START_RECORD = re.compile(r"runs/(?P<run>[^/]+-warc-[0-9a-f]{8})\.started\.json")
 
 
 @dataclass(slots=True)
 class Progress:
-    """What has landed of one file."""
+    """How much of one file has landed."""
 
-    start: RecordPlace = (
-        FIRST_PLACE  # every page before it has its outcome, and what was to land of it has landed
-    )
-    landed: set[CaptureMark] = field(default_factory=set)  # captures from start on
+    start: RecordPlace = FIRST_PLACE  # every page before it has its outcome, and its rows have landed
+    landed: set[CaptureMark] = field(default_factory=set)  # the landed captures from `start` on
 
 
 def capture_source(file: str, place: RecordPlace) -> str:
-    """The `source` column of a replayed page."""
+    """The value of the column `source` of a replayed page."""
     return f"{file}#{place}"
 
 
 def replay_progress(store: Store, key: str) -> dict[str, Progress]:
-    """By file, after the earlier replays of the same key."""
-    found: dict[str, Progress] = {}
-    for record in _records(store, key):
-        for file, marks in _last(store.uri, record).items():
-            before = found.setdefault(file, Progress())
+    """The progress of each file, from the earlier replays with the same key. Raises LakeError."""
+    by_file: dict[str, Progress] = {}
+    for record in _finished_replays(store, key):
+        for file, marks in _last_captures(store.uri, record).items():
+            progress = by_file.setdefault(file, Progress())
             if len(marks) > WINDOW:
-                before.start = max(before.start, marks[0][0])
-            before.landed = {m for m in before.landed.union(marks) if m[0] >= before.start}
-    return found
+                progress.start = max(progress.start, marks[0][0])
+            progress.landed = {m for m in progress.landed.union(marks) if m[0] >= progress.start}
+    return by_file
 
 
-def _records(store: Store, key: str) -> Iterator[dict[str, Any]]:
-    """The records of the finished replays of this key; those that died were finished before this one began."""
+def _finished_replays(store: Store, key: str) -> Iterator[dict[str, Any]]:
+    """The records of the finished replays with this key. Replays that died were finished before this one began."""
     keys = set(store.keys("runs/"))
     for name in sorted(keys):
-        found = _RUN.fullmatch(name)
-        ended = f"runs/{found['run']}.json" if found else ""
-        if ended in keys and json.loads(store.get(name)).get("replay") == key:
-            yield json.loads(store.get(ended))
+        match = _START_RECORD.fullmatch(name)
+        end_record = f"runs/{match['run']}.json" if match else ""
+        if end_record in keys and json.loads(store.get(name)).get("replay") == key:
+            yield json.loads(store.get(end_record))
 
 
-def _last(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
-    """The WINDOW + 1 last captures that a run landed of each file, in order."""
+def _last_captures(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
+    """The last WINDOW + 1 captures that a run landed from each file, in order of place."""
     heaps: dict[str, list[CaptureMark]] = {}
-    for file, mark in _marks(uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])):
+    for file, mark in _landed_captures(
+        uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])
+    ):
         heap = heaps.setdefault(file, [])
         if len(heap) <= WINDOW:
             heapq.heappush(heap, mark)
@@ -74,9 +75,12 @@ def _last(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
     return {file: sorted(heap) for file, heap in heaps.items()}
 
 
-def _marks(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
+def _landed_captures(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
+    """(file, capture) for every row of these parts of raw."""
     for key in keys:
-        with suppress(FileNotFoundError):  # expired: its captures are read again, and found unchanged
+        with suppress(
+            FileNotFoundError
+        ):  # removed by retention: its captures are read again, and turn out unchanged
             for row in rows_of(uri, key, ["source", "id", "fetched_at"]):
                 file, _, place = (row["source"] or "").rpartition("#")
                 yield file, (RecordPlace.parse(place), row["id"], row["fetched_at"])

@@ -1,7 +1,7 @@
-"""One worker process of lake/workers/pool.py: pages in, what became of them out. Ends when its parent does.
+"""The program of one worker process of lake/workers/pool.py: reads pages from a socket and answers with results.
 
-It is a program of its own and not a `multiprocessing.Process`: that would import the parent's main module again, which
-is Scrapy. It loads cleaning and dedupe, and neither pyarrow nor boto3.
+It ends when its parent does. It is a program of its own and not a `multiprocessing.Process`, which would import the
+parent's main module again: Scrapy. It loads cleaning and dedupe, but neither pyarrow nor boto3.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from lake.workers.page_processing import append_with_evidence, process_with_evid
 
 OUT_OF_MEMORY = 77  # exit status
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_NICENESS = 10  # whoever hands out the work must not wait for those who do it
+_NICENESS = 10  # the process that assigns the work must not wait for the workers
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One page to refine; of an article in parts, `so_far` is the article and `page` its next page."""
+    """One page to process. Of a paginated article, `so_far` is the article and `page` its next page."""
 
     page: RawPage
     rules: Rules
@@ -38,71 +38,73 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """refined comes without its pages, which the parent has. None where it is yet to come: what reserves a page must be
-    known of one that is quarantined, too."""
+    """What the worker sends back for a page. `processed` comes without the raw pages, which the parent has. It is
+    None in an early answer with the reservations alone: the parent needs them if it has to quarantine the page."""
 
     tdm: tuple[str, ...]
     processed: ProcessedPage | None = None
 
 
-def main(channel: int, parent: int, memory: int) -> None:
-    """channel: the file descriptor of a socket; memory: bytes that the process may not exceed."""
-    for stop in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which wants its answers
-        signal.signal(stop, signal.SIG_IGN)
-    _die_with(parent)
-    _allow(memory)
+def main(socket_fd: int, parent_pid: int, memory_bytes: int) -> None:
+    """Process jobs until the parent closes the socket. socket_fd: its file descriptor. parent_pid: the parent's
+    process id. memory_bytes: the memory that the parent allows this process."""
+    for stop_signal in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which still waits for results
+        signal.signal(stop_signal, signal.SIG_IGN)
+    _die_with_parent(parent_pid)
+    _limit_memory(memory_bytes)
     os.nice(_NICENESS)
-    gc.disable()  # loading makes objects by the hundred thousand, and none is garbage: a sixth of its time
-    _load()
-    gc.freeze()  # the modules' own objects are here to stay: 5 % of the CPU of a page
+    gc.disable()  # loading makes many objects and no garbage: collections would take a sixth of its time
+    _warm_up()
+    gc.freeze()  # collections skip the modules' objects: 5 % of the CPU of a page
     gc.enable()
-    with Connection(channel) as parent_end:
-        parent_end.send_bytes(b"")  # ready
+    with Connection(socket_fd) as connection:
+        connection.send_bytes(b"")  # ready
         try:
             while True:
-                _answer(parent_end, pickle.loads(parent_end.recv_bytes()))
+                _process_job(connection, pickle.loads(connection.recv_bytes()))
         except (EOFError, OSError):
-            os._exit(0)  # nothing here needs an orderly end, and a big heap takes long to take down
+            os._exit(0)  # nothing needs an orderly end, and freeing a big heap takes long
 
 
-def _answer(parent: Connection, job: Job) -> None:
+def _process_job(parent: Connection, job: Job) -> None:
     document = Document(job.page)
     page = with_tdm_evidence(document)
-    if page.tdm:  # few pages say any of it
+    if page.tdm:  # few pages have reservations
         parent.send_bytes(pickle.dumps(Answer(page.tdm), protocol=5))
     if job.so_far:
         processed = append_with_evidence(job.so_far, page, job.rules, document)
     else:
         processed = process_with_evidence(page, job.rules, document)
     if processed.reject and (processed.reject.detail or "").startswith("MemoryError"):
-        os._exit(OUT_OF_MEMORY)  # the page is no worse than others, and the process is of no use any more
+        os._exit(OUT_OF_MEMORY)  # the parent quarantines the page; this process is of no use any more
     bare = replace(processed, page=None, later_pages=())
     parent.send_bytes(pickle.dumps(Answer(page.tdm, bare), protocol=5))
 
 
-def _load() -> None:
-    """What is loaded when it is first wanted must not count against a page."""
+def _warm_up() -> None:
+    """Load what libraries load at their first use, so that the time does not count against a page."""
     load_extractor()
     words = "these are more than twenty words of no meaning at all " * 3
     language_of(words)
     sign(words)
 
 
-def _die_with(parent: int) -> None:
-    """Linux kills the process at its parent's death, even in the midst of a page; elsewhere it sees the socket's end
-    after the page."""
+def _die_with_parent(parent_pid: int) -> None:
+    """Have Linux kill this process when its parent dies, even while it processes a page. Elsewhere it sees the end of
+    the socket after the page."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent_pid:  # it had died before
         os._exit(0)
 
 
-def _allow(memory: int) -> None:
-    """A last resort behind the parent's watch, which looks ten times a second."""
-    most = 2 * memory
+def _limit_memory(memory_bytes: int) -> None:
+    """Limit this process's memory to twice the allowed bytes. It is a last resort: the parent checks the memory, but
+    only ten times a second."""
+    limit_bytes = 2 * memory_bytes
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard == resource.RLIM_INFINITY or hard > most:
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    if hard == resource.RLIM_INFINITY or hard > limit_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, hard))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def test_raw_of_a_run_that_died_stays_until_it_was_finished(uri, state):
         run.abandon()
     store, later = open_store(uri), days_ahead(400)
     done = expire(store, 1, later)
-    assert (done.parts, done.kept) == (0, {run.run_id})
+    assert (done.parts, done.kept_runs) == (0, {run.run_id})
     assert [r.outcome for r in crawl(uri, state, A)] == ["unchanged"]  # finished from raw
     assert expire(store, 1, later).parts >= 1
     assert [r.outcome for r in crawl(uri, state, A)] == ["unchanged"]

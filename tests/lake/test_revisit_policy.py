@@ -26,7 +26,7 @@ POLICY = RevisitPolicy()
 
 
 @pytest.mark.parametrize(
-    ("known", "modified_at", "visit"),
+    ("known", "modified_at", "decision"),
     [
         pytest.param(None, None, "new", id="never seen"),
         pytest.param(ARTICLE, None, "known", id="the source says nothing of a change"),
@@ -52,13 +52,13 @@ POLICY = RevisitPolicy()
         ),
     ],
 )
-def test_a_page_is_asked_for_when_something_may_have_come_of_it(known, modified_at, visit):
-    assert POLICY.visit(known, modified_at, NOW) == visit
+def test_a_page_is_asked_for_when_something_may_have_come_of_it(known, modified_at, decision):
+    assert POLICY.decide(known, modified_at, NOW) == decision
 
 
 @pytest.mark.parametrize("known", [ARTICLE, REJECT, replace(REJECT, retry_at=None)])
 def test_a_fresh_run_asks_for_what_is_known(known):
-    assert RevisitPolicy(fresh=True).visit(known, None, NOW) == "afresh"
+    assert RevisitPolicy(fresh=True).decide(known, None, NOW) == "afresh"
 
 
 def test_a_source_that_dates_everything_anew_every_hour_costs_few_fetches():
@@ -66,6 +66,6 @@ def test_a_source_that_dates_everything_anew_every_hour_costs_few_fetches():
     known, fetches = ARTICLE, 0
     for minutes in range(0, 30 * 24 * 60, 10):
         now = ARTICLE.fetched_at + timedelta(minutes=minutes)
-        if POLICY.visit(known, now, now) == "changed":
+        if POLICY.decide(known, now, now) == "changed":
             known, fetches = replace(known, fetched_at=now, checks=known.checks + 1), fetches + 1
     assert fetches == 7  # after 1, 2, 4, … hours, and never after a week

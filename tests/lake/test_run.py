@@ -12,7 +12,7 @@ from cleaning import Rules
 from dedupe import Verdict
 from lake.parquet.part_files import read_rows
 from lake.runs import session
-from lake.runs.run import _kept, new_run_id
+from lake.runs.run import _landing_result, new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES, TABLES
 from lake.storage.store import LakeError, PartExists
@@ -292,8 +292,8 @@ def test_rows_signed_by_another_scheme_are_signed_anew(uri, state, monkeypatch):
     with Lake(uri, state).run("old", no_rules, {}) as (run, _):
         monkeypatch.setattr(
             run,
-            "_judged",
-            lambda one: _kept(one.article, foreign.signature, Verdict(A.id, A.id), A.url, None),
+            "_judge",
+            lambda one: _landing_result(one.article, foreign.signature, Verdict(A.id, A.id), A.url, None),
         )
         run.add(foreign)
         run.flush()

@@ -83,7 +83,7 @@ def test_it_does_not_come_back(uri, state, tmp_path):
         assert crawl(uri, folder, A, A_LATER, B) == ["unchanged"] * 3
         assert not [k for k in ids(uri, state) if k[1] == A.id]
         with Lake(uri, folder).run("test", no_rules, {}) as (run, _):
-            assert run.visit(A.id, None, None) == "taken_down"
+            assert run.revisit_decision(A.id, None, None) == "taken_down"
             assert run.index.page_state(A.id) is None
             run.finish("finished", {})
 
@@ -128,7 +128,7 @@ def test_the_page_under_other_addresses_goes_too(uri, state):
     assert not ids(uri, state)
     with Lake(uri, state).run("test", no_rules, {}) as (run, _):
         for url in (A.url, print_version.url, "https://one.example/?p=17"):
-            assert run.visit(page_id(url), None, None) == "taken_down"
+            assert run.revisit_decision(page_id(url), None, None) == "taken_down"
         run.finish("finished", {})
 
 
@@ -289,7 +289,7 @@ def test_a_page_taken_down_while_another_machine_lands_its_spool_does_not_stay(t
     lake.store = Interrupted(tmp_path / "lake", "raw/", lambda: forget(open_store(uri), [A.id], []))
     with lake.run("test", no_rules, {}) as (run, opening):
         assert opening.unspooled
-        assert run.visit(A.id, None, None) == "taken_down"
+        assert run.revisit_decision(A.id, None, None) == "taken_down"
         run.finish("finished", {})
     assert lake.store.then is None
     assert {id for _, id in ids(uri, state)} == {B.id}

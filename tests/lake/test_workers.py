@@ -156,7 +156,7 @@ def test_a_reservation_is_known_of_a_page_that_is_quarantined(workers):
     assert (left.reject.reason, left.page.body) == ("tdm_reserved", b"")
 
 
-@pytest.mark.parametrize("workers", [{"pages": 2}, {"grown": 1}], indirect=True)
+@pytest.mark.parametrize("workers", [{"pages": 2}, {"recycle_bytes": 1}], indirect=True)
 def test_workers_are_replaced_after_so_many_pages_and_when_they_have_grown(workers):
     assert workers.process(story(1), Rules()).result(60).article
     assert workers.process(story(2), Rules()).result(60).article
