@@ -22,7 +22,7 @@ from cleaning.metadata.notices import disclosure_stated, find_notices, rights_st
 from cleaning.metadata.standfirst import standfirst
 from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, truncate_texts
 from cleaning.text import loose_text
-from cleaning.text.characters import fold, rough_words, tidy, word_count
+from cleaning.text.characters import fold, rough_word_count, tidy, word_count
 from cleaning.text.document import Document
 from cleaning.text.extraction import extract
 from cleaning.text.restore_paragraphs import restore_paragraphs
@@ -127,7 +127,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
         story.tags += position_cuts.keywords_in(blocks_behind)
     not_an_article.refuse_non_articles(make_evidence(text, text_behind))
     has_wall = paywall.is_seen(
-        rough_words(text),
+        rough_word_count(text),
         contents.article,
         closed=contents.declared_paywall,
         closed_away=closed_away,

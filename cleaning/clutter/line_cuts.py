@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cleaning.records import Removed, record_cut
-from cleaning.text.characters import fold, is_sentence, one_quote, rough_words, word_count
+from cleaning.text.characters import fold, is_sentence, rough_word_count, unify_quotes, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
 from cleaning.vocabulary.written_dates import first_day_in
@@ -113,7 +113,7 @@ def _may_be_pull_quote(line: Line, key: str) -> bool:
     """Return whether a line is a sentence or in quotation marks, and neither subhead, item nor table row.
 
     Those three may rightly repeat words of a paragraph. key: the folded text."""
-    reads_as_quote = is_sentence(line.text) or one_quote(line.text[:1]) == '"'
+    reads_as_quote = is_sentence(line.text) or unify_quotes(line.text[:1]) == '"'
     has_length = (
         _MIN_PULL_QUOTE_CHARS <= len(key) <= _MAX_PULL_QUOTE_CHARS
         and word_count(line.text) >= _MIN_PULL_QUOTE_WORDS
@@ -183,8 +183,8 @@ def check_phrases(line: Line, index: int, facts: PageFacts) -> CutDecision:
     """Cut a line that is, begins with or holds a clutter phrase of vocabulary/LANGUAGE.toml."""
     if match := phrases.whole(line.text):
         return match.kind, match.rule
-    if line.kind == "row" or rough_words(line.text) > _MAX_PHRASE_LINE_WORDS:
-        match = phrases.pleas(line.text)
+    if line.kind == "row" or rough_word_count(line.text) > _MAX_PHRASE_LINE_WORDS:
+        match = phrases.repeated_pleas(line.text)
         return (match.kind, f"{match.rule}.twice") if match else None
     match = phrases.opens(line.text) or phrases.holds(line.text)
     return (match.kind, match.rule) if match else None
@@ -204,7 +204,7 @@ def check_keywords(line: Line, index: int, facts: PageFacts) -> CutDecision:
 def check_byline(line: Line, index: int, facts: PageFacts) -> CutDecision:
     """Cut an author's name alone, or a short line near the top with an author's name or nothing but a date."""
     if (
-        rough_words(line.text) > _MAX_BYLINE_WORDS
+        rough_word_count(line.text) > _MAX_BYLINE_WORDS
         or is_sentence(line.text)
         or line.kind in ("item", "row")
         or line.text.startswith(("—", "–", "-"))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cleaning.clutter.line_cuts import PageFacts, Story, is_prose, split_tags
-from cleaning.text.characters import fold, is_sentence, one_quote, word_count
+from cleaning.text.characters import fold, is_sentence, unify_quotes, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
 
@@ -31,10 +31,10 @@ _HEADING_KINDS = frozenset({"related", "newsletter", "comments", "promo"})
 
 def cut_ends(story: Story, facts: PageFacts) -> None:
     """1. End the story before the first of the outlet's ending phrases that has enough story before it."""
-    ending_phrases = [one_quote(phrase).casefold() for phrase in facts.outlet_rules.ending_phrases]
+    ending_phrases = [unify_quotes(phrase).casefold() for phrase in facts.outlet_rules.ending_phrases]
     words_before = 0
     for index, line in enumerate(story.lines):
-        text = one_quote(line.text).casefold()
+        text = unify_quotes(line.text).casefold()
         starts = [at for phrase in ending_phrases if (at := text.find(phrase)) >= 0]
         # casefold may lengthen a text (ß), which shifts `start`; a phrase at the very start is found exactly anyway
         start = min(starts, default=-1)
@@ -134,7 +134,7 @@ def cut_biography(story: Story, facts: PageFacts) -> None:
         words_before, words_so_far = words_so_far, words_so_far + word_count(line.text)
         if words_before < max(0.5 * total_words, _MIN_STORY_WORDS):
             continue
-        if any(phrases.speaks_of(name, line.text) for name in _candidate_names(lines, index, facts)):
+        if any(phrases.begins_biography(name, line.text) for name in _candidate_names(lines, index, facts)):
             start = next((n for n in range(max(0, index - 3), index) if is_person_name(lines[n].text)), index)
             tail = _is_tail(lines[:start], lines[index + 1 :], _MAX_BIOGRAPHY_TAIL)
             _cut_range(story, range(start, len(lines) if tail else index + 1), ("bio", "place.biography"))

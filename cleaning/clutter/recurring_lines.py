@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cleaning.records import MAX_CUT_CHARS, record_cut, truncate_texts
-from cleaning.text.characters import fold, one_quote, word_count
+from cleaning.text.characters import fold, unify_quotes, word_count
 
 if TYPE_CHECKING:
     from cleaning.records import Article
@@ -50,7 +50,7 @@ def may_be_boilerplate(line: str) -> bool:
     """Return whether a line may be boilerplate: it is no short label, no quotation, and not too long to be stored."""
     if len(line) > MAX_CUT_CHARS or word_count(line) < _MIN_WORDS:
         return False
-    quoted = _QUOTED.findall(one_quote(line))
+    quoted = _QUOTED.findall(unify_quotes(line))
     return not any(word_count(words) >= _MIN_QUOTATION_WORDS for words in quoted)
 
 

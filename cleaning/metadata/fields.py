@@ -136,13 +136,13 @@ def canonical_url(tree: HtmlElement, head: Head, url: str) -> str | None:
     """Return the URL of rel=canonical, else of og:url, made absolute; None where the page names none."""
     for link in tree.iter("link"):
         if "canonical" in (link.get("rel") or "").lower().split() and (
-            canonical := absolute(url, link.get("href"))
+            canonical := absolute_url(url, link.get("href"))
         ):
             return canonical
-    return absolute(url, head.first("og:url"))
+    return absolute_url(url, head.first("og:url"))
 
 
-def absolute(base: str, link: str | None) -> str | None:
+def absolute_url(base: str, link: str | None) -> str | None:
     """Return the absolute http(s) URL that a link resolves to; None for anything else."""
     try:
         absolute_link = urljoin(base, tidy(link or "")) if link else ""

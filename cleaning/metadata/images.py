@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
-from cleaning.metadata.fields import absolute
+from cleaning.metadata.fields import absolute_url
 from cleaning.records import Image
 from cleaning.text.characters import tidy
 from cleaning.text.shown_text import shown_text
@@ -29,12 +29,12 @@ def images_of(tree: HtmlElement, head: Head, article: Node, url: str) -> tuple[I
     images_by_url: dict[str, Image] = {}
     for figure in tree.iter("figure"):
         picture = next(figure.iter("img"), None)
-        link = absolute(url, _image_link(picture)) if picture is not None else None
+        link = absolute_url(url, _image_link(picture)) if picture is not None else None
         if link:
             caption = next((text for c in figure.iter("figcaption") if (text := shown_text(c))), None)
             images_by_url.setdefault(link, _image_with_credit(link, caption))
     for link in [*_links_in_json_ld(article.get("image")), *head.all("og:image", "twitter:image")]:
-        if image_url := absolute(url, link):
+        if image_url := absolute_url(url, link):
             images_by_url.setdefault(image_url, Image(image_url))
     return tuple(images_by_url.values())[:_MAX_IMAGES]
 

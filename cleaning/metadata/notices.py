@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
-from cleaning.text.characters import fold, normalize_phrase, one_quote, tidy, word_count
+from cleaning.text.characters import fold, normalize_phrase, tidy, unify_quotes, word_count
 from cleaning.vocabulary import phrases
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def find_notices(blocks: Iterable[str]) -> Notices:
     rights: dict[str, str] = {}
     disclosure: str | None = None
     for text in texts:
-        plain = one_quote(text).casefold()
+        plain = unify_quotes(text).casefold()
         if not any(words in plain for words in search_phrases):
             continue
         has_rights_phrase = any(words in plain for words in rights_phrases)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
-from cleaning.metadata.fields import absolute
+from cleaning.metadata.fields import absolute_url
 from cleaning.pagination.page_urls import PageReading, page_key, page_readings
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold
@@ -159,7 +159,7 @@ def _links(
             href
             and is_wanted(href := href.strip())
             and "#" not in href.rstrip("#")
-            and (url := absolute(base, href))
+            and (url := absolute_url(base, href))
         ):
             yield url, element
 

@@ -58,7 +58,7 @@ def fold(text: str) -> str:
     return _NON_WORD.sub("", text).casefold()
 
 
-def one_quote(text: str) -> str:
+def unify_quotes(text: str) -> str:
     """Return the text with every quotation mark as ' or ". The length does not change, so offsets stay valid."""
     if text.isascii():
         return text.replace("`", "'")
@@ -71,7 +71,7 @@ def one_quote(text: str) -> str:
 @lru_cache(maxsize=4096)
 def normalize_phrase(text: str) -> str:
     """Return the text as the vocabulary files spell phrases: lower case, plain quotes and dashes, single spaces."""
-    return " ".join(one_quote(text).replace("–", "-").replace("\u2011", "-").casefold().split())
+    return " ".join(unify_quotes(text).replace("–", "-").replace("\u2011", "-").casefold().split())
 
 
 def words_only(text: str) -> str:
@@ -85,7 +85,7 @@ def word_count(text: str) -> int:
     return len((_ASCII_WORD if text.isascii() else _WORD).findall(text))
 
 
-def rough_words(text: str) -> int:
+def rough_word_count(text: str) -> int:
     """Return the approximate number of words. In scripts without spaces two characters count as one word."""
     spaceless_count = 0 if text.isascii() else len(_SPACELESS_CHARACTER.findall(text))
     return word_count(text) - spaceless_count // 2

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cleaning.text.characters import is_spaceless, normalize_phrase, one_quote, words_only
+from cleaning.text.characters import is_spaceless, normalize_phrase, unify_quotes, words_only
 
 _MAX_WHOLE = 120  # characters
 _WORD = re.compile(r"\w+")
@@ -106,7 +106,7 @@ def holds(text: str) -> Match | None:
     return _first_inside("holds", normalize_phrase(text))
 
 
-def pleas(text: str) -> Match | None:
+def repeated_pleas(text: str) -> Match | None:
     """Return the first match in a text with at least two pleas: for money, an e-mail address or a correction."""
     text = normalize_phrase(text)
     # fast path for nearly every paragraph, three times faster
@@ -123,12 +123,12 @@ def pleas(text: str) -> Match | None:
 def disclosure(text: str) -> Match | None:
     """Return the match where a disclosure of machine-made text begins in the line; None where there is none."""
     # lower() instead of casefold(), and quotes replaced one for one: the offset has to stay right
-    return _first_inside("from", one_quote(text).lower())
+    return _first_inside("from", unify_quotes(text).lower())
 
 
 def may_disclose(text: str) -> bool:
     """Return whether a text may hold a disclosure. A cheap test before `disclosure` is called for each line."""
-    return bool(_phrases_in(one_quote(text).lower(), ("from",)))
+    return bool(_phrases_in(unify_quotes(text).lower(), ("from",)))
 
 
 def find_phrases(text: str, kind: str) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ def _index_by_longest_word(mode: str) -> tuple[dict[str, list[tuple[int, str]]],
     return index, without_word
 
 
-def speaks_of(name: str, text: str) -> bool:
+def begins_biography(name: str, text: str) -> bool:
     """Return whether the text begins with the name and goes on like a biography ("… is a reporter")."""
     if not text.startswith(name):
         return False

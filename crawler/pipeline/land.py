@@ -109,7 +109,7 @@ class Land:
                 except Exception as error:
                     self._note_lost_rows(error, batch)
                 self.run.mark_landed()
-                await asyncio.to_thread(self.run.index.move_journal)
+                await asyncio.to_thread(self.run.index.checkpoint_journal)
                 self._leave_forfeited_outlets()
 
     def _handle_landing_error(self, error: LakeError, batch: Batch) -> None:

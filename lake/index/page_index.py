@@ -25,7 +25,7 @@ from cleaning import Article, is_alternate_url, page_id
 from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
-from lake.storage.tombstones import TakenDown, outlet_name, page_name, taken_down_by
+from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, taken_down_by
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class Index:
             raise
         self._db.execute("COMMIT")
 
-    def move_journal(self) -> None:
+    def checkpoint_journal(self) -> None:
         """Move the write-ahead journal into the database file and wait for the disk (SQLite's WAL checkpoint).
 
         May be called in any thread, and blocks no other user of the index. Without it, a transaction would have to do
@@ -234,7 +234,7 @@ class Index:
     def is_taken_down(self, outlet: str, *pages: str) -> bool:
         """Whether the outlet or any of these page ids was taken down, as far as this machine's processes have
         read."""
-        names = [outlet_name(outlet), *(page_name(page) for page in pages)]
+        names = [outlet_tombstone(outlet), *(page_tombstone(page) for page in pages)]
         placeholders = ", ".join("?" * len(names))
         found = self._db.execute(f"SELECT 1 FROM takedowns WHERE name IN ({placeholders})", names)
         return found.fetchone() is not None

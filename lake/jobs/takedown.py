@@ -31,8 +31,8 @@ from lake.storage.store import PartExists, Store
 from lake.storage.tombstones import (
     PREFIX,
     TakenDown,
-    outlet_name,
-    page_name,
+    outlet_tombstone,
+    page_tombstone,
     redirected_from,
     taken_down_by,
     tombstone_names,
@@ -96,7 +96,7 @@ def preview(store: Store, pages: Collection[str], outlets: Collection[str]) -> R
 def _new_tombstones(store: Store, pages: Collection[str], outlets: Collection[str]) -> list[str]:
     """The names of the tombstones for these pages, their related pages, and these outlets."""
     all_pages = sorted(_with_related_pages(store, frozenset(pages))) if pages else []
-    return [*map(page_name, all_pages), *map(outlet_name, sorted(outlets))]
+    return [*map(page_tombstone, all_pages), *map(outlet_tombstone, sorted(outlets))]
 
 
 def _unfinished_runs(store: Store) -> list[str]:

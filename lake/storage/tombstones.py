@@ -37,12 +37,12 @@ class TakenDown:
         return bool(self.pages or self.outlets)
 
 
-def page_name(page: str) -> str:
+def page_tombstone(page: str) -> str:
     """Return the name of the tombstone of a page, by the page's id."""
     return f"page-{page}"
 
 
-def outlet_name(outlet: str) -> str:
+def outlet_tombstone(outlet: str) -> str:
     """Return the name of the tombstone of an outlet."""
     return f"outlet-{quote(outlet, safe='')}"
 
