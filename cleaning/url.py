@@ -42,20 +42,20 @@ def without_tracking(url: str) -> str:
     """Return the URL to request: as found, without fragment, user info, default port and tracking parameters.
 
     Raises ValueError where `url` is not an http or https URL."""
-    parts = urlsplit(safe_url_string(url.strip()))
-    scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not parts.hostname:
+    split_url = urlsplit(safe_url_string(url.strip()))
+    scheme = split_url.scheme.lower()
+    if scheme not in _DEFAULT_PORTS or not split_url.hostname:
         raise ValueError(f"not an http or https address: {url!r}")
-    host = parts.hostname.lower().rstrip(".")
+    host = split_url.hostname.lower().rstrip(".")
     host = f"[{host}]" if ":" in host else host
-    port = parts.port  # raises ValueError where it is no port number
+    port = split_url.port  # raises ValueError where it is no port number
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    parameters = [p for p in parts.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
+    parameters = [p for p in split_url.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
     query = "&".join(p for p in parameters if not _AMBIGUOUS.fullmatch(p))
     ajax_fragment = (
-        parts.fragment if parts.fragment.startswith("!") else ""
+        split_url.fragment if split_url.fragment.startswith("!") else ""
     )  # #!… identifies a page (AJAX crawling scheme)
-    return urlunsplit((scheme, netloc, _SESSION_ID.sub("", parts.path) or "/", query, ajax_fragment))
+    return urlunsplit((scheme, netloc, _SESSION_ID.sub("", split_url.path) or "/", query, ajax_fragment))
 
 
 @_cached
@@ -64,10 +64,14 @@ def canonical(url: str) -> str:
 
     The host is in lower case. Default port, fragment, tracking parameters, user info and trailing slash are removed.
     Query parameters are sorted. Raises ValueError where `url` is not an http or https URL."""
-    parts = urlsplit(without_tracking(url))
-    path = _PERCENT_ESCAPE.sub(lambda escape: escape[0].upper(), parts.path)
-    query = _PERCENT_ESCAPE.sub(lambda escape: escape[0].upper(), "&".join(sorted(parts.query.split("&"))))
-    return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/") or "/", query, parts.fragment))
+    split_url = urlsplit(without_tracking(url))
+    path = _PERCENT_ESCAPE.sub(lambda escape: escape[0].upper(), split_url.path)
+    query = _PERCENT_ESCAPE.sub(
+        lambda escape: escape[0].upper(), "&".join(sorted(split_url.query.split("&")))
+    )
+    return urlunsplit(
+        (split_url.scheme, split_url.netloc, path.rstrip("/") or "/", query, split_url.fragment)
+    )
 
 
 @_cached

@@ -29,16 +29,16 @@ def is_alternate_url(url: str, page: str) -> bool:
 def _key_without_markers(url: str) -> str | None:
     """Return the page key of the URL without its AMP, print and mobile markers; None where it is no URL."""
     try:
-        parts = urlsplit(url)
+        split_url = urlsplit(url)
     except ValueError:
         return None
-    host = _VERSION_HOST.sub("", parts.netloc.removeprefix("www."), count=1)
-    segments = parts.path.rstrip("/").split("/")
+    host = _VERSION_HOST.sub("", split_url.netloc.removeprefix("www."), count=1)
+    segments = split_url.path.rstrip("/").split("/")
     markers = [
         index
         for index in (1, len(segments) - 1)
         if 0 < index < len(segments) and _VERSION_SEGMENT.fullmatch(segments[index])
     ]
     path = "/".join(s for index, s in enumerate(segments) if index not in markers)
-    query = "&".join(p for p in parts.query.split("&") if not _VERSION_PARAMETER.fullmatch(p))
-    return page_key(urlunsplit((parts.scheme, host, _VERSION_ENDING.sub("", path), query, "")))
+    query = "&".join(p for p in split_url.query.split("&") if not _VERSION_PARAMETER.fullmatch(p))
+    return page_key(urlunsplit((split_url.scheme, host, _VERSION_ENDING.sub("", path), query, "")))

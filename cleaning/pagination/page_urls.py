@@ -47,10 +47,10 @@ def page_readings(url: str) -> tuple[PageReading, ...]:
 
     Empty where no number stands at the right place, and where `url` is no http or https URL."""
     try:
-        parts = urlsplit(canonical(url))
+        split_url = urlsplit(canonical(url))
     except ValueError:
         return ()
-    readings = (*_read_query(parts), *_read_path(parts))
+    readings = (*_read_query(split_url), *_read_path(split_url))
     return tuple(r for r in readings if urlsplit(r.base)[2:4] != ("/", ""))  # a front page is no article
 
 
@@ -59,16 +59,16 @@ def page_key(url: str) -> str | None:
 
     It holds no scheme, "www.", file extension or slash at the end."""
     try:
-        parts = urlsplit(canonical(url))
+        split_url = urlsplit(canonical(url))
     except ValueError:
         return None
-    path = _FILE_EXTENSION.sub("", parts.path).rstrip("/")
+    path = _FILE_EXTENSION.sub("", split_url.path).rstrip("/")
     return f"{parts.netloc.removeprefix('www.')}{path}?{parts.query}"
 
 
-def _read_query(parts: SplitResult) -> Iterator[PageReading]:
+def _read_query(split_url: SplitResult) -> Iterator[PageReading]:
     """Yield the readings of query parameters: ?page=2."""
-    scheme, host, path, query, _ = parts
+    scheme, host, path, query, _ = split_url
     pairs = query.split("&") if query else []
     for index, pair in enumerate(pairs):
         name, _, value = pair.partition("=")
@@ -77,9 +77,9 @@ def _read_query(parts: SplitResult) -> Iterator[PageReading]:
             yield PageReading(urlunsplit((scheme, host, path, rest, "")), int(value), weak=False)
 
 
-def _read_path(parts: SplitResult) -> Iterator[PageReading]:
+def _read_path(split_url: SplitResult) -> Iterator[PageReading]:
     """Yield the reading of the path's last segments: /story/2, /story-page-2, /story-2."""
-    scheme, host, path, query, _ = parts
+    scheme, host, path, query, _ = split_url
     before, _, last = path.rpartition("/")
 
     def make_reading(base: str, number: str, *, weak: bool = False) -> PageReading:
