@@ -63,7 +63,7 @@ def page_key(url: str) -> str | None:
     except ValueError:
         return None
     path = _FILE_EXTENSION.sub("", split_url.path).rstrip("/")
-    return f"{parts.netloc.removeprefix('www.')}{path}?{parts.query}"
+    return f"{split_url.netloc.removeprefix('www.')}{path}?{split_url.query}"
 
 
 def _read_query(split_url: SplitResult) -> Iterator[PageReading]:
