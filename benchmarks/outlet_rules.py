@@ -22,7 +22,7 @@ from typing import Any
 import outlets
 from benchmarks.adapters import _page as page_of
 from cleaning import NoArticle, RawPage, Rules, clean, host_of
-from cleaning.authoring.rule_suggestions import suggest_rules
+from cleaning.rule_authoring.rule_suggestions import suggest_rules
 
 
 def main(root: Path) -> None:

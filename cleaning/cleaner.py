@@ -15,9 +15,9 @@ from cleaning.metadata import fields, json_ld, paywall
 from cleaning.metadata.authors import authors_of
 from cleaning.metadata.credits import credit_of, credit_stated
 from cleaning.metadata.genre import genre_of
-from cleaning.metadata.head import head_of
-from cleaning.metadata.images import captions_of, images_of
+from cleaning.metadata.images import image_texts, images_of
 from cleaning.metadata.language import language_of
+from cleaning.metadata.meta_tags import read_meta_tags
 from cleaning.metadata.notices import disclosure_stated, find_notices, rights_stated
 from cleaning.metadata.standfirst import standfirst
 from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, truncate_texts
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
     from cleaning.clutter.outlet_rules import CompiledRules
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
     from cleaning.records import Removed
     from cleaning.text.text_density import TextDensity
 
@@ -77,7 +77,7 @@ class _PageContents:
     """What is read from the page before anything is cut from it."""
 
     tree: HtmlElement
-    head: Head
+    head: MetaTags
     nodes: list[Node]  # all JSON-LD objects
     article: Node  # the JSON-LD object of the article; {} where there is none
     title: str
@@ -98,7 +98,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     modified = fields.modified(contents.head, contents.article, date_context)
     canonical = fields.canonical_url(contents.tree, contents.head, page.url)
     facts = _collect_facts(page.url, contents, authors, outlet_rules)
-    closed_away = paywall.is_closed_away(contents.tree, contents.article)
+    closed_away = paywall.is_paywalled_text_missing(contents.tree, contents.article)
     trace.end_stage("signals, metadata")
     # these elements have been read by now; every later step is faster without them
     etree.strip_elements(contents.tree, *_NON_STORY_TAGS, with_tail=False)
@@ -203,7 +203,7 @@ def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageCont
     tree = document.tree
     nodes = json_ld.nodes(tree)
     article: Node = next(iter(json_ld.articles(nodes)), {})
-    head = head_of(tree)
+    head = read_meta_tags(tree)
     title = fields.title_of(tree, head, article)
     summary = standfirst(tree, fields.descriptions(head, article), outlet_rules.elements_to_cut(tree))
     return _PageContents(
@@ -222,14 +222,14 @@ def _collect_facts(
     page_url: str, contents: _PageContents, authors: tuple[str, ...], outlet_rules: CompiledRules
 ) -> line_cuts.PageFacts:
     """Return the facts that cuts on lines compare with."""
-    titles = fields.titles(contents.tree, contents.head, contents.article, contents.title)
+    titles = fields.folded_titles(contents.tree, contents.head, contents.article, contents.title)
     above = above_headline(contents.tree, titles)
     return line_cuts.PageFacts(
         titles=titles,
         above_headline=frozenset(fold(text) for _, text in above),
         labels=tuple(text for block, text in above[-_MAX_LABELS:] if not _is_in_menu(block)),
         standfirst=fold(contents.summary or "\0"),
-        captions=frozenset(key for text in captions_of(contents.tree) if len(key := fold(text)) > 8),
+        captions=frozenset(key for text in image_texts(contents.tree) if len(key := fold(text)) > 8),
         authors=authors,
         keywords=frozenset(fold(tag) for tag in fields.tags_of(contents.head, contents.article)),
         site_names=fields.site_names(contents.head, page_url),

@@ -1,6 +1,7 @@
-"""Records how one page was cleaned: intermediate results and the time of each stage.
+"""The trace of cleaning one page: intermediate results, and the seconds that each step took.
 
-`scrapy explain` and the benchmarks read it. It is also filled for a page that turns out to be no article.
+`clean` fills a trace that its caller gives it, also for a page that turns out to be no article. `scrapy explain` and the
+benchmarks print it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
     from cleaning.records import Removed
     from cleaning.verdict.confidence import Signs
 
@@ -23,7 +24,7 @@ class Trace:
     stages: list[tuple[str, float]] = field(
         default_factory=list
     )  # (name, seconds) of each finished stage, in order
-    head: Head | None = None
+    head: MetaTags | None = None
     json_ld_article: Node = field(default_factory=dict)  # the page's JSON-LD object of the article
     title: str = ""
     blocks: list[str] = field(default_factory=list)  # the text of every block that the page shows, in order

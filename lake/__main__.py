@@ -264,10 +264,10 @@ def _add_warc(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_warc(arguments: argparse.Namespace) -> int:
-    from lake.parquet.raw_choice import RawChoice
+    from lake.parquet.raw_page_selection import RawPageSelection
     from lake.warc.export import export  # pyarrow is slow to load: not for --help
 
-    choice = RawChoice(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
+    choice = RawPageSelection(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)
     for path, pages in written.items():
         print(f"{path}: {pages} pages")

@@ -34,7 +34,7 @@ INSIDE = {
         "fallback": "text metadata clutter",
         "cleaner": "records text metadata clutter verdict trace fallback",
         "pagination": "records url text vocabulary metadata",
-        "authoring": "*",
+        "rule_authoring": "*",
         "__init__": "*",
     },
     "dedupe": {

@@ -12,7 +12,7 @@ from cleaning.records import Removed, record_cut
 from cleaning.text.characters import fold, is_sentence, rough_word_count, unify_quotes, word_count
 from cleaning.text.extraction import Line
 from cleaning.vocabulary import phrases
-from cleaning.vocabulary.written_dates import first_day_in
+from cleaning.vocabulary.dates_in_text import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -180,7 +180,8 @@ def _are_headlines(run: list[Line]) -> bool:
 
 
 def trim_end(story: Story) -> None:
-    """7. Cut headings and short labels at the end: a story ends with a sentence, an item, a row or a quotation."""
+    """Step 7: cut headings and labels of up to three words at the end. A story ends with a sentence, a list item, a
+    table row or a quotation."""
     end = len(story.lines)
     while end > 1:
         last = story.lines[end - 1]

@@ -82,9 +82,10 @@ _BLOCK_TAGS = frozenset(
 def cut_tree(
     tree: HtmlElement, densities: dict[HtmlElement, TextDensity], outlet_rules: CompiledRules
 ) -> list[Removed]:
-    """Cut clutter from the tree, in place, and return the cuts: first by the outlet's rules, then by general rules.
+    """Remove clutter from the tree, in place, and return what was removed.
 
-    densities: of the whole tree, as `measure_density` returns them."""
+    The outlet's own rules are applied first, then the general ones. densities: what `measure_density` returned for the
+    whole tree; they are not updated while elements are removed."""
     page_prose = _prose_chars(densities[tree], densities[tree]) or 1
     removed: list[Removed] = []
     for element in outlet_rules.elements_to_cut(tree):

@@ -13,8 +13,8 @@ from cleaning.text.shown_text import elements_after, shown_text
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
 
 _META_NAMES = (
     "author",
@@ -46,7 +46,7 @@ _BYLINE = re.compile(
 )
 
 
-def authors_of(tree: HtmlElement, head: Head, article: Node) -> tuple[str, ...]:
+def authors_of(tree: HtmlElement, head: MetaTags, article: Node) -> tuple[str, ...]:
     """Return the names of the authors in order, each once; () where none is named.
 
     The outlet itself is returned only where no person is named, not even in the byline that the page shows.
@@ -85,7 +85,7 @@ def _names_in_json_ld(article: Node) -> list[str]:
     ]
 
 
-def _names_in_head(head: Head) -> list[str]:
+def _names_in_head(head: MetaTags) -> list[str]:
     """Return the names in the first of _META_NAMES that the page fills."""
     values = next((contents for name in _META_NAMES if (contents := head.all(name))), [])
     return [name for text in values for name in _split_names(text)]

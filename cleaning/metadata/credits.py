@@ -20,8 +20,8 @@ from cleaning.vocabulary import phrases
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
     from cleaning.records import Removed
     from cleaning.text.extraction import Line
 
@@ -80,7 +80,7 @@ def credit_of(
 
 
 def credit_stated(
-    head: Head, article: Node, authors: Sequence[str], page_url: str, site_keys: frozenset[str]
+    head: MetaTags, article: Node, authors: Sequence[str], page_url: str, site_keys: frozenset[str]
 ) -> str | None:
     """Return the source that the head or JSON-LD names, or an agency among the authors; None where there is none.
 

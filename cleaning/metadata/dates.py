@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cleaning.vocabulary.written_dates import first_day_in
+from cleaning.vocabulary.dates_in_text import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from cleaning.metadata import dates, json_ld
 from cleaning.text.characters import fold, tidy, word_count
 from cleaning.text.shown_text import elements_after, shown_text
 from cleaning.url import host_of
-from cleaning.vocabulary.written_dates import first_day_in
+from cleaning.vocabulary.dates_in_text import first_day_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from lxml.html import HtmlElement
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
 
 _SITE_SEPARATOR = re.compile(r"\s+[|–—·•»:-]+\s+")
 # fmt: off
@@ -38,8 +38,10 @@ _DATE_CLASS = re.compile(r"publi|date|time|posted", re.I)
 # ---------------------------------------------------------------- title
 
 
-def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
-    """Return the headline as the page shows it; "" where there is none."""
+def title_of(tree: HtmlElement, head: MetaTags, article: Node) -> str:
+    """Return the headline, spelled as the page shows it; "" if there is none.
+
+    It is taken from JSON-LD, else from meta tags, else from the page's <h1> or <title>."""
     if headline := json_ld.text(article.get("headline")):
         return _headline_as_shown(tidy(headline), tree, head)
     stated_titles = [t for name in ("og:title", "twitter:title", "title") if (t := head.first(name))]
@@ -55,7 +57,7 @@ def title_of(tree: HtmlElement, head: Head, article: Node) -> str:
     return _without_site(tidy(next((t.text or "" for t in tree.iter("title")), "")), head)
 
 
-def _headline_as_shown(headline: str, tree: HtmlElement, head: Head) -> str:
+def _headline_as_shown(headline: str, tree: HtmlElement, head: MetaTags) -> str:
     """Return a stated "Headline - Site" without the site where the page shows it so; else the headline unchanged."""
     without_site = _without_site(headline, head)
     return (
@@ -66,8 +68,10 @@ def _headline_as_shown(headline: str, tree: HtmlElement, head: Head) -> str:
     )
 
 
-def titles(tree: HtmlElement, head: Head, article: Node, title: str) -> frozenset[str]:
-    """Return every spelling of the headline, folded. A line that equals one of them repeats the headline."""
+def folded_titles(tree: HtmlElement, head: MetaTags, article: Node, title: str) -> frozenset[str]:
+    """Return all forms of the headline on the page, folded (`characters.fold`), with and without the site's name.
+
+    A line of text whose folded form is among them repeats the headline."""
     spellings = {title, *head.all("og:title", "twitter:title"), *json_ld.texts(article.get("headline"))}
     spellings |= {shown_text(h1) for h1 in tree.iter("h1")}
     spellings |= {tidy(t.text or "") for t in tree.iter("title")}
@@ -77,7 +81,7 @@ def titles(tree: HtmlElement, head: Head, article: Node, title: str) -> frozense
     return frozenset(key for text in spellings if (key := fold(text)))
 
 
-def _without_site(title: str, head: Head) -> str:
+def _without_site(title: str, head: MetaTags) -> str:
     """Return "Headline | Site" without the site, where the page names that site or the last segment is short."""
     segments = _SITE_SEPARATOR.split(title)
     site_key = fold(head.first("og:site_name") or "")
@@ -89,13 +93,13 @@ def _without_site(title: str, head: Head) -> str:
     return title
 
 
-def site_names(head: Head, url: str) -> frozenset[str]:
+def site_names(head: MetaTags, url: str) -> frozenset[str]:
     """Return the folded names of the site: og:site_name and the name in the host of the URL."""
     name = host_of(url).rpartition(".")[0].rpartition(".")[2]
     return frozenset(key for text in (name, head.first("og:site_name") or "") if (key := fold(text)))
 
 
-def descriptions(head: Head, article: Node) -> list[str]:
+def descriptions(head: MetaTags, article: Node) -> list[str]:
     """Return the descriptions of the article from JSON-LD, then from the head."""
     in_json_ld = [
         *json_ld.texts(article.get("description")),
@@ -110,7 +114,7 @@ def descriptions(head: Head, article: Node) -> list[str]:
 # ---------------------------------------------------------------- section, tags, URLs
 
 
-def section_of(head: Head, article: Node) -> str | None:
+def section_of(head: MetaTags, article: Node) -> str | None:
     """Return the section; None where the page names none."""
     section = json_ld.text(article.get("articleSection")) or head.first(
         "article:section", "section", "og:section", "parsely-section"
@@ -118,7 +122,7 @@ def section_of(head: Head, article: Node) -> str | None:
     return tidy(section) or None if section else None
 
 
-def tags_of(head: Head, article: Node) -> tuple[str, ...]:
+def tags_of(head: MetaTags, article: Node) -> tuple[str, ...]:
     """Return the tags in order, each once and 50 at most."""
     tag_lists = [
         *json_ld.texts(article.get("keywords")),
@@ -132,7 +136,7 @@ def tags_of(head: Head, article: Node) -> tuple[str, ...]:
     return tuple(list(tags.values())[:50])
 
 
-def canonical_url(tree: HtmlElement, head: Head, url: str) -> str | None:
+def canonical_url(tree: HtmlElement, head: MetaTags, url: str) -> str | None:
     """Return the URL of rel=canonical, else of og:url, made absolute; None where the page names none."""
     for link in tree.iter("link"):
         if "canonical" in (link.get("rel") or "").lower().split() and (
@@ -155,7 +159,7 @@ def absolute_url(base: str, link: str | None) -> str | None:
 
 
 def published(
-    tree: HtmlElement, head: Head, article: Node, page: tuple[str, datetime, str | None]
+    tree: HtmlElement, head: MetaTags, article: Node, page: tuple[str, datetime, str | None]
 ) -> dates.Moment:
     """Return the date of publication. page: url, fetched_at, IANA time zone of dates that state no zone."""
     url, fetched_at, zone = page
@@ -167,12 +171,14 @@ def published(
         yield from (("time", text) for text in _dates_in_markup(tree))
         if day := dates.day_of_url(url):
             yield "url", day
-        yield from (("text", text) for text in _dates_below_headline(tree, titles(tree, head, article, "")))
+        yield from (
+            ("text", text) for text in _dates_below_headline(tree, folded_titles(tree, head, article, ""))
+        )
 
     return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at)
 
 
-def modified(head: Head, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
+def modified(head: MetaTags, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
     """Return the date of the last change. page: as for `published`."""
     _, fetched_at, zone = page
     candidates = [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]

@@ -14,8 +14,8 @@ from cleaning.text.shown_text import shown_text
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
 
 _CREDIT = re.compile(
     r"\s*[(\[|]?\s*(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$",
@@ -24,7 +24,7 @@ _CREDIT = re.compile(
 _MAX_IMAGES = 30
 
 
-def images_of(tree: HtmlElement, head: Head, article: Node, url: str) -> tuple[Image, ...]:
+def images_of(tree: HtmlElement, head: MetaTags, article: Node, url: str) -> tuple[Image, ...]:
     """Return the images in figures, then those that JSON-LD and the head name; each URL once, 30 at most."""
     images_by_url: dict[str, Image] = {}
     for figure in tree.iter("figure"):
@@ -39,8 +39,8 @@ def images_of(tree: HtmlElement, head: Head, article: Node, url: str) -> tuple[I
     return tuple(images_by_url.values())[:_MAX_IMAGES]
 
 
-def captions_of(tree: HtmlElement) -> list[str]:
-    """Return the captions and the alternative texts of all images."""
+def image_texts(tree: HtmlElement) -> list[str]:
+    """Return the captions and the alternative texts of all images of the page, for finding lines that repeat them."""
     captions = [shown_text(caption) for caption in tree.iter("figcaption")]
     return [text for text in [*captions, *(tidy(img.get("alt") or "") for img in tree.iter("img"))] if text]
 

@@ -16,8 +16,8 @@ from cleaning.vocabulary import phrases
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
 
 
 _MAX_WORDS = 250  # of one notice; a longer block is no notice
@@ -69,7 +69,7 @@ def find_notices(blocks: Iterable[str]) -> Notices:
     return Notices("\n".join(list(rights.values())[:_MAX_NOTICES]) or None, disclosure)
 
 
-def rights_stated(head: Head, article: Node) -> str | None:
+def rights_stated(head: MetaTags, article: Node) -> str | None:
     """Return the terms of use in JSON-LD and in the page's head, one a line; None where there are none."""
     keys = ("copyrightNotice", "license", "usageInfo")
     terms = [text for key in keys for text in json_ld.texts(article.get(key))]

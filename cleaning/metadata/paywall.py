@@ -16,8 +16,8 @@ from cleaning.vocabulary import wall_words
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-    from cleaning.metadata.head import Head
     from cleaning.metadata.json_ld import Node
+    from cleaning.metadata.meta_tags import MetaTags
 
 # article:content_tier -> closed; "metered" is not listed, because the first visits are free
 _CLOSED_BY_TIER = {"locked": True, "free": False}
@@ -28,7 +28,7 @@ _INCOMPLETE_SHARE = 0.6  # share of the stated word count; a text with less is i
 _MAX_SELECTOR = 200  # characters
 
 
-def declared(nodes: list[Node], head: Head) -> bool | None:
+def declared(nodes: list[Node], head: MetaTags) -> bool | None:
     """Return whether the page declares the article closed (not free); None where it declares nothing.
 
     JSON-LD comes first: isAccessibleForFree of the article and of its sections (hasPart). Then the content tier in the
@@ -54,8 +54,9 @@ def _is_closed(node: Node) -> bool | None:
     return match[1].lower() == "false" if match else None
 
 
-def is_closed_away(tree: HtmlElement, article: Node) -> bool:
-    """Return whether the sections that JSON-LD declares closed are missing from the page or hold almost no words.
+def is_paywalled_text_missing(tree: HtmlElement, article: Node) -> bool:
+    """Return whether the sections that JSON-LD declares not free are missing from the page, or hold fewer than
+    _MIN_CLOSED_WORDS words together. False if none is declared.
 
     JSON-LD declares them by hasPart with a cssSelector. The tree has to be the whole page, before any cut.
     """
@@ -86,7 +87,7 @@ def _compile_selector(text: str) -> CSSSelector | None:
 def is_seen(words: int, article: Node, *, closed: bool | None, closed_away: bool, behind: str) -> bool:
     """Return whether the text ends at a paywall.
 
-    words: the words of the text. closed: the result of `declared`. closed_away: the result of `is_closed_away`.
+    words: the words of the text. closed: the result of `declared`. closed_away: the result of `is_paywalled_text_missing`.
     behind: what the page shows right after the text.
     """
     stated_words = _stated_word_count(article)

@@ -36,10 +36,11 @@ _SHARED_START = 60  # folded characters; texts that share such a beginning are o
 def standfirst(
     tree: HtmlElement, descriptions: Iterable[str], cut_elements: Iterable[HtmlElement] = ()
 ) -> str | None:
-    """Return the text of the standfirst: a description shown apart from the story, else a block named a standfirst.
+    """Return the text of the standfirst, the summary between headline and story; None if there is none.
 
-    None where there is neither. descriptions: the descriptions of the article in JSON-LD and the head.
-    cut_elements: the elements that the outlet's rules cut; blocks inside them do not count.
+    It is the first block whose text is one of the descriptions and that is no paragraph of the story; else the first
+    block whose class or id calls it a standfirst. descriptions: what JSON-LD and the meta tags say of the article.
+    cut_elements: elements of the tree that the outlet's rules will cut; blocks inside them are passed over.
     """
     description_keys = [
         key for text in descriptions if (key := fold(text.rstrip(" .…"))) and word_count(text) >= _MIN_WORDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-from cleaning.pagination.page_urls import page_key
+from cleaning.pagination.url_page_numbers import page_key
 
 _VERSION_HOST = re.compile(r"(?:amp|m|mobile|mobil|print)\.(?=[^.]+\.)", re.I)
 _VERSION_SEGMENT = re.compile(

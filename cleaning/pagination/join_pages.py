@@ -1,4 +1,7 @@
-"""Joins the pages of a paginated article, which were cleaned one by one, into one article."""
+"""Joins the pages of a paginated article into one article, after each page was cleaned by itself.
+
+Text that a later page repeats goes to `removed`; lake/workers/page_processing.py decides which pages are joined.
+"""
 
 from __future__ import annotations
 

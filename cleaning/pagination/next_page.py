@@ -1,7 +1,7 @@
 """Finds the next and the first page of a paginated article, and checks that a fetched page belongs to it.
 
 A link counts only where both its markup or words and its URL say so. rel=next alone leads to the next article or to
-comments as often as to the next page, and a URL alone proves nothing (cleaning/pagination/page_urls.py).
+comments as often as to the next page, and a URL alone proves nothing (cleaning.pagination.url_page_numbers.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cleaning.metadata import json_ld
 from cleaning.metadata.fields import absolute_url
-from cleaning.pagination.page_urls import PageReading, page_key, page_readings
+from cleaning.pagination.url_page_numbers import PageReading, page_key, page_readings
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold
 from cleaning.text.document import Document
@@ -61,10 +61,10 @@ def next_page_url(page: RawPage, document: Document | None = None) -> str | None
 
 
 def first_page_url(page: RawPage, document: Document | None = None) -> str | None:
-    """Return the URL of the article's first page where `page` turns out to be a later page of it.
+    """Return the URL of an article's first page, if `page` is a later page of it by its URL and its links.
 
-    None for every other page, and for a page that was requested as a later page (page.part_of is set). document: as
-    in `next_page_url`."""
+    None if it is a first page or the only one. None also if the page was requested as a later page (page.part_of is
+    set), for then its first page is known. document: the parsed page, if the caller has it and has not cleaned it."""
     readings = [r for r in page_readings(page.url) if r.number > 1] if page.part_of is None else []
     tree = _tree(document or Document(page)) if readings else None
     if tree is None:
@@ -169,7 +169,7 @@ def _leads_to_next(element: HtmlElement, reading: PageReading) -> bool:
     names, label = _surrounding_names(element), _label(element)
     if _ELSEWHERE.search(names):
         return False
-    if page_number(label, headed=not reading.weak) == reading.number or says_next_page(label):
+    if page_number(label, allow_more_words=not reading.weak) == reading.number or says_next_page(label):
         return True
     return not reading.weak and ("next" in _rel(element) or says_onward(label) or bool(_PAGER.search(names)))
 

@@ -28,9 +28,11 @@ _PAGE_LABEL = re.compile(rf"{_PAGE} \d{{1,2}}{_TOTAL}|{_ONWARD}.{{0,40}}\b{_PAGE
 _MAX_LABEL_WORDS = 10
 
 
-def page_number(label: str, *, headed: bool = False) -> int | None:
-    """Return the page number in the label of a link; None where it names none. headed: other words may follow."""
-    match = (_NUMBER_AND_HEADING if headed else _NUMBER).fullmatch(words_only(label))
+def page_number(label: str, *, allow_more_words: bool = False) -> int | None:
+    """Return the page number in the label of a link, as "2" or "page 2 of 3"; None if there is none.
+
+    allow_more_words: "Page 2: The trial" counts, too."""
+    match = (_NUMBER_AND_HEADING if allow_more_words else _NUMBER).fullmatch(words_only(label))
     return int(match[1]) if match else None
 
 

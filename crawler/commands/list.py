@@ -1,4 +1,8 @@
-"""The command `scrapy list`: Scrapy's own, which here also knows an OUTLETS_DIR given with -s."""
+"""The command `scrapy list`: names all spiders, also those of the outlet files in the folder of `-s OUTLETS_DIR=…`.
+
+Spider modules are imported without settings and read OUTLETS_DIR from the environment; Scrapy's own command would not
+put the value of `-s` there.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from crawler.command_line.options import NoArguments
 
 if TYPE_CHECKING:
-    from lake.parquet.raw_choice import RawChoice
+    from lake.parquet.raw_page_selection import RawPageSelection
     from lake.storage.store import Store
 
 
@@ -68,14 +68,14 @@ class Command(NoArguments):
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
         from lake.jobs.reclean import reclean
-        from lake.parquet.raw_choice import RawChoice
+        from lake.parquet.raw_page_selection import RawPageSelection
         from lake.runs.session import Claim
         from lake.storage.open_store import open_lake
         from lake.workers.page_processing import reject_reserved
         from lake.workers.pool import Workers
 
         assert self.settings
-        choice = RawChoice(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
+        choice = RawPageSelection(*map(frozenset, (opts.day, opts.outlet, opts.run_id)))
         outlets = _outlets_to_reclean(open_lake(self.settings["LAKE_URI"]), choice)
         lake = lake_of(self.settings)
         reject_if_reserved = (
@@ -99,12 +99,12 @@ class Command(NoArguments):
         print(f"reclean: {page_count} pages → {counts or 'nothing'} → {lake.store.uri}")
 
 
-def _outlets_to_reclean(store: Store, choice: RawChoice) -> set[str]:
+def _outlets_to_reclean(store: Store, choice: RawPageSelection) -> set[str]:
     """Return the outlets of the chosen pages. Raises LakeConfigError where the lake has no such page."""
-    from lake.jobs.reclean import outlets_in
+    from lake.jobs.reclean import outlets_to_reclean
     from lake.storage.store import LakeConfigError
 
-    chosen = outlets_in(store, choice)
+    chosen = outlets_to_reclean(store, choice)
     if missing := sorted(choice.outlets - chosen):
         raise LakeConfigError(f"{store.uri}: no such page of {', '.join(missing)} in raw")
     if not chosen:

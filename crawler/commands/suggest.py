@@ -44,7 +44,7 @@ class Command(StrictOptions):
     def _suggest(self, args: list[str], outlet: str | None) -> None:
         """Print the proposed section. Raises CannotInspect."""
         from cleaning import RawPage
-        from cleaning.authoring.rule_suggestions import MIN_PAGES, suggest_rules
+        from cleaning.rule_authoring.rule_suggestions import MIN_PAGES, suggest_rules
         from crawler.inspection.explanation_text import safe
         from crawler.inspection.single_pages import (
             CannotInspect,

@@ -1,12 +1,12 @@
-"""The spider of one outlet: decides which sources a crawl requests, and in which order.
+"""The spider of one outlet: requests its sources step by step, and the articles that they list.
 
-1. What the outlet file names: feeds, news sitemaps and section pages; sitemaps only where it names no news sitemap.
-2. Its sitemaps, where no news sitemap answered.
-3. Source discovery (crawler/discovery/source_discovery.py), where no source answered, or none lists a page of the
-   outlet. Its sitemaps are tried first.
-4. With -a since: the archive (crawler/discovery/archive.py).
+1. The feeds, news sitemaps and section pages that the outlet file names. If it names no news sitemap, also its other
+   sitemaps. With -a since only if the window reaches into the last 7 days.
+2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps.
+3. If still no source listed a page of the outlet: source discovery (crawler/discovery/source_discovery.py).
+4. With -a since=DAY, instead of 2 and 3: the archive, a window of past days (crawler/discovery/archive.py).
 
-Each step begins when no request of the one before is in progress.
+A step begins when no request of the step before is in progress.
 """
 
 from __future__ import annotations

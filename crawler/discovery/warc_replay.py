@@ -18,7 +18,7 @@ from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of
 from lake.warc.files import open_file
 from lake.warc.http_payload import BadPayload, TooLarge
 from lake.warc.member_stream import FIRST_PLACE, RecordPlace
-from lake.warc.reader import BrokenRecord, Capture, NoPage, Record, capture_of, read_records
+from lake.warc.record_reader import BrokenRecord, Capture, NoPage, Record, capture_of, read_records
 from lake.warc.replay_progress import WINDOW, CaptureMark, Progress, capture_source
 from outlets import Selection
 

@@ -20,8 +20,8 @@ from cleaning import (
     next_page_url,
     without_learned_lines,
 )
-from cleaning.authoring.page_explanation import PagePiece, field_places, page_pieces
 from cleaning.metadata.reservations import is_reserved
+from cleaning.rule_authoring.page_explanation import PagePiece, field_places, page_pieces
 from dedupe import Passage, shared_passages
 from lake.parquet.page_lookup import LandedPage
 from lake.schema.records import Reject

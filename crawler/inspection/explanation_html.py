@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from html import escape
 
-from cleaning.authoring.page_explanation import PagePiece
 from cleaning.records import Removed
+from cleaning.rule_authoring.page_explanation import PagePiece
 from crawler.inspection.explanation import Explanation, stated_fields
 from crawler.inspection.explanation_text import safe
 

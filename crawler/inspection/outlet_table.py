@@ -16,7 +16,7 @@ _SOURCE_FIELDS = ("feeds", "news_sitemaps", "sitemaps", "sections", "dated_secti
 
 @dataclass(frozen=True, slots=True)
 class OutletStatus:
-    """An outlet and the health of its latest runs; None where the lake has no run of it."""
+    """An outlet and how its latest runs went. health is None if the lake has no run of the outlet."""
 
     outlet: Outlet
     health: Health | None

@@ -1,4 +1,4 @@
-"""Builds the RawPage, which goes through the pipeline, from a response."""
+"""Makes a RawPage (cleaning/records.py), the item that the pipelines take, from a Scrapy response."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ HEADERS_THAT_MATTER = (
 
 
 def page_of(response: Response, requested_url: str | None = None, source: str | None = None) -> RawPage:
-    """Return the RawPage of a response; this is all that a hand-written spider has to yield. source: URL of the
-    source that named the page."""
+    """Return the RawPage of a response. A spider of your own has to yield nothing else.
+
+    requested_url: the URL before redirects, if it is another one. source: the URL of the feed, sitemap or section page
+    that listed the page."""
     return RawPage(
         id=page_id(response.url),
         url=canonical(response.url),

@@ -1,4 +1,6 @@
-"""Downloader middleware that gives each request its downloader slot and refuses URLs that it must not lead to."""
+"""Downloader middleware for every request, redirects included: sets the downloader slot, whose delay all hosts of an
+outlet share, and refuses private IP addresses and candidates that lead to another site.
+"""
 
 from __future__ import annotations
 

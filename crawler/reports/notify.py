@@ -1,4 +1,7 @@
-"""Runs the notify command (setting HOOK) of the operator with the run record, as a rule after a failed crawl."""
+"""Runs the operator's notify command, which the setting HOOK names, after a failed crawl (HOOK_ALWAYS: after every crawl).
+
+The command gets the run record as JSON on its standard input.
+"""
 
 from __future__ import annotations
 

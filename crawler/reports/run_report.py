@@ -1,6 +1,7 @@
-"""Run report: counts a run's outcomes and losses, and derives its facts, exit code and last log line from them.
+"""The report of a run: counts the outcomes of its candidates, and makes of them the entries of the run record, the exit
+code and the last log line.
 
-Every candidate has exactly one outcome, and every loss a stat of its own.
+Every candidate has exactly one outcome. What is lost on the way has a stat for each kind of loss (`lost/…`).
 """
 
 from __future__ import annotations

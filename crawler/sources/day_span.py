@@ -1,4 +1,6 @@
-"""DaySpan, a span of days: the date in a URL, or the window of an archive crawl."""
+"""DaySpan, a first and a last day, both included: the days that a URL names (/2024/05/ is a month), or the window of an
+archive crawl.
+"""
 
 from __future__ import annotations
 

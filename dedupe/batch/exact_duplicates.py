@@ -42,10 +42,11 @@ def group_equal_texts(batch: StagedBatch) -> NDArray[np.int64]:
 
 
 def rows_to_compare(batch: StagedBatch, representative_of: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows that are compared with other texts, ascending.
+    """Return the rows (ascending row numbers) that the batch compares with other texts.
 
-    Of each group of exact duplicates they are the earliest MAX_COMPARED_DUPLICATES in each window's length of time.
-    Rows that are too short to compare are left out.
+    representative_of: for each row the earliest row with the same text. Time is cut into periods as long as the batch's
+    window; of a group of exact duplicates only the earliest MAX_COMPARED_DUPLICATES of each period are compared. Rows
+    that are too short to compare are left out.
     """
     period = batch.moments // max(batch.window, 1)
     order = np.lexsort((np.arange(len(batch)), period, representative_of))

@@ -155,7 +155,7 @@ class Prefilter:
 
 
 def are_versions(new: Page, old: Page) -> bool:
-    """Whether two texts of one outlet are versions of one page: identical, or an update."""
+    """Whether two pages of one outlet show the same article: with identical words, or as an update of it."""
     finding = compare(new, old)
     return finding is not None and finding.relation in {"identical", "update"}
 

@@ -169,7 +169,8 @@ def shingle_hashes(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint32
 
 
 def combine_hashes(*tokens: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    """One hash for each position, over the hashes that the given arrays hold there."""
+    """Combine arrays of token hashes, all of one length, element by element: the i-th result (32 bits) is a hash of the
+    i-th elements in their order. Shifted views of one array give the hashes of its shingles."""
     value = np.full(len(tokens[0]), len(tokens), np.uint64)
     for hashes in tokens:
         value = mix_bits(value ^ hashes)

@@ -25,7 +25,7 @@ from cleaning import Article, is_alternate_url, page_id
 from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
-from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, taken_down_by
+from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, parse_tombstones
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Index:
             elif found[0] != FORMAT:
                 raise ForeignIndex(f"made as {found[0]!r}, this version makes {FORMAT!r}")
             self.signatures = Signatures(self._db)
-        self._taken_down = taken_down_by(self.takedowns())
+        self._taken_down = parse_tombstones(self.takedowns())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -222,7 +222,7 @@ class Index:
         with self.transaction():
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
-            self._taken_down = taken_down_by(names)
+            self._taken_down = parse_tombstones(names)
             pages = [(page,) for page in self._taken_down.pages]
             for outlet in self._taken_down.outlets:
                 pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()

@@ -34,7 +34,7 @@ from lake.storage.boilerplate_file import (
     latest_boilerplate,
 )
 from lake.storage.store import Store
-from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 MIN_STORIES, MIN_DAYS = 8, 3  # below that, an outlet may just follow one affair for some days
 _SAMPLE_PAGES = 50  # pages with the line, and as many without it, that are compared
@@ -86,7 +86,7 @@ def learn(
 def _latest_pages(store: Store) -> Iterable[_Page]:
     """Every page in the version fetched last, in order of ids; without pages that were taken down."""
     pages: dict[str, dict[str, Any]] = {}
-    taken_down = taken_down_by(tombstone_names(store))
+    taken_down = parse_tombstones(tombstone_names(store))
     for table in STORY_TABLES:
         for key in store.keys(f"{table}/"):
             for values in part_files.read_rows(store, key, _COLUMNS):

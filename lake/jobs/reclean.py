@@ -12,18 +12,18 @@ from typing import Any
 
 from cleaning import Rules
 from cleaning.metadata.reservations import is_reserved
-from lake.parquet.raw_choice import RawChoice
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.parquet.reading import rows_of
 from lake.runs.catch_up import articles_to_process
 from lake.runs.run import Run
 from lake.schema.records import ProcessedPage
 from lake.storage.store import Store
-from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.storage.tombstones import parse_tombstones, tombstone_names
 from lake.workers.pool import Workers
 
 
-def outlets_in(store: Store, choice: RawChoice) -> set[str]:
-    """The outlets whose pages are to be cleaned again. Raises LakeError."""
+def outlets_to_reclean(store: Store, choice: RawPageSelection) -> set[str]:
+    """Return the outlets of the pages in `raw` that the selection names. Raises LakeError if the lake cannot be read."""
     outlets = {
         row["outlet"] for key in _chosen_parts(store, choice) for row in rows_of(store.uri, key, ["outlet"])
     }
@@ -34,7 +34,7 @@ def reclean(
     run: Run,
     workers: Workers,
     rules_of: Callable[[str], Rules],
-    choice: RawChoice,
+    choice: RawPageSelection,
     finalize: Callable[[ProcessedPage], ProcessedPage] = lambda processed: processed,
     flush_rows: int = 1000,
 ) -> int:
@@ -57,14 +57,14 @@ def reclean(
     return looked_at
 
 
-def _chosen_parts(store: Store, choice: RawChoice) -> Iterator[str]:
+def _chosen_parts(store: Store, choice: RawPageSelection) -> Iterator[str]:
     """The keys of the chosen parts of raw, by day of landing, so that a page's captures come in order."""
     return (key for key in sorted(store.keys("raw/")) if key.endswith(".parquet") and choice.has_part(key))
 
 
-def _chosen_rows(store: Store, key: str, choice: RawChoice) -> Iterator[dict[str, Any]]:
+def _chosen_rows(store: Store, key: str, choice: RawPageSelection) -> Iterator[dict[str, Any]]:
     """The chosen rows of a part; without reserved pages, which have no body, and pages that were taken down."""
-    taken_down = taken_down_by(tombstone_names(store))
+    taken_down = parse_tombstones(tombstone_names(store))
     for row in rows_of(store.uri, key):
         is_reserved_row = not row["body"] and is_reserved(tuple(row["tdm"] or ()))
         if (

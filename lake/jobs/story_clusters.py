@@ -26,7 +26,7 @@ from lake.runs.visit_history import VisitHistory
 from lake.schema.columns import columns_of, row
 from lake.schema.records import STORY_TABLES
 from lake.storage.store import Store
-from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 _COLUMNS = [
     "id", "outlet", "story_id", "run_id", "seq", "published_at", "fetched_at", "canonical_url",
@@ -88,9 +88,10 @@ class _Page:
 
 
 def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
-    """Group the lake's pages into stories, choose their originals, and write the result.
+    """Group the pages of the lake into stories (an article and its copies), choose the original of each story, and write
+    `clusters/<time>.parquet`.
 
-    window: pages published further apart do not match; None: no limit. Memory holds a few hundred bytes for each
+    window: pages that were published further apart than this are never copies of one another; None: no limit. Memory holds a few hundred bytes for each
     page; a temporary file holds the signatures. Raises LakeError."""
     keys, unfinished = _finished_parts(store)
     pages = _latest_pages(store, keys)
@@ -143,7 +144,7 @@ def _latest_pages(store: Store, keys: Iterable[str]) -> dict[str, _Page]:
     """The pages by id, in their latest version, with the time of the first fetch; without pages that were taken
     down."""
     pages: dict[str, _Page] = {}
-    taken_down = taken_down_by(tombstone_names(store))
+    taken_down = parse_tombstones(tombstone_names(store))
     for key in keys:
         for values in part_files.read_rows(store, key, _COLUMNS):
             if taken_down.covers(values):  # it landed during the takedown

@@ -33,8 +33,8 @@ from lake.storage.tombstones import (
     TakenDown,
     outlet_tombstone,
     page_tombstone,
+    parse_tombstones,
     redirected_from,
-    taken_down_by,
     tombstone_names,
 )
 
@@ -69,7 +69,7 @@ def forget(
         with suppress(PartExists):  # from an earlier takedown
             store.put_new(f"{PREFIX}{name}.json", json.dumps(tombstone, ensure_ascii=False).encode())
     receipt = Receipt(names, under_way=_unfinished_runs(store))
-    taken_down = taken_down_by(tombstone_names(store))
+    taken_down = parse_tombstones(tombstone_names(store))
     # the next round finds what landed meanwhile
     while rewritten := remove_rows(store, taken_down, _affected_parts(store, taken_down)):
         receipt.parts += rewritten
@@ -88,7 +88,7 @@ def forget(
 def preview(store: Store, pages: Collection[str], outlets: Collection[str]) -> Receipt:
     """What `forget` would do; writes nothing. Raises LakeError."""
     names = _new_tombstones(store, pages, outlets)
-    taken_down = taken_down_by({*names, *tombstone_names(store)})
+    taken_down = parse_tombstones({*names, *tombstone_names(store)})
     rewritten = (without_rows(key, store.get(key), taken_down) for key in _affected_parts(store, taken_down))
     return Receipt(names, [part for part, _ in filter(None, rewritten)], under_way=_unfinished_runs(store))
 

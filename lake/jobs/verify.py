@@ -27,7 +27,7 @@ from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage.prefetch import prefetch
 from lake.storage.store import Store, sha256_hex
-from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 _MAX_SHOWN = 10  # faults of one kind; the rest are counted
 _UNIQUE_COLUMNS: dict[Table, list[str]] = {  # no two rows of a table agree in all of these
@@ -281,7 +281,7 @@ def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report)
         report.add_faults("in articles and in copies", _repeated_ids(pa.concat_tables(landed), ["id"]))
     ids = {table: columns.column("id") for table, columns in keys.items()}
     pages = _concatenate([ids[table] for table in STORY_TABLES if table in ids])
-    taken_down = taken_down_by(tombstone_names(store))
+    taken_down = parse_tombstones(tombstone_names(store))
     for (table, name), columns in collected.references.items():
         targets = _concatenate([ids["raw"]]) if table == "raw" else pages
         dangling = pa.concat_tables(columns).filter(~pc.field("to").isin(targets))

@@ -55,9 +55,9 @@ class LandedPage:
 
 
 def find_page(uri: str, page: str) -> LandedPage | None:
-    """Return the latest row of a page, by page id, in the lake at this URI; None if the lake has no such article.
+    """Return the row of an article, copy or revision that the latest run wrote for this page; None if there is none.
 
-    Raises OSError where the lake cannot be read."""
+    uri: of the lake; page: the page's id. Raises OSError if the lake cannot be read."""
     latest = _latest_row(uri, page, _PAGE_COLUMNS)
     if latest is None:
         return None

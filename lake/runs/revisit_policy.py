@@ -1,4 +1,7 @@
-"""Revisit policy: decides from the lake's page state and the source's dates whether a page is fetched (again)."""
+"""Revisit policy: decides whether a page that a source lists is fetched for the first time, fetched again, or skipped.
+
+It compares what the index knows of the page (its page state) with the date of change that the source gives for it.
+"""
 
 from __future__ import annotations
 

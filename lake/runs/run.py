@@ -32,7 +32,7 @@ from lake.storage import boilerplate_file
 from lake.storage.leases import LeaseLost, Leases
 from lake.storage.spool import Outbox, SpoolFailed
 from lake.storage.store import LakeError, PartExists, Store
-from lake.storage.tombstones import taken_down_by, tombstone_names
+from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 log = logging.getLogger(__name__)
 
@@ -398,7 +398,7 @@ class Run:
             from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load
 
             self.index.take_down(names)
-            remove_rows(self.store, taken_down_by(new), [part.key for part in self.parts])
+            remove_rows(self.store, parse_tombstones(new), [part.key for part in self.parts])
 
     def abandon(self) -> None:
         """End the run without a record. The next start finishes it from its raw parts."""

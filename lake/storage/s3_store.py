@@ -1,7 +1,7 @@
-"""Implements the store in an S3 bucket, or in any object store with the same API.
+"""Implements the Store protocol (lake/storage/store.py) in an S3 bucket, or in a store with S3's API and conditional writes.
 
-Credentials, region and endpoint come only from where boto3 looks for them: environment, profile, instance role. Each
-new object is one conditional PUT (If-None-Match), so it appears once and as a whole, or not at all.
+Credentials, region and endpoint come only from where boto3 looks for them: environment, profile, instance role. A new
+object is written by one PUT, so it appears as a whole. The PUT carries If-None-Match, so it never replaces an object.
 """
 
 from __future__ import annotations

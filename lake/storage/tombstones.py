@@ -47,8 +47,9 @@ def outlet_tombstone(outlet: str) -> str:
     return f"outlet-{quote(outlet, safe='')}"
 
 
-def taken_down_by(names: Iterable[str]) -> TakenDown:
-    """Return what the tombstones of these names take down. A name is `page-<id>` or `outlet-<quoted name>`."""
+def parse_tombstones(names: Iterable[str]) -> TakenDown:
+    """Return the pages and outlets that these tombstones name. A name is `page-<id>` or `outlet-<URL-quoted name>`;
+    other names are ignored."""
     values_by_kind: dict[str, set[str]] = {"page": set(), "outlet": set()}
     for name in names:
         kind, _, value = name.partition("-")

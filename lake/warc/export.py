@@ -21,11 +21,11 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from cleaning.metadata.reservations import is_reserved
-from lake.parquet.raw_choice import RawChoice
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.parquet.reading import rows_of
 from lake.storage.store import Store
-from lake.storage.tombstones import taken_down_by, tombstone_names
-from lake.warc.reader import REQUESTED_URI_FIELD
+from lake.storage.tombstones import parse_tombstones, tombstone_names
+from lake.warc.record_reader import REQUESTED_URI_FIELD
 
 _COLUMNS = [
     "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
@@ -33,7 +33,9 @@ _COLUMNS = [
 _BATCH_ROWS = 16  # pages in memory
 
 
-def export(store: Store, out: Path, choice: RawChoice, split_bytes: int | None = None) -> dict[Path, int]:
+def export(
+    store: Store, out: Path, choice: RawPageSelection, split_bytes: int | None = None
+) -> dict[Path, int]:
     """Write the chosen pages, and return the number of pages by file.
 
     out: the name of the file, x.warc or x.warc.gz. split_bytes: write several files of about this size instead,
@@ -55,9 +57,9 @@ def export(store: Store, out: Path, choice: RawChoice, split_bytes: int | None =
     return written
 
 
-def _chosen_rows(store: Store, choice: RawChoice) -> Iterator[dict[str, Any]]:
+def _chosen_rows(store: Store, choice: RawPageSelection) -> Iterator[dict[str, Any]]:
     """The rows of raw to write; without pages that are taken down, and reserved pages, which have no body."""
-    taken_down = taken_down_by(tombstone_names(store))  # a takedown may be under way
+    taken_down = parse_tombstones(tombstone_names(store))  # a takedown may be under way
     for key in store.keys("raw/"):
         if key.endswith(".parquet") and choice.has_part(key):
             for row in rows_of(store.uri, key, _COLUMNS, _BATCH_ROWS):

@@ -1,4 +1,4 @@
-"""Finds and opens WARC files, on disk or in an object store (with the same credentials as the lake)."""
+"""Finds WARC files by path, folder, pattern, S3 key or list file, and opens them, from disk or by boto3."""
 
 from __future__ import annotations
 

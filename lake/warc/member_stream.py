@@ -1,8 +1,8 @@
-"""Reads a WARC file (plain, gzip or zstd) as a stream of decompressed bytes, and knows each byte's place in the file.
+"""Decompresses a WARC file (plain, gzip or zstd) as a stream, and tells for each record the offset at which to open it again.
 
-gzip and zstd files are chains of members: usually one member for each record, sometimes one for the whole file. The
-WARC libraries stop at the first broken member, some of them silently. This module tells whether a member is sound,
-and finds the next one after a broken one.
+gzip and zstd files are chains of members (zstd calls them frames): usually one member for each record, sometimes one for
+the whole file. The WARC libraries stop at the first broken member, some of them silently. This module tells whether a
+member is intact, and finds the next one after a broken one.
 """
 
 from __future__ import annotations

@@ -74,8 +74,11 @@ def process_with_evidence(page: RawPage, rules: Rules, document: Document) -> Pr
 
 
 def append_page(processed: ProcessedPage, later: RawPage, rules: Rules) -> ProcessedPage:
-    """Add one more page to the article. A page without text leaves `next_page_url` as it is. A page that does not
-    belong to the article, or repeats it, ends the article."""
+    """Return the article with the text of its next page; the article is unchanged where that page gives none.
+
+    `next_page_url` becomes the URL of the page after it. It stays the same if the page was not answered or has no text,
+    by which callers notice that it is missing. It becomes None if the page belongs to another article or only repeats
+    this one: then the article ends here."""
     document = Document(later)
     return append_with_evidence(processed, with_tdm_evidence(document), rules, document)
 

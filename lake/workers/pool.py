@@ -1,9 +1,9 @@
-"""A pool of worker processes that clean and sign pages, for the crawl and for whole-lake jobs.
+"""A pool of worker processes that clean pages and compute their signatures, for crawls and for jobs on a whole lake.
 
-One thread assigns the pages to workers and receives the results. A page whose worker crashes, hangs or takes too much
-memory is quarantined: it becomes a reject with the reason `quarantined`, its bytes stay in raw, and the worker is
-replaced. Processes are started when there is work for them. They are replaced after a number of pages, or when they
-have grown too large.
+One thread assigns the pages to workers and receives the results. If a worker crashes, hangs or takes too much memory over
+a page, the page becomes a reject with the reason `quarantined`; its bytes stay in the table `raw`, and a new worker takes
+the place of the lost one. Processes are started when pages wait. A worker is replaced after a number of pages, or when a
+finished page has left it larger than a second, lower bound.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cleaning import clean, first_page_url, is_page_of, join_page, next_page_url
-from cleaning.pagination.page_urls import page_readings
+from cleaning.pagination.url_page_numbers import page_readings
 from tests.cleaning.pages import STORY, html, paragraphs, raw
 
 HOME = "https://gazette.example"

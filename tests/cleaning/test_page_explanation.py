@@ -3,8 +3,8 @@
 import pytest
 
 from cleaning import NoArticle, Rules, Trace, clean
-from cleaning.authoring.page_explanation import field_places, page_pieces
 from cleaning.records import record_cut
+from cleaning.rule_authoring.page_explanation import field_places, page_pieces
 from tests.cleaning.pages import STORY, raw, story
 
 HEAD = (

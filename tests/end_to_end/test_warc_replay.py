@@ -17,7 +17,7 @@ from warcio.warcwriter import WARCWriter
 from lake.__main__ import main
 from lake.parquet.reading import table
 from lake.schema.records import STORY_TABLES
-from lake.warc.reader import read_records
+from lake.warc.record_reader import read_records
 from tests.crawler.site import site
 
 pytestmark = pytest.mark.xdist_group("real")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cleaning import Rules
-from lake.jobs.reclean import outlets_in, reclean
+from lake.jobs.reclean import outlets_to_reclean, reclean
 from lake.jobs.verify import verify
 from lake.parquet.part_files import read_rows
-from lake.parquet.raw_choice import RawChoice
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.runs.session import Lake
 from lake.storage.folder_store import FolderStore
 from lake.workers.page_processing import append_page
@@ -49,7 +49,7 @@ def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda processed: proce
     ):
         try:
             looked_at = reclean(
-                run, workers, lambda outlet: rules, choice or RawChoice(), settled, flush_rows=1
+                run, workers, lambda outlet: rules, choice or RawPageSelection(), settled, flush_rows=1
             )
         except BaseException:
             run.abandon()
@@ -86,9 +86,12 @@ def _run(lake):
 
 
 def test_only_what_is_chosen_is_looked_at(lake):
-    of_one = RawChoice(outlets=frozenset({"two.example"}))
-    assert outlets_in(FolderStore(lake / "lake"), of_one) == {"two.example"}
-    assert outlets_in(FolderStore(lake / "lake"), RawChoice()) == {"one.example", "two.example"}
+    of_one = RawPageSelection(outlets=frozenset({"two.example"}))
+    assert outlets_to_reclean(FolderStore(lake / "lake"), of_one) == {"two.example"}
+    assert outlets_to_reclean(FolderStore(lake / "lake"), RawPageSelection()) == {
+        "one.example",
+        "two.example",
+    }
     assert cleaned_anew(lake, choice=of_one) == (1, {"unchanged": 1})
 
 

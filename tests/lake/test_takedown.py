@@ -12,7 +12,7 @@ from cleaning import page_id
 from lake.__main__ import main
 from lake.index.checkpoints import Cadence, write_if_due
 from lake.jobs.takedown import forget, preview
-from lake.parquet.raw_choice import RawChoice
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.runs.session import Lake
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
@@ -202,7 +202,7 @@ def test_no_warc_of_it_is_written(uri, state, tmp_path):
     crawl(uri, state, A, B)
     store = open_store(uri)
     store.put_new(f"takedowns/page-{A.id}.json", b"{}")  # the parts are yet to be overwritten
-    assert sum(export(store, tmp_path / "out.warc.gz", RawChoice()).values()) == 1
+    assert sum(export(store, tmp_path / "out.warc.gz", RawPageSelection()).values()) == 1
 
 
 KILLED = """

@@ -17,7 +17,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from cleaning import Header, Rules
 from lake.__main__ import main
-from lake.parquet.raw_choice import RawChoice
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.parquet.reading import table
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES
@@ -26,7 +26,7 @@ from lake.warc.export import export
 from lake.warc.files import find_files, open_file
 from lake.warc.http_payload import BadPayload, TooLarge, decode_body
 from lake.warc.member_stream import FIRST_PLACE, BrokenMember, RecordPlace
-from lake.warc.reader import MAX_BLOCK, BrokenRecord, NoPage, Record, capture_of, read_records
+from lake.warc.record_reader import MAX_BLOCK, BrokenRecord, NoPage, Record, capture_of, read_records
 from lake.warc.replay_progress import WINDOW, capture_source, replay_progress
 from lake.workers.page_processing import process_page
 from tests.lake import stories, warcs
@@ -474,7 +474,7 @@ def test_raw_pages_are_read_by_other_tools(lake, tmp_path, capsys):
 
 
 def test_an_export_is_read_back_as_it_was_fetched(lake, tmp_path):
-    export(open_store(lake), tmp_path / "out.warc", RawChoice())
+    export(open_store(lake), tmp_path / "out.warc", RawPageSelection())
     raw = {r["url"]: r for r in table(lake, "raw").to_pylist() if r["status"] == 200}
     with open_file(str(tmp_path / "out.warc")) as file:
         for one in read_records(file):

@@ -1,7 +1,8 @@
-"""Reads page numbers out of URLs: which page of which paginated article a URL may be, by its spelling alone.
+"""Guesses from a URL alone which page of which paginated article it may be.
 
-A spelling proves nothing: /story-2 is the second page of /story on one site and another story on the next. The links
-of the page have to confirm it (cleaning/pagination/next_page.py); a weak spelling needs more confirmation.
+The form of a URL proves nothing: /story-2 is the second page of /story on one site and another story on the next. The
+links on the fetched page have to confirm the guess (cleaning/pagination/next_page.py). A weak form, one without a word
+for "page", needs a link that says so and the same title.
 """
 
 from __future__ import annotations

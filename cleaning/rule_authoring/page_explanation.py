@@ -1,4 +1,6 @@
-"""Explains a cleaned page: puts story lines and cuts into the page's order, and says where each field was found."""
+"""Builds the report of `scrapy explain`: the kept lines and the cuts of a page in the order of the page, and for each
+field of the article (title, date, …) where on the page its value was found.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Finds the first date in a text: "3 December 2024", "Dec. 3, 2024", "3. prosince 2024", "03.12.2024".
+"""Finds the first day in a text: "3 December 2024", "Dec. 3, 2024", "3. prosince 2024", "03.12.2024".
 
-It uses a table of month names instead of dateparser. dateparser takes half a second for one text of unknown language,
-many times what a crawl can spend on a page.
+Times of day are not read here. A day and month in figures that could be read either way (03/04/2024) count as none.
+Month names come from months.toml. The library dateparser is not used: it takes half a second for one short text of
+unknown language, as long as a dozen pages take to clean.
 """
 
 from __future__ import annotations

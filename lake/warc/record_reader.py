@@ -1,8 +1,7 @@
-"""Reads WARC files (ISO 28500, 1.0 and 1.1): the records with their places, and the HTML pages among them.
+"""Reads WARC files (ISO 28500, 1.0 and 1.1) record by record, and picks the HTML pages among the records.
 
-A broken record is reported and skipped, and reading goes on with the next one that can be found. warcio parses the
-headers of records and HTTP messages. This module finds where a record begins and ends (with
-lake/warc/member_stream.py).
+A broken record is yielded as a BrokenRecord, and reading goes on with the next one that can be found. This module finds
+where a record begins and ends (with lake/warc/member_stream.py); warcio parses the headers of records and HTTP messages.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class RawChoice:
+class RawPageSelection:
     """A choice of rows of `raw`. An empty set does not restrict the choice."""
 
     days: frozenset[str] = frozenset()  # UTC days of landing, as 2026-11-22

@@ -1,4 +1,4 @@
-"""Reads the meta tags of a page into a table."""
+"""Reads the <meta> elements of a page into a mapping: name or property → contents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The meta tags of a page. meta: name or property in lower case -> contents in order."""
+class MetaTags:
+    """The meta tags of a page. meta: by name (or property, itemprop, http-equiv) in lower case, the contents in the
+    order of the document."""
 
     meta: dict[str, list[str]]
 
@@ -28,7 +29,7 @@ class Head:
         return [value for name in names for value in self.meta.get(name, [])]
 
 
-def head_of(tree: HtmlElement) -> Head:
+def read_meta_tags(tree: HtmlElement) -> MetaTags:
     """Return the meta tags of the page, wherever they stand in it. Tags without content are left out."""
     meta: dict[str, list[str]] = defaultdict(list)
     for element in tree.iter("meta"):
@@ -37,4 +38,4 @@ def head_of(tree: HtmlElement) -> Head:
             if content and (name := (element.get(key) or "").strip().lower()):
                 meta[name].append(content)
                 break
-    return Head(dict(meta))
+    return MetaTags(dict(meta))
