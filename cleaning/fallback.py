@@ -1,6 +1,9 @@
-"""Fallback extraction: where little text is left, tries the page without general cuts, or JSON-LD's articleBody.
+"""Fallback extraction: replaces a story that is suspiciously short, because a wrong cut must not cost a whole story.
 
-A wrong cut must not cost a whole story. Only what the outlet's rules name, headline and disclosure are cut here.
+1. By JSON-LD's articleBody, where a story of fewer than 1,000 words has less than half of its words.
+2. Below 80 words, by the page extracted again without general cuts, if that gives more than 1.5 times as many words.
+
+From the new text only the headline, a disclosure, captions, and what the outlet's own rules name are cut.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Scrapy settings of this project.
 
-Our own settings come first; docs/settings.md explains them. Each one can be given with `-s NAME=value`.
+The settings of pressline come first, those of Scrapy that it changes after them; docs/settings.md explains them. Each one can be given with `-s NAME=value`.
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""Finds the agency or outlet that a page credits as the source of its story.
+"""Finds whom a page credits as the source of its story: an agency, or the outlet that published the text first.
 
-The credit may be an agency's signature, the outlet that published the text first, or a value in the page's head. The
-words are in vocabulary/credits.toml.
+`credit_of` reads what the page shows: the first and last lines of the story, cut credit lines, rights notices.
+`credit_stated` reads meta tags, JSON-LD and the authors. The words are in vocabulary/credits.toml.
 """
 
 from __future__ import annotations

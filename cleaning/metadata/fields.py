@@ -1,4 +1,7 @@
-"""Reads title, section, tags, canonical URL and dates: from JSON-LD first, then meta tags, then the shown page."""
+"""Reads title, descriptions, site names, section, tags, canonical URL and dates of a page.
+
+Each function tries its places in order: as a rule JSON-LD, then meta tags, then what the page shows.
+"""
 
 from __future__ import annotations
 

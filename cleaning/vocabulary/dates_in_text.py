@@ -1,8 +1,9 @@
-"""Finds the first day in a text: "3 December 2024", "Dec. 3, 2024", "3. prosince 2024", "03.12.2024".
+"""Finds a day in a short text: one with a month's name first ("3 December 2024", "Dec. 3, 2024", "3. prosince 2024"), then
+one in figures ("03.12.2024", "2024-12-03").
 
-Times of day are not read here. A day and month in figures that could be read either way (03/04/2024) count as none.
-Month names come from months.toml. The library dateparser is not used: it takes half a second for one short text of
-unknown language, as long as a dozen pages take to clean.
+Times of day are not read here. Figures with slashes that could be read either way (03/04/2024) count as none. Month names
+come from months.toml. The library dateparser is not used: it takes half a second for one short text of unknown language,
+as long as a dozen pages take to clean.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _NUMERIC_PATTERNS = tuple(
 
 
 def first_day_in(text: str) -> date | None:
-    """Return the first date in the text; None where there is none, or where it is ambiguous, as in 03/04/2024."""
+    """Return a day that the text names; None if it names none, or only one that is ambiguous, as 03/04/2024.
+
+    The first day with a month's name counts before any day in figures."""
     for named_month_pattern in _NAMED_MONTH_PATTERNS:
         for match in named_month_pattern.finditer(text):
             if month := _month_number(match["m"]):

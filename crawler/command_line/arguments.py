@@ -1,4 +1,7 @@
-"""Parses the `-a` arguments of a spider: a selection of articles, a window of days, an order."""
+"""Parses the `-a` arguments that spiders share: the selection of articles, the window of an archive, its order.
+
+The selection takes the place of the outlet file's. Every function raises BadArgument, which names the argument.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The command `scrapy reclean`: cleans the raw pages of a lake again, without a request, and lands what has
-changed.
+"""The command `scrapy reclean`: cleans the pages in a lake's table `raw` again, without a request.
+
+Where the result differs a new row lands: a revision, a first article or copy of the page, or a reject. Options choose the
+pages by day, outlet or run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Decides which entries of a source are requested: by language, section, age and archive window."""
+"""Tests on the entries of a source, made before a request: wanted by language, section and age; recent; inside a window.
+
+An entry is never excluded for what its source does not say.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Source, a feed, sitemap or section page to be fetched: how it was discovered, and its facts in the run record."""
+"""The records about sources: a Source on its way to be fetched, what an archive's source held, the limits of reading; and
+the sources that an outlet file names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the day, month or year out of the URL of an article or a sitemap."""
+"""Reads the span of days that a URL names: a day or a month for an article, also a year for a sitemap."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The spider `warc`: replays the pages of WARC files without a request. Start it with scrapy crawl warc -a
-files=CC-NEWS-2026.warc.gz (docs/warc.md).
+"""The spider `warc`: replays the pages of WARC files, on disk or in S3, without a request (docs/warc.md).
+
+scrapy crawl warc -a files=CC-NEWS-2026.warc.gz goes on where an earlier replay of the same files and choice stopped.
 """
 
 from __future__ import annotations

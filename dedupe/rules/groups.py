@@ -1,4 +1,6 @@
-"""Joins documents into groups (stories) along their verified links, the surest link first."""
+"""Decides which verified links join documents into one story: a close link alone, a weaker one only where enough pairs of
+the two groups are linked. The surest links come first.
+"""
 
 from __future__ import annotations
 

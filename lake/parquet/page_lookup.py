@@ -1,4 +1,5 @@
-"""Looks up one page in the lake: its latest row, its verified relations, and the page that it is a copy of.
+"""Looks up one page in articles, copies and revisions: its last landed row, its verified relations, and the older page that
+it was matched with.
 
 It scans the tables by page id, writes nothing and needs no index.
 """

@@ -1,4 +1,8 @@
-"""Opens a lake for one run: takes leases, catches up the index, recovers dead runs, and starts the new run."""
+"""Lake, an open lake: `run` prepares it for one run and gives the run to the caller.
+
+Before: probe the store, take the leases, catch up the index, land spools, recover dead runs, write the started record.
+After: give back the leases, and write a checkpoint where one is due.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Lands the objects that earlier runs of this machine had to spool, before a new run begins."""
+"""Lands what earlier runs of this machine had to spool, before a new run begins.
+
+The objects land as they are if nobody finished the run or landed one of its pages since. Else its raw pages are cleaned
+and judged again in a run of their own. A spool whose outlet another machine is crawling waits.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Computes the Parquet schema of each table from the record dataclasses, and converts records to rows and back.
+"""Computes the Arrow schema of each table from the fields of the record dataclasses, and turns records into rows and back.
 
-No other module defines a column. A test compares the schema with tests/lake/schema.golden.txt.
+The fields are the columns; a new column is one field. A test compares the schema with tests/lake/schema.golden.txt.
 """
 
 from __future__ import annotations
