@@ -9,5 +9,5 @@ from crawler.discovery.candidates import HEADERS_THAT_MATTER, CandidateSpider, o
 __all__ = ["HEADERS_THAT_MATTER", "CandidateSpider", "outlet_of", "page_of"]
 
 warnings.warn(
-    "crawler.candidates has moved: import from crawler.discovery.candidates", DeprecationWarning, stacklevel=2
+    "crawler.candidates has moved: import from crawler.discovery.candidates", FutureWarning, stacklevel=2
 )

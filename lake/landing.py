@@ -8,4 +8,4 @@ from lake.runs.session import Claim, Lake, Opening
 
 __all__ = ["Claim", "Lake", "Opening"]
 
-warnings.warn("lake.landing has moved: import from lake.runs.session", DeprecationWarning, stacklevel=2)
+warnings.warn("lake.landing has moved: import from lake.runs.session", FutureWarning, stacklevel=2)

@@ -8,4 +8,4 @@ from lake.parquet.reading import dataset, rows_of, table
 
 __all__ = ["dataset", "rows_of", "table"]
 
-warnings.warn("lake.reading has moved: import from lake.parquet.reading", DeprecationWarning, stacklevel=2)
+warnings.warn("lake.reading has moved: import from lake.parquet.reading", FutureWarning, stacklevel=2)

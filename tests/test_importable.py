@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 
 import pytest
@@ -39,6 +40,13 @@ def test_a_documented_name_is_there(module, names):
 )
 def test_an_old_path_works_and_says_where_to_look(old, new, name):
     sys.modules.pop(old, None)
-    with pytest.warns(DeprecationWarning, match=f"import from {new}"):
+    with pytest.warns(FutureWarning, match=f"import from {new}"):
         moved = importlib.import_module(old)
     assert getattr(moved, name) is getattr(importlib.import_module(new), name)
+
+
+def test_arguments_that_others_name_keep_their_names():
+    page_of = importlib.import_module("crawler.discovery.candidates").page_of
+    rows_of = importlib.import_module("lake.parquet.reading").rows_of
+    assert list(inspect.signature(page_of).parameters) == ["response", "asked", "source"]
+    assert list(inspect.signature(rows_of).parameters) == ["uri", "key", "columns", "at_once"]

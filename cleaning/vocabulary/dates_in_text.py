@@ -40,7 +40,7 @@ _NUMERIC_PATTERNS = tuple(
 def first_day_in(text: str) -> date | None:
     """Return a day that the text names; None if it names none, or only one that is ambiguous, as 03/04/2024.
 
-    The first day with a month's name counts before any day in figures."""
+    The forms are tried one after another, those with a month's name before those in figures."""
     for named_month_pattern in _NAMED_MONTH_PATTERNS:
         for match in named_month_pattern.finditer(text):
             if month := _month_number(match["m"]):

@@ -24,7 +24,7 @@ from cleaning.url import without_tracking
 from crawler.pipeline.land import Land
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of, page_of
 from crawler.politeness.private_networks import refused_names
-from crawler.politeness.request_policy import LeftForLater, NotFetched
+from crawler.politeness.request_policy import REQUESTED_URL_KEY, LeftForLater, NotFetched
 from lake.runs.revisit_policy import FETCH_DECISIONS, RevisitDecision, RevisitPolicy
 from lake.schema.records import Reject, retry_at
 
@@ -72,7 +72,7 @@ class CandidateSpider(Spider):
             callback=self.parse_page,
             errback=self.missed_page,
             priority=priority,
-            cb_kwargs={"requested_url": requested_url, "source": source},
+            cb_kwargs={REQUESTED_URL_KEY: requested_url, "source": source},
             dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
 
@@ -145,11 +145,9 @@ class CandidateSpider(Spider):
             modified_at += timedelta(days=1)  # a day without a time: the change came at any time of that day
         return read_at is not None and (modified_at is None or modified_at <= read_at)
 
-    def parse_page(
-        self, response: Response, requested_url: str, source: str | None
-    ) -> Iterator[RawPage | Reject]:
+    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
         """Handle any answer to a candidate, HTTP errors included: yield its page."""
-        yield page_of(response, requested_url, source)
+        yield page_of(response, asked, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
         """Handle a candidate without a usable answer: yield its page for an HTTP error, else a reject with the
@@ -185,7 +183,7 @@ class CandidateSpider(Spider):
 
 def _make_reject(request: Request, reason: Reason, detail: str) -> Reject:
     """Return the reject of a candidate that was not fetched."""
-    requested_url, now = request.cb_kwargs["requested_url"], datetime.now(UTC)
+    requested_url, now = request.cb_kwargs[REQUESTED_URL_KEY], datetime.now(UTC)
     return Reject(
         id=page_id(requested_url),
         url=canonical(requested_url),

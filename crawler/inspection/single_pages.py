@@ -143,11 +143,9 @@ class SinglePageSpider(CandidateSpider):
             if request := self.candidate(url):
                 yield request
 
-    def parse_page(
-        self, response: Response, requested_url: str, source: str | None
-    ) -> Iterator[RawPage | Reject]:
+    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
         """Keep the page that answered; yield nothing."""
-        for answer in super().parse_page(response, requested_url, source):
+        for answer in super().parse_page(response, asked, source):
             self.answers.append(answer)
         yield from ()
 

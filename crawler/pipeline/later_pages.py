@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.pipeline.raw_page import page_of
+from crawler.politeness.request_policy import REQUESTED_URL_KEY
 from lake.schema.records import ProcessedPage
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class LaterPages:
         """Return the page that answered, or the exception that prevented it."""
         assert self.crawler.engine
         request = Request(
-            url, cb_kwargs={"requested_url": url, "source": first_page.source}, dont_filter=True
+            url, cb_kwargs={REQUESTED_URL_KEY: url, "source": first_page.source}, dont_filter=True
         )
         try:
             response = await self.crawler.engine.download_async(request)

@@ -15,15 +15,15 @@ HEADERS_THAT_MATTER = (
 )  # fmt: skip
 
 
-def page_of(response: Response, requested_url: str | None = None, source: str | None = None) -> RawPage:
+def page_of(response: Response, asked: str | None = None, source: str | None = None) -> RawPage:
     """Return the RawPage of a response. A spider of your own has to yield nothing else.
 
-    requested_url: the URL before redirects, if it is another one. source: the URL of the feed, sitemap or section page
+    asked: the URL before redirects, if it is another one. source: the URL of the feed, sitemap or section page
     that listed the page."""
     return RawPage(
         id=page_id(response.url),
         url=canonical(response.url),
-        requested_url=requested_url or response.url,
+        requested_url=asked or response.url,
         outlet=outlet_of(response.url),
         status=response.status,
         headers=tuple(

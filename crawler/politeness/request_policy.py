@@ -17,6 +17,10 @@ from cleaning.records import Reason
 from crawler.outlet_files import known_outlets
 from crawler.politeness.private_networks import is_admitted, parse_networks
 
+# of cb_kwargs: the URL of a candidate before redirects. Queues of JOBDIR hold the name, and spiders that override
+# `parse_page` take it as an argument: it stays.
+REQUESTED_URL_KEY = "asked"
+
 
 class NotFetched(IgnoreRequest):
     """The request is not sent; its candidate becomes a reject with this reason."""
@@ -48,7 +52,7 @@ class RequestPolicy:
         """Set the request's download_slot. Raises NotFetched where a candidate leads to another site, or where the
         host is an IP address that is not admitted."""
         outlet = getattr(spider_of(request), "outlet", None)
-        if outlet and "requested_url" in request.cb_kwargs and not outlet.owns(request.url):
+        if outlet and REQUESTED_URL_KEY in request.cb_kwargs and not outlet.owns(request.url):
             raise NotFetched("refused", f"leads to another site: {request.url}")
         host = urlsplit(request.url).hostname or ""
         try:

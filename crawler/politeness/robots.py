@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 
 from cleaning.records import Reason
 from crawler.politeness.private_networks import refused_names
-from crawler.politeness.request_policy import NotFetched
+from crawler.politeness.request_policy import REQUESTED_URL_KEY, NotFetched
 from crawler.politeness.throttle import slow_down
 from crawler.politeness.well_known import MAX_AGE, WellKnownCache
 
@@ -53,7 +53,7 @@ class Robots(RobotsTxtMiddleware):
         netloc = urlsplit(request.url).netloc
         if unreadable := self._unreadable.get(netloc):
             raise NotFetched(unreadable.reason, str(unreadable))
-        if "requested_url" in request.cb_kwargs:
+        if REQUESTED_URL_KEY in request.cb_kwargs:
             # rules for other user agents are recorded as evidence; they forbid nothing to us
             evidence = self._evidence_of_other_agents(request.url, netloc)
             request.meta["robots_evidence"] = request.meta["tdm"] = evidence

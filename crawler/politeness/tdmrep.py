@@ -19,7 +19,7 @@ from scrapy.exceptions import NotConfigured, UsageError
 from scrapy.settings import BaseSettings
 
 from cleaning.metadata.reservations import is_reserved
-from crawler.politeness.request_policy import NotFetched
+from crawler.politeness.request_policy import REQUESTED_URL_KEY, NotFetched
 from crawler.politeness.well_known import WellKnownCache
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class TdmReservations:
 
     async def process_request(self, request: Request) -> None:
         """Add the evidence to a candidate's meta. Raises NotFetched where it is reserved and TDM is respect."""
-        if "requested_url" not in request.cb_kwargs:
+        if REQUESTED_URL_KEY not in request.cb_kwargs:
             return
         scheme, host, path, query, _ = urlsplit(request.url)
         root = f"{scheme}://{host}"

@@ -17,6 +17,7 @@ from cleaning import RawPage, host_of
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, selection_of
 from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
+from crawler.politeness.request_policy import REQUESTED_URL_KEY
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
@@ -85,7 +86,7 @@ class Urls(CandidateSpider):
                 bad_count += 1
             if request:
                 source["new"] += 1
-                self._hosts_of_requests[request.cb_kwargs["requested_url"]] = host
+                self._hosts_of_requests[request.cb_kwargs[REQUESTED_URL_KEY]] = host
                 yield request
             else:
                 self._ready_hosts.put_nowait(host)
@@ -109,16 +110,14 @@ class Urls(CandidateSpider):
                 if not urls_left:
                     del urls_by_host[host]
 
-    def parse_page(
-        self, response: Response, requested_url: str, source: str | None
-    ) -> Iterator[RawPage | Reject]:
+    def parse_page(self, response: Response, asked: str, source: str | None) -> Iterator[RawPage | Reject]:
         """Let the host get another request, and yield the page."""
-        self._on_answer(requested_url)
-        yield from super().parse_page(response, requested_url, source)
+        self._on_answer(asked)
+        yield from super().parse_page(response, asked, source)
 
     def missed_page(self, failure: Failure) -> Iterator[RawPage | Reject]:
         """Let the host get another request, and yield what became of the candidate."""
-        self._on_answer(failure.request.cb_kwargs["requested_url"])  # type: ignore[attr-defined]  # set by Scrapy
+        self._on_answer(failure.request.cb_kwargs[REQUESTED_URL_KEY])  # type: ignore[attr-defined]  # set by Scrapy
         yield from super().missed_page(failure)
 
     def _on_answer(self, requested_url: str) -> None:

@@ -56,14 +56,14 @@ def _filesystem_and_root(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def rows_of(
-    uri: str, key: str, columns: list[str] | None = None, batch_rows: int = 64
+    uri: str, key: str, columns: list[str] | None = None, at_once: int = 64
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one part file with these columns (None: all); reads `batch_rows` rows at a time.
+    """Yield the rows of one part file with these columns (None: all); reads `at_once` rows at a time.
 
     Raises OSError."""
     import pyarrow.parquet as pq
 
     filesystem, root = _filesystem_and_root(uri)
     with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
-        for batch in part.iter_batches(batch_size=batch_rows, columns=columns):
+        for batch in part.iter_batches(batch_size=at_once, columns=columns):
             yield from batch.to_pylist()
