@@ -2,7 +2,7 @@
 
 usage: PYTHONPATH=.:$SHARED/measure/extraction python benchmarks/confidence.py $SHARED/pages
 A text is right at F1 of 0.9 or more. AUROC and Brier score come from pages that the weights were not fitted on (ten
-parts, pages of one host in one part); the weights printed at the end are fitted on all.
+folds, pages of one host in one fold); the weights printed at the end are fitted on all.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from cleaning.verdict.confidence import Signs, text_confidence
 
 evaluate = importlib.import_module("evaluate")  # of $SHARED
 RIGHT = 0.9
-_PARTS, _ROUNDS, _RIDGE = 10, 60, 20.0
+_FOLDS, _ROUNDS, _RIDGE = 10, 60, 20.0
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def main() -> None:
     signs, right, hosts, corpora = _measured(Path(sys.argv[1]))
-    parts = np.array([hash_of(host) % _PARTS for host in hosts])
+    folds = np.array([hash_of(host) % _FOLDS for host in hosts])
     told = np.zeros(len(right))
-    for part in range(_PARTS):
-        chosen = parts != part
+    for fold in range(_FOLDS):
+        chosen = folds != fold
         told[~chosen] = _probability(signs[~chosen], _fit(signs[chosen], right[chosen]))
     for name in ("all", "whole", *sorted(set(corpora))):  # whole: gold texts, not snippets
         of = np.array(

@@ -102,7 +102,7 @@ def _same(hosts: list[str], given: argparse.Namespace) -> list[str]:
         "TELNETCONSOLE_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
-    return [part for key, value in settings.items() for part in ("-s", f"{key}={value}")]
+    return [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
 
 
 def _alone(folder: Path, hosts: list[str], given: argparse.Namespace) -> list[str]:

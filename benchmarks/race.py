@@ -125,7 +125,7 @@ def _write_warc(path: Path, site: Path, limit: int) -> None:
 
 def _scrapy(lakes: str, arguments: list[str]) -> str:
     settings = {"LAKE_URI": lakes, "STATE_DIR": "{out}/state", **SETTINGS}
-    given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+    given = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
     crawl = shlex.join([sys.executable, "-m", "scrapy", "crawl", *arguments, *given])
     return shlex.join(["sh", "-c", f"cd {shlex.quote(str(ROOT))} && exec {crawl}"])
 

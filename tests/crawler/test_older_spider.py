@@ -20,7 +20,7 @@ def test_it_crawls_as_before_and_is_told_where_to_look(tmp_path):
             "STATE_DIR": str(tmp_path / "state"),
             "ALLOWED_NETWORKS": "127.0.0.0/8",
         }
-        given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+        given = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
         done = subprocess.run(
             [sys.executable, "-m", "scrapy", "crawl", "older", "-a", f"home={home}", *given, *QUICK],
             cwd=ROOT, capture_output=True, text=True, timeout=120,

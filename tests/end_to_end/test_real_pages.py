@@ -55,7 +55,7 @@ def landed(pages, object_store, session_environ, tmp_path_factory):
             "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
             "TDM": "tag",  # some publishers reserve their rights; here the cleaning is measured
         }
-        given = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+        given = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
         command = [
             sys.executable,
             "-m",

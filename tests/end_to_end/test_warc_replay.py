@@ -57,7 +57,7 @@ def scrapy(folder, spider, *given):
         "CONCURRENT_REQUESTS": 1,  # the pages land in the order of the file: the first of two copies is the same
         "MAX_PARTS": 1,
     }
-    more = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
+    more = [word for name, value in settings.items() for word in ("-s", f"{name}={value}")]
     command = [sys.executable, "-m", "scrapy", "crawl", spider, *given, *more]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]

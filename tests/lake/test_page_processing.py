@@ -20,7 +20,7 @@ from tests.lake.test_run import Killed, die_after, no_rules, rows
 URL = "https://one.example/bridge"
 
 
-def part(number, *, status=200, url=None, lines=None, of=None):
+def article_page(number, *, status=200, url=None, lines=None, of=None):
     """Part `number` of three of one story, two paragraphs each."""
     lines = text_of("bridge")[2 * number - 2 : 2 * number] if lines is None else lines
     link = f'<a rel="next" href="{URL}?page={number + 1}">{number + 1}</a>' if number < 3 else ""
@@ -31,8 +31,8 @@ def part(number, *, status=200, url=None, lines=None, of=None):
     return replace(made, part=number, part_of=None if number == 1 else (of or FIRST.id))
 
 
-FIRST = part(1, of="none")
-WHOLE = (FIRST, part(2), part(3))
+FIRST = article_page(1, of="none")
+WHOLE = (FIRST, article_page(2), article_page(3))
 
 
 def processed(first, *later):
@@ -51,7 +51,9 @@ def test_page_by_page_and_all_at_once_give_the_same_article():
     assert step.pages == WHOLE
 
 
-@pytest.mark.parametrize("lost", [part(2, status=404), part(2, status=503), part(2, lines=[]), None])
+@pytest.mark.parametrize(
+    "lost", [article_page(2, status=404), article_page(2, status=503), article_page(2, lines=[]), None]
+)
 def test_an_article_with_a_missing_part_is_partial(lost):
     found = processed(FIRST, *filter(None, [lost]))
     assert found.article.text.splitlines() == text_of("bridge")[:2]
@@ -61,7 +63,11 @@ def test_an_article_with_a_missing_part_is_partial(lost):
 
 @pytest.mark.parametrize(
     "other",
-    [part(2, lines=text_of("bridge")[:2]), part(2, url=URL), part(2, url="https://one.example/library")],
+    [
+        article_page(2, lines=text_of("bridge")[:2]),
+        article_page(2, url=URL),
+        article_page(2, url="https://one.example/library"),
+    ],
 )
 def test_what_is_no_part_is_the_end_of_the_article(other):
     found = processed(FIRST, other)
@@ -77,7 +83,7 @@ def test_a_page_without_parts_is_one():
 
 
 def test_a_later_page_that_was_asked_for_by_itself_is_a_reject_that_names_its_first():
-    listed = replace(part(2), part=1, part_of=None)
+    listed = replace(article_page(2), part=1, part_of=None)
     listed = replace(
         listed, body=listed.body.replace(b"</head>", f'<link rel="canonical" href="{URL}"></head>'.encode())
     )
