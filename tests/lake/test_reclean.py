@@ -19,7 +19,7 @@ from lake.storage.folder_store import FolderStore
 from lake.workers.page_processing import append_page
 from lake.workers.pool import WorkerLimits, Workers
 from tests.lake.stories import page, processed, raw, text_of
-from tests.lake.test_page_processing import FIRST, part
+from tests.lake.test_page_processing import FIRST, article_page
 from tests.lake.test_run import crawl
 
 A = page("https://one.example/bridge", "bridge")
@@ -111,7 +111,7 @@ def test_one_that_dies_is_finished_by_the_same_command(lake):
 
 
 def test_an_article_in_parts_is_cleaned_with_its_later_pages(tmp_path):
-    whole = append_page(processed(FIRST), part(2), Rules())
+    whole = append_page(processed(FIRST), article_page(2), Rules())
     with Lake(str(tmp_path / "lake"), tmp_path / "state").run("crawl", lambda outlet: Rules(), {}) as (
         run,
         _,
