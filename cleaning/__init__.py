@@ -14,6 +14,7 @@ from cleaning.clutter.recurring_lines import (
     without_learned_lines,
     without_removed_texts,
 )
+from cleaning.pagination.address_ties import is_home_page, is_tied, without_return_address
 from cleaning.pagination.alternate_urls import is_alternate_url
 from cleaning.pagination.join_pages import join_page
 from cleaning.pagination.next_page import first_page_url, is_page_of, next_page_url
@@ -41,8 +42,10 @@ __all__ = [
     "first_page_url",
     "host_of",
     "is_alternate_url",
+    "is_home_page",
     "is_page_of",
     "is_slow_pattern",
+    "is_tied",
     "is_topical",
     "join_page",
     "line_key",
@@ -52,4 +55,5 @@ __all__ = [
     "page_id",
     "without_learned_lines",
     "without_removed_texts",
+    "without_return_address",
 ]

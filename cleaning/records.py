@@ -26,6 +26,7 @@ Reason = Literal[
     "video",  # the content is a video player
     "listing",  # a front, section or tag page
     "consent_wall",  # the page asks for consent to cookies instead of showing the story
+    "shared_page",  # redirected, as other URLs were, to one page that is none of them: a log-in, a notice, the home page
     "bot_wall",  # the page asks whether the visitor is human
     "broken",  # cleaning raised an exception; the bytes are kept in the raw table
     "quarantined",  # cleaning crashed, hung or took too much memory; the bytes are kept in the raw table
@@ -64,6 +65,7 @@ class RawPage:
     part: int = 1  # number of this page within its article, from 1
     # evidence of a reservation of text and data mining, as `meta robots: noai`; see cleaning.metadata.reservations
     tdm: tuple[str, ...] = ()
+    listed_title: str | None = None  # its title as the source gave it; None where the source gave none
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header with this lower-case name; None where there is none."""

@@ -95,6 +95,11 @@ SITEMAP_ENTRIES = 50_000
 # So many bytes of one sitemap are read at most, after decompression; this is the protocol's own limit.
 SITEMAP_BYTES = 50 * 2**20
 
+# Rejects whose retry is due are requested even if no source lists them any more: so many of one outlet, and of all
+# outlets of one run, at most.
+RETRIES_PER_OUTLET = 100
+RETRIES_PER_RUN = 1000
+
 # ---------------------------------------------------------------- politeness
 
 ROBOTSTXT_OBEY = True

@@ -22,7 +22,7 @@ from cleaning import RawPage, canonical, page_id
 from cleaning.records import Reason
 from cleaning.url import without_tracking
 from crawler.pipeline.land import Land
-from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of, page_of
+from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, LISTED_TITLE_META, outlet_of, page_of
 from crawler.politeness.private_networks import refused_names
 from crawler.politeness.request_policy import REQUESTED_URL_KEY, LeftForLater, NotFetched
 from lake.runs.revisit_policy import FETCH_DECISIONS, RevisitDecision, RevisitPolicy
@@ -51,11 +51,16 @@ class CandidateSpider(Spider):
         self.sources: dict[str, dict[str, Any]] = {}
 
     def candidate(
-        self, url: str, source: str | None = None, priority: int = 0, modified_at: datetime | None = None
+        self,
+        url: str,
+        source: str | None = None,
+        priority: int = 0,
+        modified_at: datetime | None = None,
+        listed_title: str | None = None,
     ) -> Request | None:
         """Return the request of an article candidate; None where this run has requested the page already, or where
         the lake knows the page and modified_at, its last change as the source tells it, is no later than the last
-        fetch. Raises ValueError where url is not an http(s) URL, or is longer than URLLENGTH_LIMIT."""
+        fetch. listed_title: its title as the source tells it. Raises ValueError where url is not an http(s) URL, or is longer than URLLENGTH_LIMIT."""
         candidate_id, requested_url = page_id(url), without_tracking(url)
         if len(requested_url) > self.settings.getint("URLLENGTH_LIMIT"):
             raise ValueError(f"an address of {len(requested_url)} characters")
@@ -73,6 +78,7 @@ class CandidateSpider(Spider):
             errback=self.missed_page,
             priority=priority,
             cb_kwargs={REQUESTED_URL_KEY: requested_url, "source": source},
+            meta={LISTED_TITLE_META: listed_title} if listed_title else None,
             dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
 

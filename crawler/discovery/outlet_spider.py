@@ -1,5 +1,6 @@
 """The spider of one outlet: requests its sources step by step, and the articles that they list.
 
+0. Without -a since: the rejects whose retry is due, whether a source still lists them or not.
 1. The feeds, news sitemaps and section pages that the outlet file names. If it names no news sitemap, also its other
    sitemaps. With -a since only if the window reaches into the last 7 days.
 2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps.
@@ -45,6 +46,9 @@ from crawler.sources.source import (
 from outlets import on_day
 
 _MAX_ROBOTS_SITEMAPS = 200
+# a URL with more rejects in a row, which takes five weeks, is only retried while a source lists it
+_MAX_RETRIES = 8
+_RETRY_PRIORITY = -24 * 7  # like a page of a week ago: what is new goes first
 # an archive whose window reaches into these days reads feeds and sections, too
 _FRESH_PERIOD = timedelta(days=7)
 
@@ -100,6 +104,9 @@ class OutletSpider(SourceSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield the requests of the first step."""
+        if not self.window:
+            for request in self._retry_requests():
+                yield request
         if self.window and self.window.last < datetime.now(UTC).date() - _FRESH_PERIOD:
             return  # feeds and sections list nothing from those days
         for kind, urls in named_sources(self.outlet):
@@ -109,6 +116,23 @@ class OutletSpider(SourceSpider):
                 yield request
         for request in self._source_requests("dated_section", self._current_dated_sections()):
             yield request
+
+    def _retry_requests(self) -> Iterator[Request]:
+        """Return the requests for the outlet's rejects whose retry is due, whether a source still lists them or not:
+        those that are due the longest first, within RETRIES_PER_OUTLET and RETRIES_PER_RUN."""
+        if not self._land or not self.crawler.stats:
+            return
+        settings, stats, requested = self.settings, self.crawler.stats, 0
+        due = self._land.run.index.due_retries(self.outlet.key, datetime.now(UTC), _MAX_RETRIES)
+        for url in (url for url in due if self.outlet.wants(url)):
+            if requested >= settings.getint("RETRIES_PER_OUTLET") or (
+                stats.get_value("retries/requested", 0) >= settings.getint("RETRIES_PER_RUN")
+            ):
+                self._count("retries/left")
+            elif request := self.candidate(url, priority=_RETRY_PRIORITY):
+                requested += 1
+                self._count("retries/requested")
+                yield request
 
     def _current_dated_sections(self) -> list[str]:
         """Return the URLs of the dated sections of today and yesterday: the last edition may have closed after the

@@ -345,7 +345,9 @@ class SourceSpider(CandidateSpider):
             if why := self._why_refused(entry):
                 self.count_not_fetched(source, why)
                 return None
-            request = self.candidate(entry.url, source.url, priority, modified_at=entry.modified_at)
+            request = self.candidate(
+                entry.url, source.url, priority, modified_at=entry.modified_at, listed_title=entry.title
+            )
         except ValueError:  # not an http(s) URL, or an invalid port
             return None
         if request:

@@ -9,6 +9,7 @@ from scrapy.http import Response
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from crawler.outlet_files import known_outlets
 
+LISTED_TITLE_META = "listed_title"  # key of a request's meta: the title that the source gave for the page
 HEADERS_THAT_MATTER = (
     "content-type", "content-language", "last-modified", "etag", "date", "link", "x-robots-tag", "tdm-reservation",
     "tdm-policy",
@@ -35,6 +36,7 @@ def page_of(response: Response, asked: str | None = None, source: str | None = N
         fetched_at=datetime.now(UTC),
         source=source,
         tdm=tuple(response.request.meta.get("tdm", ())) if response.request else (),
+        listed_title=response.request.meta.get(LISTED_TITLE_META) if response.request else None,
     )
 
 

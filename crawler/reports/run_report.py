@@ -211,23 +211,31 @@ class RunReport:
         """Count a candidate's outcome. request: names the requested URL and its outlet."""
         if result.settled and (spider := self._candidate_spider):
             spider.settled(request.requested_url)
-        outlet = self._outlet_counts.setdefault(request.outlet, Counter())
-        outlet[result.outcome] += 1
+        self._add_result(request.outlet, result)
+        for revised in result.revised:
+            self._add_result(revised.outlet, revised.before, -1)
+            self._add_result(revised.outlet, revised.after)
+
+    def _add_result(self, outlet: str, result: Result, by: int = 1) -> None:
+        """Add an outcome to the counts of its outlet and to the stats. by: -1 takes it back."""
+        counts: Counter[str] = Counter({result.outcome: 1})
         if result.reason:
-            outlet[f"rejects/{result.reason}"] += 1
-        elif result.values:
-            outlet.update(f"with/{name}" for column, name in FIELD_NAMES.items() if result.values[column])
-            outlet["chars/kept"] += len(result.values["text"])
-            outlet["chars/removed"] += sum(
+            counts[f"rejects/{result.reason}"] = 1
+        stats = Counter({f"outcome/{name}": count for name, count in counts.items()})
+        if result.gone:
+            stats["gone"] = 1
+        if result.values and not result.reason:
+            counts.update(f"with/{name}" for column, name in FIELD_NAMES.items() if result.values[column])
+            counts["chars/kept"] = len(result.values["text"])
+            counts["chars/removed"] = sum(
                 cut["chars"] for cut in result.values["removed"] if cut["stage"] != "extraction"
             )
-        if result.gone:
-            self.stats.inc_value("gone")
-        self.stats.inc_value(f"outcome/{result.outcome}")
-        if result.reason:
-            self.stats.inc_value(f"outcome/rejects/{result.reason}")
-        for kind, count in Counter(cut["kind"] for cut in (result.values or {}).get("removed", ())).items():
-            self.stats.inc_value(f"removed/{kind}", count)
+            stats.update(f"removed/{cut['kind']}" for cut in result.values["removed"])
+        outlet_counts = self._outlet_counts.setdefault(outlet, Counter())
+        for name, count in counts.items():
+            outlet_counts[name] += by * count
+        for name, count in stats.items():
+            self.stats.inc_value(name, by * count)
 
     @cached_property
     def _candidate_spider(self) -> KeepsCandidates | None:

@@ -25,20 +25,23 @@ from cleaning import Article, is_alternate_url, page_id
 from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
+from lake.schema.records import requested_id
 from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, parse_tombstones
 
 log = logging.getLogger(__name__)
 
 # an index of another format, schema or signature scheme is rebuilt
-FORMAT = f"2 {SCHEMA_VERSION} {INDEX_FORMAT}"
+FORMAT = f"3 {SCHEMA_VERSION} {INDEX_FORMAT}"
 # database pages (64 MiB) after which SQLite moves the write-ahead journal by itself; a crawl does so at each flush
 _WAL_PAGES = 8000
 _PAGE_COLUMNS = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
     fetched_at INTEGER NOT NULL, first_at INTEGER NOT NULL, published_at INTEGER, checks INTEGER NOT NULL,
-    tries INTEGER NOT NULL, retry_at INTEGER"""  # times: microseconds since 1970, UTC
-# `asked` maps the id of a requested URL to the page that answered. `versions` holds the marks of rows that are not
+    tries INTEGER NOT NULL, retry_at INTEGER, requested_url TEXT"""  # times: microseconds since 1970, UTC
+# A reject is the state of its requested URL, an article that of the page that answered. `asked` maps the id of a
+# requested URL to the page whose article answered; it holds the URL itself where nothing but the redirect ties the two
+# (lake/runs/shared_pages.py). `shared` names the pages that answered for URLs they have nothing to do with. `versions` holds the marks of rows that are not
 # the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources
 _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -46,7 +49,10 @@ _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS pages ({_PAGE_COLUMNS}) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS pending ({_PAGE_COLUMNS}, asked TEXT NOT NULL, signature BLOB);
     CREATE INDEX IF NOT EXISTS pending_by_run ON pending (run_id);
-    CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS retries ON pages (outlet, retry_at) WHERE requested_url IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL, untied_url TEXT) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS untied ON asked (page) WHERE untied_url IS NOT NULL;
+    CREATE TABLE IF NOT EXISTS shared (page TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS versions (
         id TEXT NOT NULL, mark TEXT NOT NULL, run_id TEXT, seq INTEGER, PRIMARY KEY (id, mark)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS versions_by_run ON versions (run_id);
@@ -61,8 +67,8 @@ _CREATE_TABLES = f"""
 class PageState:
     """The index's entry for a page: its latest row, and how often it was fetched.
 
-    content_hash and story_id are None if the page never held an article. reason is None unless its latest row is a
-    reject."""
+    A reject is an entry of the URL that was requested, whatever page answered. content_hash and story_id are None if
+    the page never held an article. reason is None unless its latest row is a reject."""
 
     id: str
     outlet: str
@@ -78,6 +84,7 @@ class PageState:
     checks: int = 0  # fetches after the latest row, all of which found nothing new
     tries: int = 0  # rejects in a row, the latest included
     retry_at: datetime | None = None  # of a reject: earliest time of the next fetch; None: never
+    requested_url: str | None = None  # of a reject that is to be retried
 
 
 _FIELDS = tuple(PageState.__dataclass_fields__)
@@ -139,18 +146,45 @@ class Index:
 
     def page_state(self, page: str) -> PageState | None:
         """Return the state of a page after its latest row, pending rows included; None if the page is unknown."""
-        for table in ("pending", "pages"):
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM {table} WHERE id = ?", (page,)).fetchone()
-            if row:
-                return _from_row(row)
-        return None
+        return self._pending_row(page) or self.landed_row(page)
+
+    def _pending_row(self, page: str) -> PageState | None:
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM pending WHERE id = ?", (page,)).fetchone()
+        return _from_row(row) if row else None
 
     def answering_page(self, requested: str) -> str:
-        """Return the id of the page that answered when a URL was last requested, by the URL's id.
+        """Return the id of the page whose article answered when a URL was last requested, by the URL's id.
 
-        That is the same id unless a redirect is known."""
+        That is the same id unless a redirect to an article is known."""
         row = self._db.execute("SELECT page FROM asked WHERE id = ?", (requested,)).fetchone()
         return row[0] if row else requested
+
+    def requested_state(self, requested: str) -> PageState | None:
+        """Return what became of a URL when it was last requested, by the URL's id: the state of the page whose article
+        answered, or its own reject. None if it is unknown."""
+        own_pending_row = self._pending_row(requested)
+        return own_pending_row or self.page_state(self.answering_page(requested))
+
+    def due_retries(self, outlet: str, now: datetime, max_tries: int) -> Iterator[str]:
+        """Return the URLs of an outlet whose rejects are due for a retry, those that are due the longest first.
+        max_tries: a URL with more rejects in a row is not among them."""
+        found = self._db.execute(
+            "SELECT requested_url FROM pages WHERE outlet = ? AND retry_at <= ? AND requested_url IS NOT NULL"
+            " AND tries <= ? AND id NOT IN (SELECT id FROM pending) ORDER BY retry_at, id",
+            (outlet, _to_microseconds(now), max_tries),
+        )
+        return (row[0] for row in found.fetchall())
+
+    def is_shared(self, page: str) -> bool:
+        """Whether a page, by its id, is known to have answered for URLs that it has nothing to do with."""
+        return self._db.execute("SELECT 1 FROM shared WHERE page = ?", (page,)).fetchone() is not None
+
+    def untied_urls(self, page: str) -> list[str]:
+        """Return the requested URLs that led to this page and have nothing else to do with it."""
+        found = self._db.execute(
+            "SELECT untied_url FROM asked WHERE page = ? AND untied_url IS NOT NULL ORDER BY id", (page,)
+        )
+        return [row[0] for row in found]
 
     def source_read_at(self, source: str) -> datetime | None:
         """Return when a run began that read a source to its end and settled all of its pages; None: there is none."""
@@ -226,7 +260,13 @@ class Index:
             pages = [(page,) for page in self._taken_down.pages]
             for outlet in self._taken_down.outlets:
                 pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
-            for table, column in (("pages", "id"), ("versions", "id"), ("asked", "page"), ("asked", "id")):
+            for table, column in (
+                ("pages", "id"),
+                ("versions", "id"),
+                ("asked", "page"),
+                ("asked", "id"),
+                ("shared", "page"),
+            ):
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
             for (page,) in pages:
                 self.signatures.remove(page)
@@ -350,9 +390,23 @@ class Index:
         self._db.execute("DELETE FROM pending WHERE run_id = ?", (run_id,))
         self._db.execute("DELETE FROM versions WHERE run_id = ?", (run_id,))
         for (page,) in rows:
-            state = self.page_state(page)
-            if not (state and state.content_hash):
-                self.signatures.remove(page)
+            self._forget_signature(page)
+
+    def withdraw_pending(self, page: str, run_id: str) -> None:
+        """Remove the pending row of a page that a run has judged and decides not to land."""
+        self._db.execute("DELETE FROM pending WHERE id = ? AND run_id = ?", (page, run_id))
+        self._forget_signature(page)
+
+    def has_pending_copies(self, page: str) -> bool:
+        """Whether a pending row of another page belongs to the story of this page."""
+        found = self._db.execute("SELECT 1 FROM pending WHERE story_id = ? AND id <> ?", (page, page))
+        return found.fetchone() is not None
+
+    def _forget_signature(self, page: str) -> None:
+        """Remove the signature of a page that holds no article any more."""
+        state = self.page_state(page)
+        if not (state and state.content_hash):
+            self.signatures.remove(page)
 
     # ------------------------------------------------------------ older versions of a page
 
@@ -385,11 +439,12 @@ class Index:
         ignored."""
         if self._taken_down and self._taken_down.covers(row):
             return
-        stored = self._db.execute(f"SELECT {_COLUMNS} FROM pages WHERE id = ?", (row["id"],)).fetchone()
-        state = _from_row(stored) if stored else None
+        state, answered = self.landed_row(row["id"]), None
+        if "reason" in row:
+            answered = self.landed_row(self.answering_page(row["id"]))
         if state and _row_place(row) == (state.run_id, state.seq, state.fetched_at):
             return  # it landed from this machine, or came with a checkpoint, before its run had ended
-        if state and is_older(row, state):
+        if any(known and is_older(row, known) for known in (state, answered)):
             self.add_version(row["id"], version_mark(row))
             return
         if state:
@@ -405,12 +460,21 @@ class Index:
     def learn_record(self, record: dict[str, Any]) -> None:
         """Enter what a run record says besides its part files, and mark the run as known.
 
-        These are the pages that it found unchanged, the sources that it read to their end, and their state."""
+        These are the pages that it found unchanged, redirects that nothing else explains, shared pages, the sources
+        that it read to their end, and their state."""
         run_id = record["run_id"]
         for requested, page, moment in record.get("checked", ()):
-            self._record_redirect(requested, page)
-            if moment:
+            if (
+                moment
+            ):  # older versions of the program noted rejects, too, which are states of the requested URL
+                self._record_redirect(requested, page)
                 self._record_check(run_id, page, datetime.fromisoformat(moment))
+        self._db.executemany(
+            "UPDATE asked SET untied_url = ?3 WHERE id = ?1 AND page = ?2", record.get("untied", ())
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO shared VALUES (?)", [(page,) for page in record.get("shared_pages", ())]
+        )
         for url, source in record.get("sources", {}).items():
             if source.get("complete"):
                 self._db.execute(
@@ -431,16 +495,22 @@ class Index:
         # a row of the same run does not count as a check: two requested URLs led to the page
         self._db.execute(
             "UPDATE pages SET fetched_at = ?, checks = checks + (run_id <> ?), reason = NULL, tries = 0,"
-            " retry_at = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
+            " retry_at = NULL, requested_url = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
             (_to_microseconds(moment), run_id, page, _to_microseconds(moment)),
         )
 
     def _record_redirect(self, requested: str, page: str) -> None:
-        """Enter which page answered a requested URL, both by id; delete the entry if the URL answered itself."""
+        """Enter which page's article answered a requested URL, both by id; delete the entry if the URL answered itself
+        or with a reject."""
         if requested == page:
             self._db.execute("DELETE FROM asked WHERE id = ?", (requested,))
-        else:
-            self._db.execute("INSERT OR REPLACE INTO asked VALUES (?, ?)", (requested, page))
+            return
+        self._db.execute("INSERT OR REPLACE INTO asked (id, page) VALUES (?, ?)", (requested, page))
+        # earlier rejects of the URL are over: it leads to an article
+        self._db.execute(
+            "UPDATE pages SET tries = 0, retry_at = NULL, requested_url = NULL WHERE id = ? AND reason IS NOT NULL",
+            (requested,),
+        )
 
 
 def is_older(row: dict[str, Any], state: PageState) -> bool:
@@ -491,14 +561,6 @@ def _from_row(row: Sequence[Any]) -> PageState:
         _from_microseconds(v) if n in _TIME_FIELDS else v for n, v in zip(_FIELDS, row, strict=True)
     ]
     return PageState(*values)
-
-
-def requested_id(requested_url: str, page: str) -> str:
-    """Return the page id of a requested URL; the given page id if the URL is malformed."""
-    try:
-        return page_id(requested_url)
-    except ValueError:
-        return page
 
 
 def run_started_at(run_id: str) -> datetime:
@@ -556,6 +618,7 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
             checks=0,
             tries=state.tries + 1,
             retry_at=row["retry_at"],
+            requested_url=row["requested_url"] if row["retry_at"] else None,
         )
     new = PageState(
         row["id"],
@@ -573,7 +636,12 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
     # a reject is newer than this article: it stays the latest word on the page
     if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:
         return replace(
-            new, reason=old.reason, fetched_at=old.fetched_at, tries=old.tries, retry_at=old.retry_at
+            new,
+            reason=old.reason,
+            fetched_at=old.fetched_at,
+            tries=old.tries,
+            retry_at=old.retry_at,
+            requested_url=old.requested_url,
         )
     return new
 

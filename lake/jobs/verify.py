@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from lake.index import checkpoints
 from lake.parquet.row_removal import REWRITE_NOTES
-from lake.schema.columns import SCHEMA_VERSION, schema
+from lake.schema.columns import READABLE_VERSIONS, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage.prefetch import prefetch
 from lake.storage.store import Store, sha256_hex
@@ -222,8 +222,8 @@ def _name_faults(table: Table, key: str, rows: pa.Table) -> Iterator[str]:
     version, *table_and_run = (
         metadata.get(f"pressline.{name}") for name in ("schema_version", "table", "run_id")
     )
-    if version != SCHEMA_VERSION:
-        yield f"of schema version {version}, this version reads {SCHEMA_VERSION}"
+    if version not in READABLE_VERSIONS:
+        yield f"of schema version {version}, this version reads {' and '.join(READABLE_VERSIONS)}"
     if table_and_run != [table, run_id]:
         yield f"written as a part of {table_and_run[0]} of run {table_and_run[1]}"
     days = pc.strftime(rows.column("landed_at"), format="%Y-%m-%d")

@@ -28,7 +28,7 @@ from lake.parquet import part_files
 from lake.parquet.part_files import Part
 from lake.runs.run import Batch, Run, is_run_alive
 from lake.schema.columns import restore_record
-from lake.schema.records import TABLES, Table
+from lake.schema.records import TABLES, Table, requested_id
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.prefetch import prefetch
 from lake.storage.store import PartExists, Store
@@ -48,7 +48,8 @@ _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
     "fetched_at", "requested_url",
 ]  # fmt: skip
-Capture = tuple[str, datetime]  # page id and time of the fetch: a replay lands several captures of one page
+# id of the requested URL and time of the fetch: a replay lands several captures of one page
+Capture = tuple[str, datetime]
 _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "retry_at", "requested_url"]
 
 
@@ -181,7 +182,7 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
     for _, flush in groupby(flushes, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn_row(values)
-            captures.add((values["id"], values["fetched_at"]))
+            captures.add(_capture(values))
             has_taken_down_rows = has_taken_down_rows or index.taken_down.covers(values)
     if has_taken_down_rows:
         from lake.parquet.row_removal import remove_rows  # as in lake/runs/run.py
@@ -190,10 +191,17 @@ def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) 
     return captures
 
 
+def _capture(values: dict[str, Any]) -> Capture:
+    """Return the capture that a row of any table was made from."""
+    return requested_id(values["requested_url"] or "", values["id"]), values["fetched_at"]
+
+
 def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
     """The columns that the index needs. Texts whose signatures are of another scheme are signed again."""
     if table == "rejects":
-        return part_files.read_rows(store, key, _REJECT_COLUMNS)
+        rejects = part_files.read_rows(store, key, _REJECT_COLUMNS)
+        # in parts of schema version 2 the id is that of the page that answered
+        return [{**values, "id": requested_id(values["requested_url"], values["id"])} for values in rejects]
     rows = part_files.read_rows(store, key, _STORY_COLUMNS)
     try:
         for values in rows:
@@ -315,7 +323,7 @@ def _try_to_finish(
         articles = group_by_article(rows)
         # after the last part: the time of the last flush
         landed_at = articles[-1][0]["landed_at"] if articles else landed_at
-        unprocessed = [pages for pages in articles if (pages[0]["id"], pages[0]["fetched_at"]) not in learned]
+        unprocessed = [pages for pages in articles if _capture(pages[0]) not in learned]
         for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
             run.add(processed)
     batch = run.cut(landed_at) or Batch(max(last_seq, 0), landed_at, {})

@@ -14,20 +14,37 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cleaning import CLEANER_VERSION, Article, page_id, without_learned_lines, without_removed_texts
+from cleaning import (
+    CLEANER_VERSION,
+    Article,
+    RawPage,
+    page_id,
+    without_learned_lines,
+    without_removed_texts,
+)
 from dedupe import SCHEME, Signature, Verdict
-from lake.index.page_index import Index, PageState, document_of, requested_id, state_after_row
+from lake.index.page_index import Index, PageState, document_of, state_after_row
 from lake.parquet.part_files import Part, encode_flush
 from lake.runs.revisit_policy import RevisitDecision, RevisitPolicy
+from lake.runs.shared_pages import MAX_TRIES, UntiedAnswer, earlier_reject, untied_answer
 from lake.schema.columns import SCHEMA_VERSION, RequestedUrl, StoredSignature, row
-from lake.schema.records import GONE, Landing, ProcessedPage, Reject, Table, retry_at
+from lake.schema.records import (
+    GONE,
+    STORY_TABLES,
+    Landing,
+    ProcessedPage,
+    Reject,
+    Table,
+    requested_id,
+    retry_at,
+)
 from lake.storage import boilerplate_file
 from lake.storage.leases import LeaseLost, Leases
 from lake.storage.spool import Outbox, SpoolFailed
@@ -52,6 +69,16 @@ class Result:
     values: dict[str, Any] | None = None
     gone: bool = False  # the page held an article before, and is gone now (status 404 or 410)
     settled: bool = True  # the outcome is final; False: it is retried later, or another run is landing it
+    revised: tuple[RevisedResult, ...] = ()  # earlier results of this run that this page showed to be wrong
+
+
+@dataclass(frozen=True, slots=True)
+class RevisedResult:
+    """The result of a candidate, and the one that has replaced it."""
+
+    outlet: str
+    before: Result
+    after: Result
 
 
 @dataclass(slots=True)
@@ -61,6 +88,15 @@ class Batch:
     seq: int
     landed_at: datetime
     tables: dict[Table, list[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class _Judged:
+    """An untied answer of this run with its result, which holds until the page turns out to be shared."""
+
+    answer: UntiedAnswer
+    seq: int
+    result: Result
 
 
 @dataclass(slots=True)
@@ -109,8 +145,11 @@ class Run:
         self.counts: Counter[str] = Counter()
         # tombstones at the start; a run that recovers another knows none
         self.known_takedowns: frozenset[str] = frozenset()
-        # requested id → answering page id, and the time at which it still held its article; None: still held none
-        self._checked: dict[str, tuple[str, datetime | None]] = {}
+        # requested id → answering page id, and the time at which it still held its article
+        self._checked: dict[str, tuple[str, datetime]] = {}
+        # shared key → requested id → answer: lake/runs/shared_pages.py
+        self._untied: dict[str, dict[str, _Judged]] = {}
+        self._shared_keys: set[str] = set()
         self._buffer = _Buffer()
 
     # ------------------------------------------------------------ one candidate
@@ -120,10 +159,9 @@ class Run:
     ) -> RevisitDecision:
         """Whether to fetch a requested URL, given by its id, and why. modified_at: as in RevisitPolicy.decide.
         Takes a few microseconds."""
-        page = self.index.answering_page(requested)
-        if self.index.is_taken_down(outlet, requested, page):
+        if self.index.is_taken_down(outlet, requested, self.index.answering_page(requested)):
             return "taken_down"
-        known = self.index.page_state(page)
+        known = self.index.requested_state(requested)
         if known and self._is_pending_elsewhere(known):
             return "later"  # not "known" before it has landed: the other run may die
         return policy.decide(known, modified_at, datetime.now(UTC))
@@ -131,7 +169,7 @@ class Run:
     def due_at(self, requested: str, policy: RevisitPolicy, *, waits: bool) -> datetime | None:
         """Next fetch time of a page that is still open, given by its requested id; None if it is due now or unknown.
         waits: True if this run skipped it because its next fetch time lies ahead."""
-        known = self.index.page_state(self.index.answering_page(requested))
+        known = self.index.requested_state(requested)
         if known is None or self._is_pending_elsewhere(known):
             return None
         if known.reason:
@@ -143,14 +181,16 @@ class Run:
         transaction of the index."""
         with self.index.transaction():
             result = self._judge(processed)
-        self.counts[result.outcome] += 1
-        if result.reason:
-            self.counts[f"rejects/{result.reason}"] += 1
-        if result.gone:
-            self.counts["gone"] += 1
-        if result.outcome != "unchanged":
-            self._buffer_rows(result, processed)
+        self._count(result)
+        self._buffer_rows(result, processed.pages)
         return result
+
+    def _count(self, result: Result, by: int = 1) -> None:
+        self.counts[result.outcome] += by
+        if result.reason:
+            self.counts[f"rejects/{result.reason}"] += by
+        if result.gone:
+            self.counts["gone"] += by
 
     def _refuse_taken_down(self, processed: ProcessedPage) -> Result | None:
         """The outcome of a page that was taken down, under any of its ids; None for all other pages."""
@@ -166,8 +206,19 @@ class Run:
     def _judge(self, processed: ProcessedPage) -> Result:
         if refused := self._refuse_taken_down(processed):
             return refused
+        answer = untied_answer(processed)
+        if answer and self._is_shared(answer):
+            return self._judge_shared(answer)
+        result = self._judge_page(processed, redirected=answer is not None)
+        if answer:
+            judged = self._untied.setdefault(answer.shared_key, {})
+            judged[answer.requested] = _Judged(answer, self.seq, result)
+        return result
+
+    def _judge_page(self, processed: ProcessedPage, *, redirected: bool) -> Result:
+        """The outcome of a page that belongs to its requested URL. redirected: only a redirect says so."""
         if processed.reject:
-            return self._judge_reject(processed.reject)
+            return self._judge_reject(processed.reject, redirected=redirected)
         article, signature = processed.article, processed.signature
         assert article is not None, "a refined page is an article or a reject"
         assert signature is not None, "an article is signed"
@@ -214,24 +265,29 @@ class Run:
         that landed now would have no first one."""
         return known.run_id != self.run_id and self.index.is_pending(known.id)
 
-    def _judge_reject(self, reject: Reject) -> Result:
-        known = self.index.page_state(reject.id)
-        if known and self._is_pending_elsewhere(known):
+    def _judge_reject(self, reject: Reject, *, redirected: bool = False) -> Result:
+        """The outcome of a reject, which is one of the requested URL alone. redirected: nothing but a redirect ties
+        the page that answered to that URL."""
+        own, known = self.index.page_state(reject.id), self.index.requested_state(reject.id)
+        if any(state and self._is_pending_elsewhere(state) for state in (own, known)):
             return Result("unchanged", reject.id, reject.url, settled=False)
-        requested = requested_id(reject.requested_url, reject.id)
-        if known and known.reason == reject.reason and not _is_retry_due(known, reject):
-            self._checked[requested] = reject.id, None
+        is_final = retry_at(reject.reason, reject.fetched_at, reject.status, redirected=redirected) is None
+        if known and known.reason == reject.reason and not _is_retry_due(known, reject, is_final=is_final):
             return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
         mark, is_older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
         if is_older and self.index.has_version(reject.id, mark):
             return Result("unchanged", reject.id, reject.url)
-        tries = known.tries + 1 if known else 1
+        if own and known and own.id != known.id:  # the URL led to an article since its own rejects
+            own = replace(own, tries=0)
+        tries = own.tries + 1 if own else 1
         values = row(reject)
-        values["retry_at"] = retry_at(reject.reason, reject.fetched_at, reject.status, tries)
+        values["retry_at"] = retry_at(
+            reject.reason, reject.fetched_at, reject.status, tries, redirected=redirected
+        )
         if is_older:
             self.index.add_version(reject.id, mark, (self.run_id, self.seq))
         else:
-            self.index.add_pending(state_after_row(values, known, self.run_id, self.seq), requested)
+            self.index.add_pending(state_after_row(values, own, self.run_id, self.seq), reject.id)
         return Result(
             "rejects",
             reject.id,
@@ -245,14 +301,88 @@ class Run:
             settled=values["retry_at"] is None,
         )
 
-    def _buffer_rows(self, result: Result, processed: ProcessedPage) -> None:
-        assert result.outcome != "unchanged"
-        buffer = self._buffer
-        for page in processed.pages if self.keeps_pages else ():
+    # ------------------------------------------------------------ shared pages
+
+    def _is_shared(self, answer: UntiedAnswer) -> bool:
+        """Whether the page that answered is a shared page: it answered for other URLs as well."""
+        known = self.index.page_state(answer.requested)
+        if answer.is_article and known and known.reason == "shared_page" and known.tries >= MAX_TRIES:
+            return False
+        others = self._untied.get(answer.shared_key, {}).keys() | map(
+            page_id, self.index.untied_urls(answer.page)
+        )
+        return (
+            answer.is_home
+            or answer.shared_key in self._shared_keys
+            or self.index.is_shared(answer.shared_key)
+            or bool(others - {answer.requested})
+        )
+
+    def _judge_shared(self, answer: UntiedAnswer) -> Result:
+        """The outcome of an answer through a shared page. URLs that led there before get the same outcome."""
+        self._shared_keys.add(answer.shared_key)
+        revised = []
+        earlier = self._untied.pop(answer.shared_key, {})
+        for requested, judged in earlier.items():
+            if requested != answer.requested and (after := self._revise(judged)):
+                revised.append(RevisedResult(judged.answer.shared_reject.outlet, judged.result, after))
+        for url in self.index.untied_urls(answer.page):
+            if page_id(url) not in (answer.requested, *earlier):
+                self._add_late_reject(earlier_reject(url, answer))
+        return replace(self._judge_reject(answer.shared_reject), revised=tuple(revised))
+
+    def _revise(self, judged: _Judged) -> Result | None:
+        """Make an earlier answer of this run a reject, and return its new result. None where its row stays, because it
+        has left the buffer or another row names its page; then the reject is one more row."""
+        result, reject = judged.result, judged.answer.shared_reject
+        if result.outcome == "unchanged":
+            if self._checked.pop(judged.answer.requested, None) is None:
+                return None  # a reject that is known and not due
+        elif judged.seq != self.seq or not self._is_unused(result):
+            self._add_late_reject(reject)
+            return None
+        else:
+            buffer, values = self._buffer, result.values or {}
+            table = buffer.tables[result.outcome]
+            table[:] = [other for other in table if other is not result.values]
+            buffer.rows -= 1
+            buffer.bytes -= len(values.get("text", ""))
+            self.index.withdraw_pending(result.id, self.run_id)
+        after = self._judge_reject(reject)
+        self._count(result, -1)
+        self._count(after)
+        self._buffer_rows(after)
+        return after
+
+    def _is_unused(self, result: Result) -> bool:
+        """Whether the buffered row of a result may be taken back: it is a reject, or the first row of a page that no
+        other row names."""
+        if result.outcome == "rejects":
+            return True
+        if result.outcome == "revisions" or self.index.landed_row(result.id):
+            return False
+        rows = [values for table in STORY_TABLES for values in self._buffer.tables.get(table, ())]
+        return not self.index.has_pending_copies(result.id) and not any(
+            link["id"] == result.id for values in rows for link in values["links"]
+        )
+
+    def _add_late_reject(self, reject: Reject) -> None:
+        """Add a reject to a URL that has its outcome already, so that it is retried."""
+        result = self._judge_reject(reject)
+        if result.outcome != "unchanged":
+            self._count(result)
+            self._buffer_rows(result)
+
+    def _buffer_rows(self, result: Result, pages: Iterable[RawPage] = ()) -> None:
+        """Buffer the row of a result, and those of its pages; nothing for an unchanged page."""
+        if result.outcome == "unchanged":
+            return
+        buffer, values = self._buffer, result.values or {}
+        for page in pages if self.keeps_pages else ():
             buffer.tables.setdefault("raw", []).append(row(page))
             buffer.bytes += len(page.body)
-        buffer.tables.setdefault(result.outcome, []).append(result.values or {})
-        buffer.bytes += len(processed.article.text) if processed.article else 0
+        buffer.tables.setdefault(result.outcome, []).append(values)
+        buffer.bytes += len(values.get("text", ""))
         buffer.rows += 1
         buffer.since = buffer.since or datetime.now(UTC)
 
@@ -362,9 +492,16 @@ class Run:
             "counts": dict(sorted(self.counts.items())),
             "parts": [asdict(part) for part in self.parts],
             "checked": [
-                [requested, page, fetched_at and fetched_at.isoformat()]
+                [requested, page, fetched_at.isoformat()]
                 for requested, (page, fetched_at) in self._checked.items()
             ],
+            "untied": [
+                [requested, judged.answer.page, judged.answer.requested_url]
+                for key, answers in self._untied.items()
+                for requested, judged in answers.items()
+                if judged.answer.is_article and key not in self._shared_keys
+            ],
+            "shared_pages": sorted(self._shared_keys),
             **facts,
         }
         if self.forfeited:  # pages left to another machine are not settled, so no source is complete
@@ -406,10 +543,10 @@ class Run:
             self.index.drop_pending(self.run_id)
 
 
-def _is_retry_due(known: PageState, reject: Reject) -> bool:
+def _is_retry_due(known: PageState, reject: Reject, *, is_final: bool) -> bool:
     """Whether the retry time of a known reject had come, or this reject ends the retries. Otherwise the reject is
     unchanged, and needs no row."""
-    return known.retry_at is not None and (known.retry_at <= reject.fetched_at or reject.retry_at is None)
+    return known.retry_at is not None and (known.retry_at <= reject.fetched_at or is_final)
 
 
 def _landing_result(

@@ -17,7 +17,9 @@ from dedupe import Verdict
 from lake.schema.records import STORY_TABLES, Landing, Reject, Table
 
 # to be raised whenever a column changes its name, type or meaning; a new column does not count
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
+# 2: the id of a row of rejects is that of the page that answered, not of the requested URL
+READABLE_VERSIONS = ("2", SCHEMA_VERSION)
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import, so each function that needs it imports it

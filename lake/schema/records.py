@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cleaning import Article, RawPage
+from cleaning import Article, RawPage, page_id
 from cleaning.records import Reason
 from dedupe import Signature
 
@@ -34,6 +34,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "tdm_reserved": _PAGE_WAITS,
     "quarantined": _PAGE_WAITS,  # the cause may have been the machine, not the page
     "unreachable": _SERVER_WAITS,
+    "shared_page": _SERVER_WAITS,
 }
 _SERVER_TROUBLE_STATUSES = (408, 425, 429)  # and all of 5xx: they say nothing about the page itself
 GONE = (404, 410)  # HTTP statuses that say that the page no longer exists
@@ -43,8 +44,8 @@ GONE = (404, 410)  # HTTP statuses that say that the page no longer exists
 class Reject:
     """The row of a candidate URL that gave no article, and why."""
 
-    id: str
-    url: str
+    id: str  # page id of the requested URL, whatever page answered
+    url: str  # the URL that answered, after redirects; the requested one where nothing answered
     requested_url: str
     outlet: str
     reason: Reason
@@ -90,7 +91,7 @@ class ProcessedPage:
 def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
     """Return the reject row of a fetched page, with its first retry time."""
     return Reject(
-        id=page.id,
+        id=requested_id(page.requested_url, page.id),
         url=page.url,
         requested_url=page.requested_url,
         outlet=page.outlet,
@@ -104,12 +105,27 @@ def reject(page: RawPage, reason: Reason, detail: str) -> Reject:
     )
 
 
-def retry_at(reason: Reason, seen_at: datetime, status: int | None = None, tries: int = 1) -> datetime | None:
-    """Return the earliest time at which a rejected page may be fetched again; None: never.
+def requested_id(requested_url: str, page: str) -> str:
+    """Return the page id of a requested URL; the given page id if the URL is malformed."""
+    try:
+        return page_id(requested_url)
+    except ValueError:
+        return page
 
-    seen_at: time of the fetch. status: HTTP status, which counts for `http_error` only. tries: rejects of this page
-    in a row, this one included."""
-    waits = RETRY_AFTER.get(reason, ())
+
+def retry_at(
+    reason: Reason,
+    seen_at: datetime,
+    status: int | None = None,
+    tries: int = 1,
+    *,
+    redirected: bool = False,
+) -> datetime | None:
+    """Return the earliest time at which a rejected URL may be requested again; None: never.
+
+    seen_at: time of the fetch. status: HTTP status, which counts for `http_error` only. tries: rejects of this URL
+    in a row, this one included. redirected: another page answered, which says little of the requested one."""
+    waits = RETRY_AFTER.get(reason, _PAGE_WAITS if redirected else ())
     if reason == "http_error" and status is not None:
         if status >= 500 or status in _SERVER_TROUBLE_STATUSES:
             waits = _SERVER_WAITS

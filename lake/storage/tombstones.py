@@ -7,6 +7,7 @@ them with one listing at its start. lake/jobs/takedown.py writes them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -31,7 +32,8 @@ class TakenDown:
         The row has at least id and outlet."""
         if row["id"] in self.pages or row["outlet"] in self.outlets or row.get("part_of") in self.pages:
             return True
-        return bool(self.pages) and redirected_from(row) in self.pages
+        # a row of rejects has the id of the requested URL, and its `url` is the page that answered
+        return bool(self.pages) and not self.pages.isdisjoint(_redirect_ids(row))
 
     def __bool__(self) -> bool:
         return bool(self.pages or self.outlets)
@@ -61,6 +63,14 @@ def tombstone_names(store: Store) -> frozenset[str]:
     """Return the names of all tombstones of a lake, with one listing. Raises LakeError."""
     keys = (key.removeprefix(PREFIX) for key in store.keys(PREFIX))
     return frozenset(key.removesuffix(".json") for key in keys if key.endswith(".json"))
+
+
+def _redirect_ids(row: dict[str, Any]) -> Iterable[str]:
+    """Return the page ids of both ends of a redirect; none where the requested URL answered itself."""
+    if requested := redirected_from(row):
+        yield requested
+        with suppress(ValueError):
+            yield page_id(row.get("url") or "")
 
 
 def redirected_from(row: dict[str, Any]) -> str | None:
