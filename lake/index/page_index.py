@@ -83,8 +83,9 @@ class PageState:
     published_at: datetime | None
     checks: int = 0  # fetches after the latest row, all of which found nothing new
     tries: int = 0  # rejects in a row, the latest included
-    retry_at: datetime | None = None  # of a reject: earliest time of the next fetch; None: never
-    requested_url: str | None = None  # of a reject that is to be retried
+    # of a reject: earliest time of the next fetch; None: never. Of an article: when it is to be checked; None: need not
+    retry_at: datetime | None = None
+    requested_url: str | None = None  # where retry_at is set
 
 
 _FIELDS = tuple(PageState.__dataclass_fields__)
@@ -460,8 +461,8 @@ class Index:
     def learn_record(self, record: dict[str, Any]) -> None:
         """Enter what a run record says besides its part files, and mark the run as known.
 
-        These are the pages that it found unchanged, redirects that nothing else explains, shared pages, the sources
-        that it read to their end, and their state."""
+        These are the pages that it found unchanged, redirects that nothing else explains, articles to be checked again,
+        shared pages, the sources that it read to their end, and their state."""
         run_id = record["run_id"]
         for requested, page, moment in record.get("checked", ()):
             if (
@@ -471,6 +472,13 @@ class Index:
                 self._record_check(run_id, page, datetime.fromisoformat(moment))
         self._db.executemany(
             "UPDATE asked SET untied_url = ?3 WHERE id = ?1 AND page = ?2", record.get("untied", ())
+        )
+        self._db.executemany(
+            "UPDATE pages SET retry_at = ?2, requested_url = ?3 WHERE id = ?1 AND reason IS NULL",
+            [
+                (page, _to_microseconds(datetime.fromisoformat(at)), url)
+                for page, at, url in record.get("rechecks", ())
+            ],
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO shared VALUES (?)", [(page,) for page in record.get("shared_pages", ())]

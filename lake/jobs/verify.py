@@ -31,7 +31,8 @@ from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 _MAX_SHOWN = 10  # faults of one kind; the rest are counted
 _UNIQUE_COLUMNS: dict[Table, list[str]] = {  # no two rows of a table agree in all of these
-    "raw": ["id", "fetched_at", "part", "digest"],
+    # one page may answer several requested URLs at the same time
+    "raw": ["id", "requested_url", "fetched_at", "part", "digest"],
     "articles": ["id"],
     "copies": ["id"],
     "revisions": ["id", "fetched_at", "content_hash"],

@@ -14,13 +14,13 @@ from lake.index.page_index import PageState
 RevisitDecision = Literal[
     "new",  # never requested
     "changed",  # an article that, according to its source, has changed since the last fetch
-    "again",  # a reject whose retry is due
+    "again",  # a reject whose retry is due, or a final one that has changed; an article that is to be checked
     "afresh",  # known, but this run ignores page states
     "known",  # an article, and the source tells of no change
     "later",  # not due yet: a reject before its retry time, a change too soon after the last fetch, or a page that
     # another run is about to land
     "taken_down",  # removed for good by lake/jobs/takedown.py
-    "never",  # a reject that is not retried
+    "never",  # a reject that is not retried unless its source tells a change
 ]
 FETCH_DECISIONS: tuple[RevisitDecision, ...] = ("new", "changed", "again", "afresh")
 SKIP_DECISIONS: tuple[RevisitDecision, ...] = ("known", "later", "never", "taken_down")
@@ -44,13 +44,23 @@ class RevisitPolicy:
             return "afresh"
         if page.reason:
             if page.retry_at is None:
-                return "never"
+                return "again" if self._has_changed(page, modified_at, now) else "never"
             return "again" if page.retry_at <= now else "later"
+        if page.retry_at and page.retry_at <= now:
+            return "again"
         if modified_at is None or modified_at <= page.fetched_at:
             return "known"
         if now - (page.published_at or page.first_at) > self.window:
             return "known"
         return "changed" if self.next_check_at(page) <= now else "later"
+
+    def _has_changed(self, page: PageState, modified_at: datetime | None, now: datetime) -> bool:
+        """Whether the source tells a change of a page since its last reject. The wait doubles with each reject in a
+        row."""
+        if modified_at is None or modified_at <= page.fetched_at or now - page.first_at > self.window:
+            return False
+        wait: timedelta = self.interval * 2 ** min(page.tries, 16)
+        return page.fetched_at + wait <= now
 
     def next_check_at(self, page: PageState) -> datetime:
         """The earliest time at which an article with a newer date in its source is fetched again."""

@@ -25,6 +25,7 @@ from cleaning import (
     CLEANER_VERSION,
     Article,
     RawPage,
+    is_tied,
     page_id,
     without_learned_lines,
     without_removed_texts,
@@ -37,6 +38,7 @@ from lake.runs.shared_pages import MAX_TRIES, UntiedAnswer, earlier_reject, unti
 from lake.schema.columns import SCHEMA_VERSION, RequestedUrl, StoredSignature, row
 from lake.schema.records import (
     GONE,
+    RECHECK_WAITS,
     STORY_TABLES,
     Landing,
     ProcessedPage,
@@ -52,6 +54,8 @@ from lake.storage.store import LakeError, PartExists, Store
 from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 log = logging.getLogger(__name__)
+
+_RECENT_URLS = 10_000  # articles of one run whose URLs are remembered
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
@@ -150,6 +154,8 @@ class Run:
         # shared key → requested id → answer: lake/runs/shared_pages.py
         self._untied: dict[str, dict[str, _Judged]] = {}
         self._shared_keys: set[str] = set()
+        self._recent_urls: dict[str, str] = {}  # of articles that this run judged, by page id; the newest
+        self._rechecks: dict[str, tuple[str, int]] = {}  # page id → URL, checks so far
         self._buffer = _Buffer()
 
     # ------------------------------------------------------------ one candidate
@@ -229,11 +235,14 @@ class Run:
         requested = requested_id(requested_url, article.id)
         if known and known.content_hash == article.content_hash:
             self._checked[requested] = article.id, article.fetched_at
+            if known.retry_at and known.requested_url and not known.reason:
+                self._rechecks[article.id] = known.requested_url, known.checks + 1
             return Result("unchanged", article.id, article.url, article.title)
         if known and known.content_hash and article.fetched_at < known.fetched_at:
             return self._judge_older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
+        self._note_recheck(article, verdict, processed.page)
         result = _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
         self.index.add_pending(
             state_after_row(result.values or {}, known, self.run_id, self.seq),
@@ -242,6 +251,20 @@ class Run:
             signature,
         )
         return result
+
+    def _note_recheck(self, article: Article, verdict: Verdict, page: RawPage | None) -> None:
+        """Have a page fetched again later whose text is that of another URL of the outlet, where nothing else ties the
+        two: the text may be a notice that stands for every article for a while. So is that other page."""
+        other, listed_title = verdict.copy_of or "", page.listed_title if page else None
+        other_url = self._recent_urls.get(other) if verdict.relation == "alias" else None
+        if other_url and not is_tied(
+            article.url, other_url, article.canonical_url, article.title, listed_title
+        ):
+            self._rechecks[article.id] = article.url, 0
+            self._rechecks.setdefault(other, (other_url, 0))
+        self._recent_urls[article.id] = article.url
+        if len(self._recent_urls) > _RECENT_URLS:
+            del self._recent_urls[next(iter(self._recent_urls))]
 
     def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
@@ -407,6 +430,8 @@ class Run:
                 values.update(landing)
         self._buffer = _Buffer()
         self.seq += 1
+        for judged in (judged for answers in self._untied.values() for judged in answers.values()):
+            judged.result = replace(judged.result, values=None)  # they hold texts
         return batch
 
     def write(self, batch: Batch) -> None:
@@ -502,6 +527,11 @@ class Run:
                 if judged.answer.is_article and key not in self._shared_keys
             ],
             "shared_pages": sorted(self._shared_keys),
+            "rechecks": [
+                [page, (datetime.now(UTC) + RECHECK_WAITS[checks]).isoformat(), url]
+                for page, (url, checks) in self._rechecks.items()
+                if checks < len(RECHECK_WAITS)
+            ],
             **facts,
         }
         if self.forfeited:  # pages left to another machine are not settled, so no source is complete

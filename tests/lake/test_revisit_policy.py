@@ -46,9 +46,20 @@ POLICY = RevisitPolicy()
         pytest.param(REJECT, None, "later", id="a reject that waits"),
         pytest.param(REJECT, NOW, "later", id="a reject that waits, whatever its source says"),
         pytest.param(replace(REJECT, retry_at=NOW), None, "again", id="a reject that is due"),
-        pytest.param(replace(REJECT, retry_at=None), NOW, "never", id="a reject not worth another try"),
+        pytest.param(replace(REJECT, retry_at=None), None, "never", id="a reject not worth another try"),
+        pytest.param(replace(REJECT, retry_at=None), NOW, "again", id="unless its source tells a change"),
         pytest.param(
-            replace(ARTICLE, reason="http_error"), NOW, "never", id="an article that is gone for good"
+            replace(REJECT, retry_at=None, tries=4), NOW, "never", id="but not hours after the last of many"
+        ),
+        pytest.param(replace(REJECT, retry_at=None, first_at=NOW - 8 * DAY), NOW, "never", id="nor for ever"),
+        pytest.param(
+            replace(ARTICLE, reason="http_error"), None, "never", id="an article that is gone for good"
+        ),
+        pytest.param(
+            replace(ARTICLE, retry_at=NOW), None, "again", id="an article that may have been a notice"
+        ),
+        pytest.param(
+            replace(ARTICLE, retry_at=NOW + DAY), None, "known", id="an article to be checked later"
         ),
     ],
 )
