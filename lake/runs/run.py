@@ -55,7 +55,7 @@ from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 log = logging.getLogger(__name__)
 
-_RECENT_URLS = 10_000  # articles of one run whose URLs are remembered
+_MAX_RECENT = 10_000  # pages of one run that later ones are compared with
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
@@ -151,7 +151,7 @@ class Run:
         self.known_takedowns: frozenset[str] = frozenset()
         # requested id → answering page id, and the time at which it still held its article
         self._checked: dict[str, tuple[str, datetime]] = {}
-        # shared key → requested id → answer: lake/runs/shared_pages.py
+        # shared key → requested id → answer: lake/runs/shared_pages.py; the newest
         self._untied: dict[str, dict[str, _Judged]] = {}
         self._shared_keys: set[str] = set()
         self._recent_urls: dict[str, str] = {}  # of articles that this run judged, by page id; the newest
@@ -215,10 +215,11 @@ class Run:
         answer = untied_answer(processed)
         if answer and self._is_shared(answer):
             return self._judge_shared(answer)
-        result = self._judge_page(processed, redirected=answer is not None)
+        result = self._judge_page(processed, redirected=answer is not None and answer.redirected)
         if answer:
             judged = self._untied.setdefault(answer.shared_key, {})
             judged[answer.requested] = _Judged(answer, self.seq, result)
+            _keep_newest(self._untied)
         return result
 
     def _judge_page(self, processed: ProcessedPage, *, redirected: bool) -> Result:
@@ -263,8 +264,7 @@ class Run:
             self._rechecks[article.id] = article.url, 0
             self._rechecks.setdefault(other, (other_url, 0))
         self._recent_urls[article.id] = article.url
-        if len(self._recent_urls) > _RECENT_URLS:
-            del self._recent_urls[next(iter(self._recent_urls))]
+        _keep_newest(self._recent_urls)
 
     def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
@@ -331,15 +331,17 @@ class Run:
         known = self.index.page_state(answer.requested)
         if answer.is_article and known and known.reason == "shared_page" and known.tries >= MAX_TRIES:
             return False
-        others = self._untied.get(answer.shared_key, {}).keys() | map(
-            page_id, self.index.untied_urls(answer.page)
-        )
-        return (
+        if (
             answer.is_home
             or answer.shared_key in self._shared_keys
             or self.index.is_shared(answer.shared_key)
-            or bool(others - {answer.requested})
-        )
+        ):
+            return True
+        earlier = [judged.answer.requested_url for judged in self._untied.get(answer.shared_key, {}).values()]
+        if answer.redirected:
+            earlier += self.index.untied_urls(answer.page)
+            return any(page_id(url) != answer.requested for url in earlier)
+        return any(not is_tied(answer.requested_url, url) for url in earlier)
 
     def _judge_shared(self, answer: UntiedAnswer) -> Result:
         """The outcome of an answer through a shared page. URLs that led there before get the same outcome."""
@@ -349,7 +351,7 @@ class Run:
         for requested, judged in earlier.items():
             if requested != answer.requested and (after := self._revise(judged)):
                 revised.append(RevisedResult(judged.answer.shared_reject.outlet, judged.result, after))
-        for url in self.index.untied_urls(answer.page):
+        for url in self.index.untied_urls(answer.page) if answer.redirected else ():
             if page_id(url) not in (answer.requested, *earlier):
                 self._add_late_reject(earlier_reject(url, answer))
         return replace(self._judge_reject(answer.shared_reject), revised=tuple(revised))
@@ -577,6 +579,11 @@ def _is_retry_due(known: PageState, reject: Reject, *, is_final: bool) -> bool:
     """Whether the retry time of a known reject had come, or this reject ends the retries. Otherwise the reject is
     unchanged, and needs no row."""
     return known.retry_at is not None and (known.retry_at <= reject.fetched_at or is_final)
+
+
+def _keep_newest(recent: dict[str, Any]) -> None:
+    if len(recent) > _MAX_RECENT:
+        del recent[next(iter(recent))]
 
 
 def _landing_result(

@@ -1,21 +1,24 @@
 """Recognises shared pages: one page that answers for many requested URLs and is none of them.
 
-A log-in, a consent page, a maintenance notice, the home page: an outlet redirects its articles there for a while. Each
-requested URL is then a reject of its own, with the reason `shared_page`, and is retried. A single redirect that nothing
-explains is taken for an article that has moved, until a second URL leads to the same page.
+A log-in, a consent page, a maintenance notice, the home page: an outlet redirects its articles there for a while, or
+shows it in their place. Each requested URL is then a reject of its own, with the reason `shared_page`, and is retried. A
+single redirect that nothing explains is taken for an article that has moved, until a second URL leads to the same page.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cleaning import is_home_page, is_tied, page_id, without_return_address
+from cleaning import RawPage, is_home_page, is_tied, page_id, without_return_address
 from lake.schema.records import ProcessedPage, Reject, reject, requested_id
 
 if TYPE_CHECKING:
     from cleaning.records import Reason
 
+_FIGURES_AND_TOKENS = re.compile(rb"[0-9a-f-]{8,}|[0-9]+", re.I)
 # rejects for these reasons say something of the requested URL, whatever page answered
 _NOT_SHARED: frozenset[Reason] = frozenset(
     ("http_error", "part", "tdm_reserved", "not_selected", "quarantined", "broken")
@@ -27,11 +30,15 @@ MAX_TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class UntiedAnswer:
-    """An answer of a page that nothing but a redirect ties to the requested URL."""
+    """An answer that says little of the requested URL: nothing but a redirect ties the page to it, or it is a reject
+    whose page may stand for other URLs as well."""
 
     requested: str  # id of the requested URL
     page: str  # id of the page that answered
-    shared_key: str  # the same, without parameters that name the requested URL
+    # equal for two answers through one page: its id, without parameters that name the requested URL; without a
+    # redirect, a hash of the body
+    shared_key: str
+    redirected: bool
     requested_url: str
     is_home: bool  # the page that answered is the front of its host
     is_article: bool
@@ -39,25 +46,36 @@ class UntiedAnswer:
 
 
 def untied_answer(processed: ProcessedPage) -> UntiedAnswer | None:
-    """Return the answer if only a redirect ties its page to the requested URL; None otherwise, also for a page with an
-    HTTP error and for one that was not fetched."""
+    """Return the answer if it says little of the requested URL; None otherwise, also for a page with an HTTP error and
+    for one that was not fetched."""
     page, article, rejected = processed.page, processed.article, processed.reject
-    if page is None or page.requested_url == page.url or (rejected and rejected.reason in _NOT_SHARED):
+    if page is None or (rejected and rejected.reason in _NOT_SHARED):
         return None
     requested = requested_id(page.requested_url, page.id)
     canonical_url, title = (article.canonical_url, article.title) if article else (None, None)
-    if requested == page.id or is_tied(page.requested_url, page.url, canonical_url, title, page.listed_title):
+    redirected = requested != page.id and not is_tied(
+        page.requested_url, page.url, canonical_url, title, page.listed_title
+    )
+    if not (redirected or rejected):
         return None
+    how = f"redirected to {page.url}" if redirected else "answered"
     what = f"as an article: {title}" if article else f"as {rejected.reason}" if rejected else ""
     return UntiedAnswer(
         requested,
         page.id,
-        page_id(without_return_address(page.url, page.requested_url)),
+        page_id(without_return_address(page.url, page.requested_url)) if redirected else _body_key(page),
+        redirected,
         page.requested_url,
-        is_home_page(page.url),
+        redirected and is_home_page(page.url),
         article is not None,
-        reject(page, "shared_page", f"redirected to {page.url}, as other addresses are; it reads {what}"),
+        reject(page, "shared_page", f"{how}, as other addresses are; it reads {what}"),
     )
+
+
+def _body_key(page: RawPage) -> str:
+    """Return a hash of outlet and body, without figures and tokens, which differ each time the same page is made."""
+    body = _FIGURES_AND_TOKENS.sub(b"", page.body)
+    return f"body-{hashlib.sha256(page.outlet.encode() + b' ' + body).hexdigest()[:32]}"
 
 
 def earlier_reject(url: str, answer: UntiedAnswer) -> Reject:

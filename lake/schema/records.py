@@ -20,7 +20,7 @@ STORY_TABLES: tuple[Table, ...] = ("articles", "copies", "revisions")
 
 # waits after the first, second, … reject in a row; those of RECHECK_WAITS after a fetch of an article
 _PAGE_WAITS = tuple(timedelta(days=days) for days in (1, 3, 7))
-RECHECK_WAITS = _PAGE_WAITS
+RECHECK_WAITS = (*_PAGE_WAITS, *(timedelta(days=days) for days in (14, 28)))
 _SERVER_WAITS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
 _CONTENT_WAITS = (timedelta(days=1),)
 # by reason of the reject. A page is never retried after the last wait, nor for a reason that is missing here. Only
@@ -32,7 +32,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "soft_404": _PAGE_WAITS,  # the page may not have reached all of the site's servers yet
     "not_html": _PAGE_WAITS,
     "broken": _PAGE_WAITS,
-    "refused": _PAGE_WAITS,  # a redirect to another site may be a log-in or a consent page
+    "refused": _SERVER_WAITS,  # a redirect to another site may be a log-in, a consent page or a notice
     # what the page shows is no trouble, so it is looked at only once more
     "gallery": _CONTENT_WAITS,
     "video": _CONTENT_WAITS,

@@ -272,3 +272,23 @@ def test_one_article_at_spellings_of_one_address_needs_no_second_look(lake):
     ]
     crawl(lake, *(replace(FERRY, id=page_id(url), url=url, requested_url=url) for url in urls))
     assert due(lake, 10_000) == []
+
+
+def test_one_page_in_the_place_of_several_is_shared_whatever_figures_and_tokens_it_carries(lake):
+    def notice(path, token):
+        return raw(
+            SITE + path, f"<html><body><h1>Pause</h1><p>Back at {token}.</p><i id={token}></i></body></html>"
+        )
+
+    tokens = {"/news/a": "a0b1c2d3e4f5", "/news/b": "1700000000", "/news/c": "00ff00ff00ff"}
+    crawl(lake, *(replace(notice(*one), fetched_at=START) for one in tokens.items()))
+    assert {row["reason"] for row in rows(lake, "rejects")} == {"shared_page"}
+    assert paths(lake, "rejects") == list(tokens)
+    crawl(lake, replace(notice("/news/d", "deadbeef0"), fetched_at=START))
+    assert [row["reason"] for row in rows(lake, "rejects")] == ["shared_page"] * 4
+
+
+def test_a_page_under_two_spellings_of_its_address_is_not_shared(lake):
+    urls = [f"{SITE}/topic/ferries", f"{SITE}/topic/ferries?page=1"]
+    crawl(lake, *(raw(url, thin("/x").body.decode()) for url in urls))
+    assert {row["reason"] for row in rows(lake, "rejects")} == {"too_short"}
