@@ -40,7 +40,7 @@ APART = [
     *("/news/bridge?" + query for query in (
         "p=123", "p=124", "id=1", "id=2", "page=2", "page=3", "story=1", "s=31", "s=32", "sid=0a1b2c3d4e5f", "share=1", "share=2", "print=1",
         "view=print", "amp", "amp=1", "output=amp", "ref=12", "ref=13", "rss=1", "rss=2", "feed=rss", "view=full", "nl=1", "sh=1a2b3c4d5e6f",
-        "mod=article", "mod=12", "ncid=12", "ncid=13", "mbid=5b11f4ce-a62d-471e-81fc-a69a8278c7da", "trk=3", "trk=4", "ftag=sport",
+        "mod=article", "mod=article_view", "mod=rss", "mod=12", "ncid=12", "ncid=13", "mbid=5b11f4ce-a62d-471e-81fc-a69a8278c7da", "trk=3", "trk=4", "ftag=sport",
         "campaign=12", "cmp=12", "partner=7", "source=12", "feature=bridge", "__s=ab", "taid=5f", "utm_=1&id=3", "at_id=4", "cx=5", "q=a+b", "q=a%20b",
         "q=%E4", "q=%F6", "a=1;b=2",
     )),
