@@ -19,6 +19,7 @@ from cleaning.pagination.alternate_urls import is_alternate_url
 from cleaning.pagination.join_pages import join_page
 from cleaning.pagination.next_page import first_page_url, is_page_of, next_page_url
 from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
+from cleaning.request_spelling import request_url
 from cleaning.text.document import Document
 from cleaning.text.extraction import load_extractor
 from cleaning.trace import Trace
@@ -53,6 +54,7 @@ __all__ = [
     "may_be_boilerplate",
     "next_page_url",
     "page_id",
+    "request_url",
     "without_learned_lines",
     "without_removed_texts",
     "without_return_address",

@@ -1,7 +1,8 @@
 """Canonical URLs: gives each URL one spelling, removes tracking parameters, and computes the page id.
 
-Escaping is left to w3lib. Whatever may distinguish two pages stays: queries without a name (?123), the order of path
-segments, percent-escaped bytes of any charset.
+The ids in every lake come from these rules, so they never change; what else is left out of a request stands in
+cleaning/request_spelling.py. Escaping is left to w3lib. Whatever may distinguish two pages stays: queries without a name
+(?123), the order of path segments, percent-escaped bytes of any charset.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _cached = lru_cache(1024)
 
 @_cached
 def without_tracking(url: str) -> str:
-    """Return the URL to request: as found, without fragment, user info, default port and tracking parameters.
+    """Return the URL as found, without fragment, user info, default port and tracking parameters.
 
     Raises ValueError where `url` is not an http or https URL."""
     split_url = urlsplit(safe_url_string(url.strip()))
@@ -50,12 +51,16 @@ def without_tracking(url: str) -> str:
     host = f"[{host}]" if ":" in host else host
     port = split_url.port  # raises ValueError where it is no port number
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    parameters = [p for p in split_url.query.split("&") if p and not _TRACKING.fullmatch(p.partition("=")[0])]
-    query = "&".join(p for p in parameters if not _AMBIGUOUS.fullmatch(p))
+    query = "&".join(p for p in split_url.query.split("&") if p and not is_tracking(p))
     ajax_fragment = (
         split_url.fragment if split_url.fragment.startswith("!") else ""
     )  # #!… identifies a page (AJAX crawling scheme)
     return urlunsplit((scheme, netloc, _SESSION_ID.sub("", split_url.path) or "/", query, ajax_fragment))
+
+
+def is_tracking(parameter: str) -> bool:
+    """Whether a parameter (`name=value` or `name`) says how a reader came to the page, and not which page it is."""
+    return bool(_TRACKING.fullmatch(parameter.partition("=")[0]) or _AMBIGUOUS.fullmatch(parameter))
 
 
 @_cached

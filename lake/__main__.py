@@ -132,7 +132,7 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--url",
-        action="append",
+        action="extend",
         default=[],
         type=_parse_url,
         dest="pages",
@@ -170,11 +170,12 @@ def _run_forget(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parse_url(url: str) -> str:
-    from cleaning import page_id
+def _parse_url(url: str) -> list[str]:
+    """Return the ids that a page may have by this URL: of the URL as it is, and of what a crawl requests for it."""
+    from cleaning import page_id, request_url
 
     try:
-        return page_id(url)
+        return list(dict.fromkeys([page_id(url), page_id(request_url(url))]))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{url!r}: {error}") from None
 

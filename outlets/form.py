@@ -103,6 +103,11 @@ def _segment(value: Any) -> str | None:
     return None if fits else "expected one segment of a path, without a slash"
 
 
+def _parameter(value: Any) -> str | None:
+    fits = isinstance(value, str) and re.fullmatch(r"[^\s?#&=%*]+", value)
+    return None if fits else "expected the name of a query parameter, without ?, &, = and *"
+
+
 def _number(low: float, high: float) -> Check:
     def check(value: Any) -> str | None:
         fits = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
@@ -149,7 +154,12 @@ FORM: dict[str, dict[str, Check]] = {
         "sections": _list(_address),
         "dated_sections": _list(_dated),
     },
-    "articles": {"allow": _list(_regex), "deny": _list(_regex), "general": _flag},
+    "articles": {
+        "allow": _list(_regex),
+        "deny": _list(_regex),
+        "tracking": _list(_parameter),
+        "general": _flag,
+    },
     "select": {
         "languages": _list(_code),
         "sections": _list(_segment),

@@ -104,6 +104,7 @@ def _outlet(key: str, data: dict[str, Any]) -> Outlet:
         dated_sections=tuple(sources.get("dated_sections", ())),
         allow=_patterns(articles, "allow"),
         deny=_patterns(articles, "deny"),
+        tracking=tuple(name.lower() for name in articles.get("tracking", ())),
         general=articles.get("general", True),
         delay_s=politeness.get("delay_s", GENERAL_DELAY_S),
         concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),

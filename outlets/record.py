@@ -62,6 +62,8 @@ class Outlet:
     dated_sections: tuple[str, ...] = ()  # templates of one page for a day or month, for on_day()
     allow: tuple[re.Pattern[str], ...] = ()
     deny: tuple[re.Pattern[str], ...] = ()
+    # parameters, in lower case, that say how a reader came to the page; left out of requests, and not of ids
+    tracking: tuple[str, ...] = ()
     general: bool = True  # what outlets/general.py knows to be no article is none here either
     delay_s: float = GENERAL_DELAY_S
     concurrency: int = GENERAL_CONCURRENCY

@@ -25,6 +25,7 @@ INSIDE = {
     "cleaning": {
         "records": "",
         "url": "",
+        "request_spelling": "url",
         "text": "records",
         "vocabulary": "records text",
         "metadata": "records url text vocabulary",

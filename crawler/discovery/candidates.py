@@ -18,9 +18,10 @@ from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from cleaning import RawPage, canonical, page_id
+from cleaning import RawPage, canonical, host_of, page_id, request_url
 from cleaning.records import Reason
 from cleaning.url import without_tracking
+from crawler.outlet_files import known_outlets
 from crawler.pipeline.land import Land
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, LISTED_TITLE_META, outlet_of, page_of
 from crawler.politeness.private_networks import refused_names
@@ -60,8 +61,9 @@ class CandidateSpider(Spider):
     ) -> Request | None:
         """Return the request of an article candidate; None where this run has requested the page already, or where
         the lake knows the page and modified_at, its last change as the source tells it, is no later than the last
-        fetch. listed_title: its title as the source tells it. Raises ValueError where url is not an http(s) URL, or is longer than URLLENGTH_LIMIT."""
-        candidate_id, requested_url = page_id(url), without_tracking(url)
+        fetch. listed_title: its title as the source tells it. Raises ValueError where url is not an http(s) URL, or is
+        longer than URLLENGTH_LIMIT."""
+        requested_url, candidate_id = self._spelling_to_request(url)
         if len(requested_url) > self.settings.getint("URLLENGTH_LIMIT"):
             raise ValueError(f"an address of {len(requested_url)} characters")
         if candidate_id in self._requested_ids:
@@ -81,6 +83,17 @@ class CandidateSpider(Spider):
             meta={LISTED_TITLE_META: listed_title} if listed_title else None,
             dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
+
+    def _spelling_to_request(self, url: str) -> tuple[str, str]:
+        """Return the spelling under which a URL is requested, and its page id: the request spelling, unless the lake
+        knows the URL as it was found. Then it keeps its id and its history, for under another id its page would land
+        once more."""
+        found_url, requested_url = without_tracking(url), request_spelling(url)
+        if found_url != requested_url and self._land:
+            outlet, found_id = outlet_of(found_url), page_id(found_url)
+            if self._land.run.revisit_decision(found_id, None, self._policy, outlet) != "new":
+                return found_url, found_id
+        return requested_url, page_id(requested_url)
 
     def _should_request(
         self, candidate_id: str, outlet: str, source: str | None, modified_at: datetime | None
@@ -185,6 +198,13 @@ class CandidateSpider(Spider):
     def _count(self, name: str, by: int = 1) -> None:
         assert self.crawler.stats
         self.crawler.stats.inc_value(name, by)
+
+
+def request_spelling(url: str) -> str:
+    """Return the spelling of a URL that is requested where the lake does not know it: cleaning.request_url, with what
+    the URL's outlet adds to addresses. Raises ValueError where url is not an http(s) URL."""
+    outlet = known_outlets().find(host_of(url))
+    return request_url(url, outlet.tracking if outlet else ())
 
 
 def _make_reject(request: Request, reason: Reason, detail: str) -> Reject:

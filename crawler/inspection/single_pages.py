@@ -21,7 +21,7 @@ from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings, Settings
 from twisted.python.failure import Failure
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
-from crawler.discovery.candidates import CandidateSpider
+from crawler.discovery.candidates import CandidateSpider, request_spelling
 from crawler.outlet_files import download_slots, known_outlets
 from crawler.pipeline.raw_page import outlet_of
 from lake.schema.records import Reject
@@ -194,7 +194,7 @@ def requested_pages(names: Sequence[str], outlet: str | None, settings: Settings
     )
     pages: list[RawPage | Reject] = []
     for name in names:
-        answer = files.get(name) or answers_by_id.get(page_id(name))
+        answer = files.get(name) or answers_by_id.get(page_id(request_spelling(name)))
         if answer is None:
             raise CannotInspect(f"{name}: not answered; LOG_LEVEL=INFO says more")
         pages.append(replace(answer, outlet=outlet) if outlet else answer)

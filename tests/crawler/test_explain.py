@@ -222,7 +222,7 @@ def test_an_address_that_robots_txt_closes_is_not_fetched_and_the_report_says_so
         return "User-agent: *\nDisallow: /closed/" if path == "/robots.txt" else story()
 
     with site(answer) as (home, asked):
-        closed = scrapy("explain", f"{home}/closed/bridge", *PRIVATE)
+        closed = scrapy("explain", f"{home}/closed/./bridge?spm=1", *PRIVATE)
     assert (closed.returncode, closed.stderr) == (1, "")
     assert "no article (robots)" in closed.stdout
     assert asked == ["/robots.txt"]

@@ -70,7 +70,9 @@ def test_all_versions_leave_every_table_and_nothing_else_does(uri, state):
     crawl(uri, state, A, B, A_COPY, GONE)
     assert crawl(uri, state, A_LATER) == ["revisions"]
     before = ids(uri, state)
-    assert main(["forget", "--lake", uri, "--url", "http://www.one.example/bridge/?utm_source=x"]) == 0
+    assert (
+        main(["forget", "--lake", uri, "--url", "http://www.one.example/./bridge/?utm_source=x&spm=1"]) == 0
+    )
     assert ids(uri, state) == {k: n for k, n in before.items() if k[1] != A.id}
     (copy,) = rows(uri, state, "copies")
     assert copy["story_id"] == A.id

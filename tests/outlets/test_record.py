@@ -32,6 +32,7 @@ GOOD = """
     [articles]
     allow = ['^/20\\d\\d/']
     deny = ['^/2019/', '/amp$']
+    tracking = ["wayIn"]
 
     [politeness]
     delay_s = 2.5
@@ -63,6 +64,7 @@ def test_a_sound_file_gives_an_outlet(write):
     outlet = read(write(GOOD))
     assert (outlet.key, outlet.name, outlet.delay_s, outlet.concurrency) == ("example", "The Example", 2.5, 1)
     assert outlet.rules.cut == (".related",)
+    assert outlet.tracking == ("wayin",)
     assert outlet.rules.timezone == "Europe/Budapest"
 
 
@@ -115,7 +117,7 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
             ["domains: is missing", ":7: domain: unknown key; did you mean 'domains'?"],
         ),
         ("[clutter]", "[cluter]", ["cluter: unknown key; did you mean 'clutter'?"]),
-        ("delay_s = 2.5", 'delay_s = "2"', [":29: politeness.delay_s: expected a number from 0 to 3600"]),
+        ("delay_s = 2.5", 'delay_s = "2"', [":30: politeness.delay_s: expected a number from 0 to 3600"]),
         (
             "delay_s = 2.5",
             "concurrency = 0",
@@ -138,6 +140,8 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
         ("max_age_days", "max_age", ["select.max_age: unknown key; did you mean 'max_age_days'?"]),
         ("min_words = 80", "min_words = 0.5", ["select.min_words: expected a whole number from 1"]),
         ("sitemaps_allow = ['/p", "sitemaps_allow = ['(/p", ["sources.sitemaps_allow: ", "not a regular"]),
+        ('"wayIn"', '"?wayIn"', [":27: articles.tracking: '?wayIn': expected the name of a query parameter"]),
+        ('"wayIn"', '"way*"', ["articles.tracking: 'way*': expected the name of a query parameter"]),
         (
             'feeds = ["https:',
             'feeds = ["ftp:',
