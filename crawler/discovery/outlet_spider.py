@@ -1,8 +1,8 @@
 """The spider of one outlet: requests its sources step by step, and the articles that they list.
 
-0. Without -a since: the rejects whose retry is due, whether a source still lists them or not.
 1. The feeds, news sitemaps and section pages that the outlet file names. If it names no news sitemap, also its other
-   sitemaps. With -a since only if the window reaches into the last 7 days.
+   sitemaps. With -a since only if the window reaches into the last 7 days. Without it, also the rejects whose retry is
+   due, whether a source still lists them or not.
 2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps.
 3. If still no source listed a page of the outlet: source discovery (crawler/discovery/source_discovery.py).
 4. With -a since=DAY, instead of 2 and 3: the archive, a window of past days (crawler/discovery/archive.py).
@@ -104,9 +104,6 @@ class OutletSpider(SourceSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield the requests of the first step."""
-        if not self.window:
-            for request in self._retry_requests():
-                yield request
         if self.window and self.window.last < datetime.now(UTC).date() - _FRESH_PERIOD:
             return  # feeds and sections list nothing from those days
         for kind, urls in named_sources(self.outlet):
@@ -115,6 +112,8 @@ class OutletSpider(SourceSpider):
             for request in self._source_requests(kind, urls):
                 yield request
         for request in self._source_requests("dated_section", self._current_dated_sections()):
+            yield request
+        for request in self._retry_requests() if not self.window else ():
             yield request
 
     def _retry_requests(self) -> Iterator[Request]:

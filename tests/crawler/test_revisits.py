@@ -87,9 +87,14 @@ def test_a_second_run_fetches_no_page_and_says_so(crawl, tmp_path):
 
 
 def test_an_address_that_redirects_to_a_known_page_is_not_asked_for_again(crawl, tmp_path):
-    answers = {"/a": STORY, "/short": (301, "", {"Location": "/a"}), "/brief": (302, "", {"Location": "/a"})}
+    answers = {
+        "/a": STORY,
+        "/bridge-decision": (301, "", {"Location": "/a"}),
+        "/2026/decision-about-bridge": (302, "", {"Location": "/a"}),
+    }
+    one, two = "/bridge-decision", "/2026/decision-about-bridge"
     with site(answers.get) as (home, asked):
-        for paths in (["/short"], ["/brief"], ["/short", "/brief", "/a"]):
+        for paths in ([one], [two], [one, two, "/a"]):
             pages_of(asked)
             (tmp_path / "urls.txt").write_text("\n".join(home + path for path in paths))
             told = crawl("urls", "-a", f"file={tmp_path / 'urls.txt'}")
