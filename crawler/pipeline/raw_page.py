@@ -8,6 +8,7 @@ from scrapy.http import Response
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from crawler.outlet_files import known_outlets
+from crawler.politeness.torn_transfers import is_torn
 
 HEADERS_THAT_MATTER = (
     "content-type", "content-language", "last-modified", "etag", "date", "link", "x-robots-tag", "tdm-reservation",
@@ -35,6 +36,7 @@ def page_of(response: Response, asked: str | None = None, source: str | None = N
         fetched_at=datetime.now(UTC),
         source=source,
         tdm=tuple(response.request.meta.get("tdm", ())) if response.request else (),
+        truncated="disconnect" if is_torn(response) else None,
     )
 
 

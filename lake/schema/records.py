@@ -34,6 +34,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "tdm_reserved": _PAGE_WAITS,
     "quarantined": _PAGE_WAITS,  # the cause may have been the machine, not the page
     "unreachable": _SERVER_WAITS,
+    "broken_http": _SERVER_WAITS,
 }
 _SERVER_TROUBLE_STATUSES = (408, 425, 429)  # and all of 5xx: they say nothing about the page itself
 GONE = (404, 410)  # HTTP statuses that say that the page no longer exists

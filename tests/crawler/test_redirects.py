@@ -7,7 +7,8 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import HtmlResponse
 from scrapy.utils.test import get_crawler
 
-from crawler.tuning.lazy_middlewares import Cookies, MetaRefresh
+from crawler.politeness.cookies import Cookies
+from crawler.politeness.redirects import MetaRefresh
 
 ASKED = Request("https://gazette.example/a")
 TAG = '<html><head><META HTTP-EQUIV="Refresh" content="0; url=/b"></head></html>'
