@@ -62,6 +62,11 @@ def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
     )
 
 
+def is_cut(lines: list[Line]) -> bool:
+    """Whether `extract` cut these lines off at its limit."""
+    return sum(len(line.text) for line in lines) >= _MAX_CHARACTERS
+
+
 def _run_trafilatura(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
     import trafilatura  # imported late: the crawl process never cleans, its workers do
 

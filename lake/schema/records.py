@@ -81,6 +81,8 @@ class ProcessedPage:
     later_pages: tuple[RawPage, ...] = ()  # pages two and up of a paginated article, in order
     next_page_url: str | None = None  # URL of the next page, if the last fetched page links to one
     first_page_url: str | None = None  # URL of the first page, if this page is a later page
+    # whether one of the pages read so far lacks text by itself: a wall, a transfer that broke off, a limit
+    has_gap: bool = False
 
     @property
     def pages(self) -> tuple[RawPage, ...]:

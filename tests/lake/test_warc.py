@@ -260,7 +260,6 @@ def test_a_page_has_its_address_headers_and_time():
         ("media_type", warcs.answer(b"\xff\xd8", media=""), {}),
         ("scheme", b"dns", {"uri": "dns:one.example", "Content_Type": "text/dns"}),
         ("protocol", b"x", {"Content_Type": "application/unknown"}),
-        ("truncated", warcs.answer(HTML), {"WARC_Truncated": "disconnect"}),
         ("segment", warcs.answer(HTML), {"WARC_Segment_Number": "1"}),
         ("request", b"GET / HTTP/1.1\r\n\r\n", {"kind": "request"}),
         ("revisit", warcs.answer(b""), {"kind": "revisit"}),
@@ -281,6 +280,12 @@ def test_what_is_no_page_has_a_name(why, block, fields):
 def test_a_broken_http_message_is_told(block, date):
     with pytest.raises(BadPayload):
         of_block(block, date=date)
+
+
+@pytest.mark.parametrize("why", ["disconnect", "Length", "time", None])
+def test_a_page_that_its_archive_cut_says_so(why):
+    capture = of_block(warcs.answer(HTML), **({"WARC_Truncated": why} if why else {}))
+    assert capture.truncated == (why.lower() if why else None)
 
 
 def test_a_block_that_is_not_the_one_of_its_digest_is_known():
