@@ -24,7 +24,7 @@ from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, t
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_word_count, tidy, word_count
 from cleaning.text.document import Document
-from cleaning.text.extraction import extract, is_cut
+from cleaning.text.extraction import extract, is_cut, limit_length
 from cleaning.text.restore_paragraphs import restore_paragraphs
 from cleaning.text.shown_text import above_headline, block_texts, shown_text
 from cleaning.text.text_density import measure_density
@@ -252,9 +252,9 @@ def _is_in_menu(block: HtmlElement) -> bool:
 def _extract_story(tree: HtmlElement, page: RawPage, facts: line_cuts.PageFacts) -> line_cuts.Story:
     """Extract the lines of the story and make all cuts on them, in order."""
     lines = extract(tree, page.url)
-    story = line_cuts.Story(
-        list(line_cuts.without_bullets(restore_paragraphs(lines, tree))), is_cut=is_cut(lines)
-    )
+    if not is_cut(lines):  # where it is, all behind the limit would count as lost
+        lines = limit_length(restore_paragraphs(lines, tree))
+    story = line_cuts.Story(list(line_cuts.without_bullets(lines)), is_cut=is_cut(lines))
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
     position_cuts.cut_masthead(story, facts)

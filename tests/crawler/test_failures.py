@@ -2,7 +2,11 @@
 
 import errno
 import ipaddress
+import json
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from OpenSSL import SSL
@@ -29,6 +33,10 @@ from twisted.web.client import ResponseFailed, ResponseNeverReceived
 
 from crawler.politeness import failures
 from crawler.politeness.failures import LocalFault, LocalFaults, explain, is_broken_answer
+from lake.parquet.reading import table
+from tests.crawler.site import site
+from tests.crawler.test_crawls import PRIVATE, QUICK, ROOT
+from tests.crawler.test_later_pages import page
 
 URL = "https://gazette.example/a"
 
@@ -133,3 +141,45 @@ def test_every_failure_has_words(error, is_broken, why):
 
 def test_a_name_that_is_none_says_so():
     assert explain(unresolved(socket.EAI_NONAME), URL) == "address 'gazette.example' not found: [Errno -2] …"
+
+
+def test_what_this_machine_failed_at_is_no_reject_and_the_run_fails(tmp_path):
+    """The next run, on a machine that is well, lands it all."""
+
+    def run(*more):
+        names = json.dumps({"far.test": "127.0.0.1", "full.test": "127.0.0.1", "near.test": "127.0.0.1"})
+        command = [
+            sys.executable,
+            "-m",
+            "scrapy",
+            "crawl",
+            "urls",
+            "-a",
+            f"file={tmp_path}/urls.txt",
+            *PRIVATE,
+            *QUICK,
+        ]
+        done = subprocess.run(
+            [*command, "-s", f"DNS_OVERRIDES={names}", *more],
+            cwd=ROOT,
+            env={**os.environ, "LAKE_URI": str(tmp_path / "lake"), "STATE_DIR": str(tmp_path / "state")},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        landed = [table(str(tmp_path / "lake"), name).num_rows for name in ("articles", "rejects")]
+        return done.returncode, landed, done.stderr.splitlines()[-1] if done.returncode == 0 else done.stderr
+
+    with site(lambda path: page(path) if path.startswith("/news/") else None) as (home, _):
+        port = home.rpartition(":")[2]
+        urls = [
+            f"http://{name}.test:{port}/news/{name}{n}" for name in ("far", "full", "near") for n in range(2)
+        ]
+        (tmp_path / "urls.txt").write_text("\n".join(urls))
+        faulty = json.dumps({"http": "tests.crawler.faulty.FaultyClient"})
+        code, landed, log = run("-s", f"DOWNLOAD_HANDLERS={faulty}")
+        assert (code, landed) == (1, [2, 0]), log
+        assert (
+            "FAILED: this machine is at fault: the network is out of reach (1 requests), too many files are open "
+            "(ulimit -n) (2 requests); 4 candidates are left for the next run"
+        ) in log
+        code, landed, log = run()
+        assert (code, landed) == (0, [6, 0]), log

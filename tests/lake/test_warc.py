@@ -496,6 +496,22 @@ def test_an_export_is_read_back_as_it_was_fetched(lake, tmp_path):
     assert raw == {}
 
 
+def test_an_export_says_which_pages_are_not_whole(tmp_path):
+    whole, torn = (stories.page(f"https://one.example/{topic}", topic) for topic in ("bridge", "library"))
+    with Lake(str(tmp_path / "lake"), tmp_path / "state").run("one", lambda _: Rules(), {}) as (run, _):
+        for page in (whole, replace(torn, truncated="disconnect")):
+            run.add(process_page(page, Rules()))
+        run.flush()
+        run.finish("finished", {})
+    export(open_store(str(tmp_path / "lake")), tmp_path / "out.warc", RawPageSelection())
+    with open_file(str(tmp_path / "out.warc")) as file:
+        found = [capture_of(one) for one in read_records(file) if one.kind == "response"]
+    assert {capture.url[-7:]: capture.truncated for capture in found} == {
+        "/bridge": None,
+        "library": "disconnect",
+    }
+
+
 def test_an_export_is_the_same_again_and_is_split_and_chosen(lake, tmp_path, capsys):
     one, two = tmp_path / "a" / "x.warc.gz", tmp_path / "b" / "x.warc.gz"
     for path in (one, two):
