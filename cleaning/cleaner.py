@@ -20,7 +20,7 @@ from cleaning.metadata.language import language_of
 from cleaning.metadata.meta_tags import read_meta_tags
 from cleaning.metadata.notices import disclosure_stated, find_notices, rights_stated
 from cleaning.metadata.standfirst import standfirst
-from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, truncate_texts
+from cleaning.records import Article, NoArticle, RawPage, Reason, Rules, content_hash, truncate_texts
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_word_count, tidy, word_count
 from cleaning.text.document import Document
@@ -74,7 +74,9 @@ def clean(
         what = f"the transfer broke off ({page.truncated}), and what came is no article: {no_article}"
         raise NoArticle("broken_http", what) from no_article
     except Exception as error:  # callers rely on this: one bad page never stops the work on others
-        raise NoArticle("broken", f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
+        # a file of the vocabulary that cannot be opened is the machine's fault, and the page is worth another try
+        reason: Reason = "quarantined" if isinstance(error, OSError | MemoryError) else "broken"
+        raise NoArticle(reason, f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
 
 
 @dataclass(slots=True)

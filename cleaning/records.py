@@ -28,7 +28,7 @@ Reason = Literal[
     "consent_wall",  # the page asks for consent to cookies instead of showing the story
     "bot_wall",  # the page asks whether the visitor is human
     "broken",  # cleaning raised an exception; the bytes are kept in the raw table
-    "quarantined",  # cleaning crashed, hung or took too much memory; the bytes are kept in the raw table
+    "quarantined",  # cleaning crashed, hung or took too much memory, or no file could be opened; the bytes are kept in the raw table
     "http_error",  # the status is not 2xx
     "unreachable",  # no answer: timeout, connection reset, unknown host
     "broken_http",  # the server answered, but no HTTP answer can be read from its bytes

@@ -184,6 +184,8 @@ ITEM_PIPELINES = {"crawler.pipeline.clean.Clean": 300, "crawler.pipeline.land.La
 # So many items of one response are processed at once. Scrapy makes so many tasks for each response, which has one item
 # as a rule.
 CONCURRENT_ITEMS = 4
+# Scrapy would read a callback's source at its first answer; where no file can be opened, each answer would fail with it.
+WARN_ON_GENERATOR_RETURN_VALUE = False
 # Requests of one priority are sent in the order in which their sources name them: newest first.
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"

@@ -55,6 +55,24 @@ def test_a_whole_page_is_not_partial():
     assert not clean(raw(story())).text_is_partial
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(24, "Too many open files"), "quarantined"),
+        (MemoryError(), "quarantined"),
+        (KeyError("x"), "broken"),
+    ],
+)
+def test_what_the_machine_could_not_do_is_no_final_verdict_on_the_page(monkeypatch, error, reason):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("cleaning.cleaner.cut_tree", fail)
+    with pytest.raises(NoArticle) as refused:
+        clean(raw(story()))
+    assert refused.value.reason == reason
+
+
 @pytest.mark.parametrize("why", ["disconnect", "length", "time", "unspecified"])
 def test_a_page_that_is_not_whole_gives_a_partial_article(why: str):
     assert clean(replace(raw(story()), truncated=why)).text_is_partial

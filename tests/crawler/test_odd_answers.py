@@ -8,8 +8,15 @@ import sys
 from collections import Counter
 
 import pytest
+from scrapy import Request
+from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
+from scrapy.exceptions import NotConfigured
+from scrapy.http import Response
+from scrapy.utils.test import get_crawler
 
+from crawler.politeness.cookies import Cookies
 from lake.parquet.reading import table
+from outlets import Outlet, Outlets
 from tests.crawler.site import Raw, site
 from tests.crawler.test_crawls import PRIVATE, ROOT
 from tests.crawler.test_later_pages import page, prose
@@ -177,6 +184,37 @@ def test_when_the_site_recovers_all_land(crawl):
 
 
 # ---------------------------------------------------------------- cookies
+
+
+def test_a_cookie_for_all_sites_of_a_suffix_stays_in_its_outlets_jar(monkeypatch):
+    known = Outlets(
+        Outlet(key, key, f"http://{key}.co.test/", (f"{key}.co.test",), cookies=True)
+        for key in ("crumb", "crust")
+    )
+    monkeypatch.setattr("crawler.politeness.cookies.known_outlets", lambda: known)
+    cookies = Cookies.from_crawler(get_crawler(settings_dict={"COOKIES_ENABLED": False}))
+    first = Request("http://crumb.co.test/a")
+    setting = {"Set-Cookie": ["one=1; Domain=co.test", "two=2"]}
+    cookies.process_response(first, Response(first.url, headers=setting))
+    sent = {}
+    for host in ("crumb.co.test", "www.crumb.co.test", "crust.co.test", "co.test"):
+        cookies.process_request(request := Request(f"http://{host}/b", headers={"Cookie": "own=1"}))
+        sent[host] = sorted((request.headers.get("Cookie") or b"").split(b"; "))
+    assert sent == {
+        "crumb.co.test": [b"one=1", b"two=2"],
+        "www.crumb.co.test": [b"one=1", b"two=2"],
+        "crust.co.test": [b""],
+        "co.test": [b"own=1"],  # of no outlet: what a spider sets itself stays
+    }
+
+
+def test_scrapys_own_cookies_take_their_place_and_without_any_nothing_is_loaded(monkeypatch):
+    assert isinstance(
+        Cookies.from_crawler(get_crawler(settings_dict={"COOKIES_ENABLED": True})), CookiesMiddleware
+    )
+    monkeypatch.setattr("crawler.politeness.cookies.known_outlets", lambda: Outlets([]))
+    with pytest.raises(NotConfigured):
+        Cookies.from_crawler(get_crawler(settings_dict={"COOKIES_ENABLED": False}))
 
 
 def test_cookies_are_kept_for_the_outlets_that_say_so_and_the_others_name_the_cure(tmp_path):
