@@ -20,11 +20,11 @@ from cleaning.metadata.language import language_of
 from cleaning.metadata.meta_tags import read_meta_tags
 from cleaning.metadata.notices import disclosure_stated, find_notices, rights_stated
 from cleaning.metadata.standfirst import standfirst
-from cleaning.records import Article, NoArticle, RawPage, Rules, content_hash, truncate_texts
+from cleaning.records import Article, NoArticle, RawPage, Reason, Rules, content_hash, truncate_texts
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_word_count, tidy, word_count
 from cleaning.text.document import Document
-from cleaning.text.extraction import extract
+from cleaning.text.extraction import extract, is_cut, limit_length
 from cleaning.text.restore_paragraphs import restore_paragraphs
 from cleaning.text.shown_text import above_headline, block_texts, shown_text
 from cleaning.text.text_density import measure_density
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _GENERAL_RULES = Rules()
 _NON_STORY_TAGS = ("script", "noscript", "iframe", "input", "select", "textarea", "link", "canvas", "audio", "video", "object", "embed", "source")  # fmt: skip
 _WALL_BLOCKS = 15  # blocks behind the story in which a wall is looked for
+_MAX_BLOCKS_BEHIND_CUT_STORY = 15  # of a page that is read in part; with more, its story ends before
 _MAX_LABELS = 3  # texts right above the headline that may be its labels; further up is the menu
 _MIN_KEY_CHARS = 20  # of a folded line or link; a shorter one may occur in other texts by chance
 
@@ -66,10 +67,16 @@ def clean(
     outlet_rules = compile_rules(rules)
     try:
         return _run_steps(document or Document(page), rules, outlet_rules, trace or Trace())
-    except NoArticle:
-        raise
+    except NoArticle as no_article:
+        if page.truncated in (None, "length"):
+            raise
+        # the verdict is on a part of the page, and some verdicts are final
+        what = f"the transfer broke off ({page.truncated}), and what came is no article: {no_article}"
+        raise NoArticle("broken_http", what) from no_article
     except Exception as error:  # callers rely on this: one bad page never stops the work on others
-        raise NoArticle("broken", f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
+        # a file of the vocabulary that cannot be opened is the machine's fault, and the page is worth another try
+        reason: Reason = "quarantined" if isinstance(error, OSError | MemoryError) else "broken"
+        raise NoArticle(reason, f"{type(error).__name__}: {tidy(str(error))[:300]}") from error
 
 
 @dataclass(slots=True)
@@ -193,7 +200,10 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
         removed=truncate_texts(trace.removed),
         fetched_at=page.fetched_at,
         content_hash=content_hash(contents.title, text),
-        text_is_partial=has_wall,
+        text_is_partial=has_wall
+        or page.truncated is not None
+        or story.is_cut
+        or (document.is_cut and len(blocks_behind) < _MAX_BLOCKS_BEHIND_CUT_STORY),
     )
 
 
@@ -243,9 +253,10 @@ def _is_in_menu(block: HtmlElement) -> bool:
 
 def _extract_story(tree: HtmlElement, page: RawPage, facts: line_cuts.PageFacts) -> line_cuts.Story:
     """Extract the lines of the story and make all cuts on them, in order."""
-    story = line_cuts.Story(
-        list(line_cuts.without_bullets(restore_paragraphs(extract(tree, page.url), tree)))
-    )
+    lines = extract(tree, page.url)
+    if not is_cut(lines):  # where it is, all behind the limit would count as lost
+        lines = limit_length(restore_paragraphs(lines, tree))
+    story = line_cuts.Story(list(line_cuts.without_bullets(lines)), is_cut=is_cut(lines))
     position_cuts.cut_ends(story, facts)
     position_cuts.cut_disclosures(story)
     position_cuts.cut_masthead(story, facts)

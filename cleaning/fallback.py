@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cleaning.clutter import line_cuts, position_cuts
 from cleaning.text import document
 from cleaning.text.characters import tidy, word_count
-from cleaning.text.extraction import Line, extract
+from cleaning.text.extraction import Line, extract, is_cut
 
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
@@ -39,14 +39,16 @@ def longer_story(
         story, words = _with_sure_cuts(body, facts), sum(word_count(line.text) for line in body)
     if words >= _ENOUGH_WORDS:
         return story
-    tree = document.parse(markup)
+    tree, _ = document.parse(markup)
     half_page = len(tree.text_content()) // 2  # an outlet's selector that takes more is a mistake
     for element in [*facts.outlet_rules.elements_to_cut(tree), *tree.iter("figcaption")]:
         if element.getparent() is not None and (
             element.tag == "figcaption" or len(element.text_content()) < half_page
         ):
             element.drop_tree()
-    uncut = _with_sure_cuts(extract(tree), facts)
+    lines = extract(tree)
+    uncut = _with_sure_cuts(lines, facts)
+    uncut.is_cut = is_cut(lines)
     return uncut if _count_words(uncut) > _MIN_GAIN * words else story
 
 

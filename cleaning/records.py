@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-CLEANER_VERSION = "2"  # raise it whenever the same page may give a different row
+CLEANER_VERSION = "3"  # raise it whenever the same page may give a different row
 
 Precision = Literal["second", "minute", "day"]
 
@@ -29,9 +29,10 @@ Reason = Literal[
     "shared_page",  # redirected, as other URLs were, to one page that is none of them: a log-in, a notice, the home page
     "bot_wall",  # the page asks whether the visitor is human
     "broken",  # cleaning raised an exception; the bytes are kept in the raw table
-    "quarantined",  # cleaning crashed, hung or took too much memory; the bytes are kept in the raw table
+    "quarantined",  # cleaning crashed, hung or took too much memory, or no file could be opened; the bytes are kept in the raw table
     "http_error",  # the status is not 2xx
     "unreachable",  # no answer: timeout, connection reset, unknown host
+    "broken_http",  # the server answered, but no HTTP answer can be read from its bytes
     "robots",  # robots.txt disallows fetching it
     "tdm_reserved",  # the publisher reserves text and data mining, or says noai
     "refused",  # a URL that is never fetched: in a private network, or neither http nor https
@@ -66,6 +67,9 @@ class RawPage:
     # evidence of a reservation of text and data mining, as `meta robots: noai`; see cleaning.metadata.reservations
     tdm: tuple[str, ...] = ()
     listed_title: str | None = None  # its title as the source gave it; None where the source gave none
+    # why the body is not whole, in the words of WARC-Truncated: disconnect, length, time, …; None: nothing is known
+    # to be missing
+    truncated: str | None = None
 
     def header(self, name: str) -> str | None:
         """Return the first value of the header with this lower-case name; None where there is none."""
@@ -169,7 +173,8 @@ class Article:
     content_hash: str  # of title and text: differs where the article was revised
     cleaner_version: str = field(default=CLEANER_VERSION)
     parts: int = 1  # number of pages that the text was read from
-    text_is_partial: bool = False  # the rest is behind a paywall, or on a page that could not be fetched
+    # text is missing, or may be: output/README.md lists the causes
+    text_is_partial: bool = False
     tdm: tuple[
         str, ...
     ] = ()  # evidence of a reservation of text and data mining; see cleaning.metadata.reservations

@@ -104,6 +104,7 @@ RETRIES_PER_RUN = 1000
 
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "pressline"
+ROBOTSTXT_PARSER = "crawler.politeness.robots.ProductTokenParser"
 # This says what becomes of a page whose text and data mining is reserved: `respect` leaves it, `tag` fetches it and marks
 # its row, `ignore` fetches it without a look at tdmrep.json.
 TDM = "respect"
@@ -134,14 +135,20 @@ RETRY_TIMES = 2
 COOKIES_ENABLED = False
 REFERRER_POLICY = "no-referrer"
 # Our middlewares replace these; Scrapy would load a middleware that is only switched off all the same.
-_REPLACED = {"RobotsTxtMiddleware", "HttpCompressionMiddleware", "MetaRefreshMiddleware", "CookiesMiddleware"}
+_REPLACED = {
+    "RobotsTxtMiddleware", "HttpCompressionMiddleware", "MetaRefreshMiddleware", "RedirectMiddleware",
+    "CookiesMiddleware",
+}  # fmt: skip
 DOWNLOADER_MIDDLEWARES_BASE = {
     name: order for name, order in _SCRAPYS_MIDDLEWARES.items() if name.split(".")[-1] not in _REPLACED
 }
 DOWNLOADER_MIDDLEWARES = {
     "crawler.tuning.compression.Compression": 590,
-    "crawler.tuning.lazy_middlewares.MetaRefresh": 580,
-    "crawler.tuning.lazy_middlewares.Cookies": 700,
+    "crawler.politeness.redirects.MetaRefresh": 580,
+    "crawler.politeness.torn_transfers.TornTransfers": 595,
+    "crawler.politeness.redirects.Redirects": 600,
+    "crawler.politeness.cookies.Cookies": 700,
+    "crawler.politeness.failures.LocalFaults": 540,
     "crawler.politeness.request_policy.RequestPolicy": 90,
     "crawler.politeness.robots.Robots": 100,
     "crawler.politeness.tdmrep.TdmReservations": 110,
@@ -151,7 +158,11 @@ DOWNLOADER_MIDDLEWARES = {
 
 TWISTED_DNS_RESOLVER = "crawler.politeness.private_networks.GuardedResolver"
 # Only http and https are fetched: a link must not read local files.
-DOWNLOAD_HANDLERS = {"file": None, "data": None, "ftp": None, "s3": None}
+DOWNLOAD_HANDLERS = {
+    "http": "crawler.politeness.http_client.HttpClient",
+    "https": "crawler.politeness.http_client.HttpClient",
+    **dict.fromkeys(("file", "data", "ftp", "s3")),
+}
 # An answer may have so many bytes after decompression: a gzip file of 204 kB can hold 209 MB.
 DOWNLOAD_MAXSIZE = 8 * 2**20
 # No size of an answer gives a warning.
@@ -178,6 +189,8 @@ ITEM_PIPELINES = {"crawler.pipeline.clean.Clean": 300, "crawler.pipeline.land.La
 # So many items of one response are processed at once. Scrapy makes so many tasks for each response, which has one item
 # as a rule.
 CONCURRENT_ITEMS = 4
+# Scrapy would read a callback's source at its first answer; where no file can be opened, each answer would fail with it.
+WARN_ON_GENERATOR_RETURN_VALUE = False
 # Requests of one priority are sent in the order in which their sources name them: newest first.
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"

@@ -166,7 +166,7 @@ FORM: dict[str, dict[str, Check]] = {
         "max_age_days": _number(0.04, 36500),  # an hour to a century
         "min_words": _whole(1, 100_000),
     },
-    "politeness": {"delay_s": _number(0, 3600), "concurrency": _whole(1, 64)},
+    "politeness": {"delay_s": _number(0, 3600), "concurrency": _whole(1, 64), "cookies": _flag},
     "monitors": {
         "min_pages": _whole(1, 100_000),
         "articles": _number(0, 1),

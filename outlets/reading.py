@@ -108,6 +108,7 @@ def _outlet(key: str, data: dict[str, Any]) -> Outlet:
         general=articles.get("general", True),
         delay_s=politeness.get("delay_s", GENERAL_DELAY_S),
         concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),
+        cookies=politeness.get("cookies", False),
         rules=_rules(data.get("clutter", {}), data.get("timezone"), data.get("language")),
         selection=_selection(data.get("select", {})),
         limits=Limits(**data.get("monitors", {})),

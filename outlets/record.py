@@ -67,6 +67,7 @@ class Outlet:
     general: bool = True  # what outlets/general.py knows to be no article is none here either
     delay_s: float = GENERAL_DELAY_S
     concurrency: int = GENERAL_CONCURRENCY
+    cookies: bool = False  # the site's cookies are kept for a run and sent back to it
     rules: Rules = field(default_factory=Rules)
     selection: Selection = Selection()
     limits: Limits = Limits()

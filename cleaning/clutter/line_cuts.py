@@ -59,12 +59,14 @@ class PageFacts:
 
 @dataclass(slots=True)
 class Story:
-    """The story's remaining lines, the cuts so far, and the tags and the AI disclosure found in cut lines."""
+    """The story's remaining lines, the cuts so far, and the tags and the AI disclosure found in cut lines. is_cut: the
+    page has more of its text than extraction takes."""
 
     lines: list[Line]
     removed: list[Removed] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     disclosure: str | None = None
+    is_cut: bool = False
 
     def record_cuts(self, kind: str, rule: str, lines: list[Line]) -> None:
         """Append one Removed per line. `self.lines` is left as it is."""

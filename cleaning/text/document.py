@@ -68,10 +68,15 @@ class Document:
     @cached_property
     def tree(self) -> HtmlElement:
         """The root element of the flattened tree. Raises NoArticle("empty") where the page holds no element."""
-        tree = parse(self.markup)
+        tree, self._lacks_elements = parse(self.markup)
         # lxml creates a new Python object at each visit of an element, unless a reference keeps one alive
         self._element_references = list(tree.iter())
         return tree
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether the tree lacks a part of the page: bytes beyond _MAX_BYTES, or elements beyond _MAX_ELEMENTS."""
+        return len(self.page.body) > _MAX_BYTES or (self.tree is not None and self._lacks_elements)
 
     def check(self) -> None:
         """Raises NoArticle("not_html") where type or bytes are not markup, NoArticle("empty") without any bytes."""
@@ -119,8 +124,9 @@ def decode(body: bytes, declared: str | None = None) -> str:
     return text if is_damaged_utf8 else body.decode("cp1252", "replace")
 
 
-def parse(markup: str) -> HtmlElement:
-    """Return the root element of the flattened tree. Raises NoArticle("empty") where the markup holds no element."""
+def parse(markup: str) -> tuple[HtmlElement, bool]:
+    """Return the root element of the flattened tree, and whether it lacks elements, because there were too many. Raises
+    NoArticle("empty") where the markup holds no element."""
     text = _without_invisible_references(markup)
     try:
         tree = _parse_once(text)
@@ -130,8 +136,7 @@ def parse(markup: str) -> HtmlElement:
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
     etree.strip_elements(tree, *_DROPPED_TAGS, with_tail=False)  # on some pages half of all elements
-    _flatten(tree)
-    return tree
+    return tree, _flatten(tree)
 
 
 def _parse_once(text: str) -> HtmlElement:
@@ -184,10 +189,11 @@ def _charset_in(text: bytes) -> str | None:
     return _WHATWG_CODECS.get(name, name)
 
 
-def _flatten(tree: HtmlElement) -> None:
-    """Unwrap elements nested deeper than _MAX_DEPTH, keeping text and order, and drop those beyond _MAX_ELEMENTS."""
+def _flatten(tree: HtmlElement) -> bool:
+    """Unwrap elements nested deeper than _MAX_DEPTH, keeping text and order, and drop those beyond _MAX_ELEMENTS.
+    Return whether any was dropped."""
     if not _IS_DEEP(tree) and cast("float", _COUNT_ELEMENTS(tree)) <= _MAX_ELEMENTS:
-        return
+        return False
     depth: dict[HtmlElement, int] = {}
     too_deep: list[HtmlElement] = []
     beyond_limit: list[HtmlElement] = []
@@ -205,3 +211,4 @@ def _flatten(tree: HtmlElement) -> None:
             parent.remove(element)
     for element in too_deep:
         element.drop_tag()
+    return bool(beyond_limit)

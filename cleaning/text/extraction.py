@@ -62,6 +62,11 @@ def extract(tree: HtmlElement, url: str | None = None) -> list[Line]:
     )
 
 
+def is_cut(lines: list[Line]) -> bool:
+    """Whether `extract` cut these lines off at its limit."""
+    return sum(len(line.text) for line in lines) >= _MAX_CHARACTERS
+
+
 def _run_trafilatura(tree: HtmlElement, url: str | None, *, fast: bool) -> list[Line]:
     import trafilatura  # imported late: the crawl process never cleans, its workers do
 
@@ -74,7 +79,7 @@ def _run_trafilatura(tree: HtmlElement, url: str | None, *, fast: bool) -> list[
         output_format="txt",  # with "python" trafilatura would also build the text, which nobody reads
     )
     body = getattr(document, "body", None)
-    return [] if body is None else _limit_length(lines_of(body))
+    return [] if body is None else limit_length(lines_of(body))
 
 
 def lines_of(body: etree._Element) -> list[Line]:
@@ -107,7 +112,7 @@ def lines_of(body: etree._Element) -> list[Line]:
     return lines
 
 
-def _limit_length(lines: list[Line]) -> list[Line]:
+def limit_length(lines: list[Line]) -> list[Line]:
     """Return the lines up to _MAX_CHARACTERS in all; the last one is cut there."""
     total = 0
     for index, line in enumerate(lines):

@@ -24,6 +24,7 @@ from cleaning.url import without_tracking
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.land import Land
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, LISTED_TITLE_META, outlet_of, page_of
+from crawler.politeness.failures import explain, is_broken_answer
 from crawler.politeness.private_networks import refused_names
 from crawler.politeness.request_policy import REQUESTED_URL_KEY, LeftForLater, NotFetched
 from lake.runs.revisit_policy import FETCH_DECISIONS, RevisitDecision, RevisitPolicy
@@ -180,7 +181,7 @@ class CandidateSpider(Spider):
         else:
             reason = self._miss_reason(failure, request)
             self._count(reason)
-            yield _make_reject(request, reason, failure.getErrorMessage())
+            yield _make_reject(request, reason, explain(failure.value, request.url))  # type: ignore[arg-type]
 
     def _miss_reason(self, failure: Failure, request: Request) -> Reason:
         """Return the reject reason of a request that failed."""
@@ -193,7 +194,7 @@ class CandidateSpider(Spider):
         if failure.check(IgnoreRequest):  # type: ignore[no-untyped-call]
             # otherwise there were too many redirects
             return "robots" if "robots.txt" in str(failure.value) else "http_error"
-        return "unreachable"
+        return "broken_http" if is_broken_answer(failure.value) else "unreachable"  # type: ignore[arg-type]
 
     def _count(self, name: str, by: int = 1) -> None:
         assert self.crawler.stats

@@ -210,4 +210,5 @@ def _raw_page(capture: Capture, source: str, max_bytes: int) -> RawPage:
         body=capture.body(max_bytes),
         fetched_at=capture.fetched_at,
         source=source,
+        truncated=capture.truncated,
     )

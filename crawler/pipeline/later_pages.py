@@ -11,6 +11,7 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.pipeline.raw_page import page_of
+from crawler.politeness.failures import explain
 from crawler.politeness.request_policy import REQUESTED_URL_KEY
 from lake.schema.records import ProcessedPage
 
@@ -38,7 +39,7 @@ class LaterPages:
                 break
             page = await self._fetch(url, first_page)
             if isinstance(page, Exception):
-                self._note_missing("missing", url, str(page) or type(page).__name__)
+                self._note_missing("missing", url, explain(page, url))
                 break
             processed = await append_page(processed, replace(page, part_of=first_page.id, part=number))
             if processed.next_page_url == url:

@@ -8,6 +8,7 @@ from scrapy.http import Response
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from crawler.outlet_files import known_outlets
+from crawler.politeness.torn_transfers import is_torn
 
 LISTED_TITLE_META = "listed_title"  # key of a request's meta: the title that the source gave for the page
 HEADERS_THAT_MATTER = (
@@ -37,6 +38,7 @@ def page_of(response: Response, asked: str | None = None, source: str | None = N
         source=source,
         tdm=tuple(response.request.meta.get("tdm", ())) if response.request else (),
         listed_title=response.request.meta.get(LISTED_TITLE_META) if response.request else None,
+        truncated="disconnect" if is_torn(response) else None,
     )
 
 

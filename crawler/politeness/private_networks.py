@@ -16,12 +16,15 @@ from scrapy.resolver import CachingThreadedResolver
 from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import DNSLookupError
+from twisted.python.failure import Failure
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # host names that were refused; one set for the whole process, because reactor and resolver are process-wide, too
 refused_names: set[str] = set()
+# host name → why it could not be resolved, in the resolver's words; Twisted drops them on the way to the request
+failed_lookups: dict[str, str] = {}
 
 
 class GuardedResolver(CachingThreadedResolver):
@@ -44,7 +47,7 @@ class GuardedResolver(CachingThreadedResolver):
         """Deferred IP address of a host name; it fails with DNSLookupError where the address is not admitted."""
         override = self.overrides.get(name)
         lookup = succeed(override) if override else super().getHostByName(name, timeout)
-        return lookup.addCallback(self._check_answer, name)
+        return lookup.addErrback(_note_failure, name).addCallback(self._check_answer, name)
 
     def _check_answer(self, answer: Any, name: str) -> Any:
         address = ipaddress.ip_address(str(answer))
@@ -52,6 +55,11 @@ class GuardedResolver(CachingThreadedResolver):
             return answer
         refused_names.add(name)
         raise DNSLookupError(f"{name} is {address}: not a public address; ALLOWED_NETWORKS can admit it")
+
+
+def _note_failure(failure: Failure, name: str) -> Failure:
+    failed_lookups[name] = failure.getErrorMessage()
+    return failure
 
 
 def is_admitted(address: Address, networks: Iterable[Network], *, public: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from scrapy import Request, Spider
@@ -19,11 +21,25 @@ class Throttle(AutoThrottle):
     def _response_downloaded(self, response: Response, request: Request, spider: Spider) -> None:
         super()._response_downloaded(response, request, spider)
         key, slot = self._get_slot(request, spider)
-        retry_after = response.headers.get("Retry-After", b"")
-        if response.status in (429, 503) and retry_after and retry_after.isdigit():
-            slow_down(self.crawler, request, min(float(retry_after), MAX_RETRY_AFTER_S))
+        if response.status in (429, 503):
+            wait_s = seconds_until(response.headers.get("Retry-After", b""), datetime.now(UTC))
+            if wait_s > 0:
+                slow_down(self.crawler, request, min(wait_s, MAX_RETRY_AFTER_S))
         if slot is not None and key is not None:
             slot.delay = max(slot.delay, _slot_settings(self.crawler, key).get("delay", 0.0))
+
+
+def seconds_until(retry_after: bytes | None, now: datetime) -> float:
+    """The seconds that a Retry-After asks to wait, which is a number or a date (RFC 9110, 10.2.3); 0 where it is
+    neither, or past."""
+    value = (retry_after or b"").decode("latin-1").strip()
+    if value.isdecimal() and value.isascii():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, IndexError, OverflowError):
+        return 0.0
+    return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp())
 
 
 def slow_down(crawler: Crawler, request: Request, delay_s: float) -> None:

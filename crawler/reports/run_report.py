@@ -45,6 +45,12 @@ _SKIP_WORDS: dict[RevisitDecision, str] = {
     "never": "not worth another try",
     "taken_down": "taken down",
 }
+_LOCAL_FAULTS = {  # by the stat local_faults/…, of crawler/politeness/failures.py
+    "dns": "no host name can be resolved",
+    "network": "the network is out of reach",
+    "open_files": "too many files are open (ulimit -n)",
+    "memory": "memory is short",
+}
 _OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
 # settings whose hash the run record holds: they decide what is fetched, how, and how it lands
 _CONFIGURATION_SETTINGS = (
@@ -346,8 +352,12 @@ class RunReport:
             yield "no source answered"
         if unreadable := self.stats.get_value("warc/unreadable_files", 0):
             yield f"{unreadable} WARC files could not be read"
+        yield from self._local_faults()
         candidates = self.stats.get_value("candidates", 0)
-        if candidates and self.stats.get_value("unreachable", 0) == candidates:
+        if (
+            candidates
+            and sum(self.stats.get_value(n, 0) for n in ("unreachable", "broken_http")) == candidates
+        ):
             yield "no candidate answered"
         outcomes = sum(self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES)
         if outcomes and self.stats.get_value("outcome/rejects/quarantined", 0) == outcomes:
@@ -356,6 +366,14 @@ class RunReport:
             yield f"{errors} pages failed in the pipeline"
         if errors := self.stats.get_value("spider_errors", 0):
             yield f"{errors} errors in the spider"
+
+    def _local_faults(self) -> Iterator[str]:
+        """A text where this machine was at fault: its candidates have no outcome, and the next run fetches them."""
+        counts = {
+            words: self.stats.get_value(f"local_faults/{kind}", 0) for kind, words in _LOCAL_FAULTS.items()
+        }
+        if counted := [f"{words} ({count} requests)" for words, count in counts.items() if count]:
+            yield f"this machine is at fault: {', '.join(counted)}; {self.stats.get_value('left', 0)} candidates are left for the next run"
 
 
 def _spool_faults(run: Run) -> Iterator[str]:

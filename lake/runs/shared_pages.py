@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FIGURES_AND_TOKENS = re.compile(rb"[0-9a-f-]{8,}|[0-9]+", re.I)
 # rejects for these reasons say something of the requested URL, whatever page answered
 _NOT_SHARED: frozenset[Reason] = frozenset(
-    ("http_error", "part", "tdm_reserved", "not_selected", "quarantined", "broken")
+    ("http_error", "broken_http", "part", "tdm_reserved", "not_selected", "quarantined", "broken")
 )
 # After so many answers in a row through the same article the redirect is no passing trouble: the URL leads to that
 # article for good. The waits before are those of `unreachable`, and come to eleven days.

@@ -45,6 +45,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "quarantined": _PAGE_WAITS,  # the cause may have been the machine, not the page
     "unreachable": _SERVER_WAITS,
     "shared_page": _SERVER_WAITS,
+    "broken_http": _SERVER_WAITS,
 }
 _SERVER_TROUBLE_STATUSES = (408, 425, 429)  # and all of 5xx: they say nothing about the page itself
 GONE = (404, 410)  # HTTP statuses that say that the page no longer exists
@@ -91,6 +92,8 @@ class ProcessedPage:
     later_pages: tuple[RawPage, ...] = ()  # pages two and up of a paginated article, in order
     next_page_url: str | None = None  # URL of the next page, if the last fetched page links to one
     first_page_url: str | None = None  # URL of the first page, if this page is a later page
+    # whether one of the pages read so far lacks text by itself: a wall, a transfer that broke off, a limit
+    has_gap: bool = False
 
     @property
     def pages(self) -> tuple[RawPage, ...]:

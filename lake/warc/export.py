@@ -28,7 +28,7 @@ from lake.storage.tombstones import parse_tombstones, tombstone_names
 from lake.warc.record_reader import REQUESTED_URI_FIELD
 
 _COLUMNS = [
-    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "fetched_at", "landed_at",
+    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "truncated", "fetched_at", "landed_at",
 ]  # fmt: skip
 _BATCH_ROWS = 16  # pages in memory
 
@@ -129,6 +129,8 @@ def _response_record(row: dict[str, Any]) -> ArcWarcRecord:
     }
     if row["requested_url"] != row["url"]:
         fields[REQUESTED_URI_FIELD] = row["requested_url"]
+    if truncated := row.get("truncated"):  # parts that are older than this column do not have it
+        fields["WARC-Truncated"] = truncated
     block = _http_header(row, len(body)) + body
     return _build_record("response", fields, row["fetched_at"], "application/http; msgtype=response", block)
 

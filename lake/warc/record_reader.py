@@ -88,6 +88,7 @@ class Capture:
     headers: tuple[tuple[str, str], ...]
     fetched_at: datetime  # UTC
     payload: bytes
+    truncated: str | None = None  # WARC-Truncated, in lower case; None: the record does not have it
 
     def body(self, max_bytes: int) -> bytes:
         """The decoded body. Raises BadPayload, and TooLarge where it is larger than max_bytes."""
@@ -223,11 +224,13 @@ def capture_of(record: Record) -> Capture:
     media = next((v for n, v in headers if n.lower() == "content-type"), "").partition(";")[0].strip().lower()
     if media not in _HTML_TYPES and (media or not is_markup(payload)):
         raise NoPage("media_type")
-    # a page that was cut at the archive's size limit may still hold its story; any other cut is a damage
-    if (record.field("WARC-Truncated") or "length").lower() != "length":
-        raise NoPage("truncated")
     return Capture(
-        url, record.field(REQUESTED_URI_FIELD), headers, _parse_date(record.field("WARC-Date") or ""), payload
+        url,
+        record.field(REQUESTED_URI_FIELD),
+        headers,
+        _parse_date(record.field("WARC-Date") or ""),
+        payload,
+        (record.field("WARC-Truncated") or "").strip().lower() or None,
     )
 
 

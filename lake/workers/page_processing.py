@@ -60,13 +60,16 @@ def process_with_evidence(page: RawPage, rules: Rules, document: Document) -> Pr
                 page, reject=reject(page, "part", f"a later page of {first_url}"), first_page_url=first_url
             )
         next_url, article = next_page_url(page, document), clean(page, rules, document=document)
+        has_gap = article.text_is_partial
         article = replace(
             article,
-            text_is_partial=next_url is not None or article.paywall_seen,
+            text_is_partial=next_url is not None or article.text_is_partial,
             tdm=page.tdm,
             tdm_reserved=is_reserved(page.tdm),
         )
-        return ProcessedPage(page, article=article, signature=sign(article.text), next_page_url=next_url)
+        return ProcessedPage(
+            page, article=article, signature=sign(article.text), next_page_url=next_url, has_gap=has_gap
+        )
     except NoArticle as no_article:
         return ProcessedPage(page, reject=reject(page, no_article.reason, no_article.detail))
     except Exception as error:  # one bad page must not stop the others
@@ -101,10 +104,13 @@ def append_with_evidence(
         else None
     )
     if joined is None:
-        complete = replace(processed.article, text_is_partial=processed.article.paywall_seen)
+        complete = replace(processed.article, text_is_partial=processed.has_gap)
         return replace(extended, article=complete, next_page_url=None)
-    joined = replace(joined, text_is_partial=next_url is not None or joined.paywall_seen)
-    return replace(extended, article=joined, signature=sign(joined.text), next_page_url=next_url)
+    has_gap = processed.has_gap or later_article.text_is_partial
+    joined = replace(joined, text_is_partial=next_url is not None or has_gap)
+    return replace(
+        extended, article=joined, signature=sign(joined.text), next_page_url=next_url, has_gap=has_gap
+    )
 
 
 def _is_answer(page: RawPage) -> bool:

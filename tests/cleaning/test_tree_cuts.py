@@ -5,7 +5,7 @@ import pytest
 from cleaning import Rules
 from cleaning.clutter.outlet_rules import compile_rules
 from cleaning.clutter.tree_cuts import cut_tree
-from cleaning.text.document import parse
+from cleaning.text import document
 from cleaning.text.shown_text import shown_text
 from cleaning.text.text_density import measure_density
 
@@ -90,7 +90,7 @@ def test_a_lying_name_on_half_of_the_story_cuts_nothing():
 
 
 def test_a_selector_that_takes_the_page_is_a_slip():
-    tree = parse(story())
+    tree, _ = document.parse(story())
     cut_tree(tree, measure_density(tree), compile_rules(Rules(cut=("article",))))
     assert STORY[0] in shown_text(tree)
 

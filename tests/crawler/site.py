@@ -10,9 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 Answer = tuple[int, str | bytes, dict[str, str]]
 
 
+class Raw(bytes):
+    """A whole answer, head and body, to be sent as it is; then the connection is closed."""
+
+
 @contextmanager
-def site(answer: Callable[[str], Answer | str | bytes | None]) -> Iterator[tuple[str, list[str]]]:
-    """(address, paths asked for, in order). `answer(path)` gives a body, (status, body, headers), or None for 404."""
+def site(
+    answer: Callable[..., Answer | Raw | str | bytes | None], *, with_cookies: bool = False
+) -> Iterator[tuple[str, list[str]]]:
+    """(address, paths asked for, in order). `answer(path)` gives a body, (status, body, headers), a whole answer
+    (Raw), or None for 404. with_cookies: it also gets the Cookie header."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -20,9 +27,14 @@ def site(answer: Callable[[str], Answer | str | bytes | None]) -> Iterator[tuple
 
         def do_GET(self) -> None:
             asked.append(self.path)  # before the answer, which may take its time
-            given = answer(self.path)
+            cookies = (self.headers.get("Cookie") or "",) if with_cookies else ()
+            given = answer(self.path, *cookies)
             if given is None and self.path == "/.well-known/tdmrep.json":  # few sites have one
                 asked.remove(self.path)
+            if isinstance(given, Raw):
+                self.wfile.write(given)
+                self.close_connection = True
+                return
             status, text, headers = (
                 (404, "", {})
                 if given is None

@@ -316,7 +316,9 @@ def test_a_page_too_large_costs_that_page_alone(crawl_urls, rows):
     with site({"/a": STORY, "/huge": "x" * (9 * 2**20)}.get) as (home, _):
         assert crawl_urls(f"{home}/huge", f"{home}/a").returncode == 0
     assert len(rows("articles")) == 1
-    assert [r["reason"] for r in rows("rejects")] == ["unreachable"]
+    (reject,) = rows("rejects")
+    assert reject["reason"] == "broken_http"
+    assert "larger than download max size" in reject["detail"]
 
 
 def test_what_landed_can_be_exported_with_o(crawl_urls, tmp_path):

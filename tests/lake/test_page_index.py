@@ -129,6 +129,7 @@ def test_a_server_s_trouble_is_asked_about_every_week_for_as_long_as_a_source_na
     """An outage of eleven days must not cost the pages that came out in it."""
     week = START + timedelta(weeks=1)
     assert retry_at("unreachable", START, None, tries) == retry_at("http_error", START, 503, tries) == week
+    assert retry_at("broken_http", START, 200, tries) == week
     assert retry_at("paywall", START, 200, tries) is None
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -89,6 +89,22 @@ def test_a_later_page_that_was_asked_for_by_itself_is_a_reject_that_names_its_fi
     )
     found = process_page(listed, Rules())
     assert (found.reject.reason, found.reject.retry_at, found.first_page_url) == ("part", None, URL)
+
+
+@pytest.mark.parametrize("torn", range(3))
+def test_a_part_that_is_not_whole_makes_the_article_partial(torn):
+    """By the crawl, and from raw again."""
+    pages = [replace(one, truncated="disconnect") if n == torn else one for n, one in enumerate(WHOLE)]
+    found = processed(*pages)
+    assert (found.article.parts, found.article.text_is_partial, found.next_page_url) == (3, True, None)
+    assert processed(*(restore_record(RawPage, row(one)) for one in pages)) == found
+
+
+def test_what_a_torn_page_shows_is_no_verdict_on_the_page():
+    torn = replace(raw(URL, "<html><body><p>Too soon.</p></body></html>"), truncated="disconnect")
+    found = process_page(torn, Rules())
+    assert found.reject.reason == "broken_http"
+    assert found.reject.retry_at == torn.fetched_at + timedelta(hours=1)
 
 
 # ---------------------------------------------------------------- recovery

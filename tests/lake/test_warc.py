@@ -260,7 +260,6 @@ def test_a_page_has_its_address_headers_and_time():
         ("media_type", warcs.answer(b"\xff\xd8", media=""), {}),
         ("scheme", b"dns", {"uri": "dns:one.example", "Content_Type": "text/dns"}),
         ("protocol", b"x", {"Content_Type": "application/unknown"}),
-        ("truncated", warcs.answer(HTML), {"WARC_Truncated": "disconnect"}),
         ("segment", warcs.answer(HTML), {"WARC_Segment_Number": "1"}),
         ("request", b"GET / HTTP/1.1\r\n\r\n", {"kind": "request"}),
         ("revisit", warcs.answer(b""), {"kind": "revisit"}),
@@ -281,6 +280,12 @@ def test_what_is_no_page_has_a_name(why, block, fields):
 def test_a_broken_http_message_is_told(block, date):
     with pytest.raises(BadPayload):
         of_block(block, date=date)
+
+
+@pytest.mark.parametrize("why", ["disconnect", "Length", "time", None])
+def test_a_page_that_its_archive_cut_says_so(why):
+    capture = of_block(warcs.answer(HTML), **({"WARC_Truncated": why} if why else {}))
+    assert capture.truncated == (why.lower() if why else None)
 
 
 def test_a_block_that_is_not_the_one_of_its_digest_is_known():
@@ -489,6 +494,22 @@ def test_an_export_is_read_back_as_it_was_fetched(lake, tmp_path):
             kept = [(n, v) for n, v in capture.headers if n != "content-length"]
             assert kept == [(h["name"], h["value"]) for h in row["headers"]]
     assert raw == {}
+
+
+def test_an_export_says_which_pages_are_not_whole(tmp_path):
+    whole, torn = (stories.page(f"https://one.example/{topic}", topic) for topic in ("bridge", "library"))
+    with Lake(str(tmp_path / "lake"), tmp_path / "state").run("one", lambda _: Rules(), {}) as (run, _):
+        for page in (whole, replace(torn, truncated="disconnect")):
+            run.add(process_page(page, Rules()))
+        run.flush()
+        run.finish("finished", {})
+    export(open_store(str(tmp_path / "lake")), tmp_path / "out.warc", RawPageSelection())
+    with open_file(str(tmp_path / "out.warc")) as file:
+        found = [capture_of(one) for one in read_records(file) if one.kind == "response"]
+    assert {capture.url[-7:]: capture.truncated for capture in found} == {
+        "/bridge": None,
+        "library": "disconnect",
+    }
 
 
 def test_an_export_is_the_same_again_and_is_split_and_chosen(lake, tmp_path, capsys):

@@ -63,6 +63,8 @@ def problems_of(path):
 def test_a_sound_file_gives_an_outlet(write):
     outlet = read(write(GOOD))
     assert (outlet.key, outlet.name, outlet.delay_s, outlet.concurrency) == ("example", "The Example", 2.5, 1)
+    assert not outlet.cookies
+    assert read(write(GOOD.replace("delay_s = 2.5", "cookies = true"))).cookies
     assert outlet.rules.cut == (".related",)
     assert outlet.tracking == ("wayin",)
     assert outlet.rules.timezone == "Europe/Budapest"
@@ -118,6 +120,7 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
         ),
         ("[clutter]", "[cluter]", ["cluter: unknown key; did you mean 'clutter'?"]),
         ("delay_s = 2.5", 'delay_s = "2"', [":30: politeness.delay_s: expected a number from 0 to 3600"]),
+        ("delay_s = 2.5", 'cookies = "yes"', [":30: politeness.cookies: expected true or false"]),
         (
             "delay_s = 2.5",
             "concurrency = 0",
