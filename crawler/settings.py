@@ -137,6 +137,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.tuning.compression.Compression": 590,
     "crawler.tuning.lazy_middlewares.MetaRefresh": 580,
     "crawler.tuning.lazy_middlewares.Cookies": 700,
+    "crawler.discovery.job.Job": 85,
     "crawler.politeness.request_policy.RequestPolicy": 90,
     "crawler.politeness.robots.Robots": 100,
     "crawler.politeness.tdmrep.TdmReservations": 110,

@@ -18,6 +18,7 @@ from scrapy.spiderloader import get_spider_loader
 from cleaning import host_of
 from crawler import settings as default_settings
 from crawler.addon import Pressline
+from crawler.command_line.job_folder import JobFolder, JobRefused
 from crawler.outlet_files import known_outlets
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
@@ -53,6 +54,7 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
     _check_state_dir(Path(settings["STATE_DIR"]))
+    _check_job(settings, spider)
     try:
         open_store(settings["LAKE_URI"]).probe()
     except LakeConfigError as error:
@@ -134,6 +136,21 @@ def _check_numbers(settings: BaseSettings) -> None:
                 float(value)
             except (TypeError, ValueError):
                 raise Refused(f"{name}: expected a number, not {value!r}", 2) from None
+
+
+def _check_job(settings: BaseSettings, spider: type[Spider]) -> None:
+    if not (folder := settings.get("JOBDIR")):
+        return
+    if not getattr(spider, "keeps_job", True):
+        raise Refused(
+            f"JOBDIR: the spider {spider.name!r} keeps no queue; leave it out: the same command goes on where it stopped, "
+            "for what has landed is known",
+            2,
+        )
+    try:
+        JobFolder(folder, spider.name).check()
+    except JobRefused as error:
+        raise Refused(str(error), 2) from error
 
 
 def _check_state_dir(folder: Path) -> None:

@@ -73,8 +73,25 @@ class CandidateSpider(Spider):
             errback=self.missed_page,
             priority=priority,
             cb_kwargs={REQUESTED_URL_KEY: requested_url, "source": source},
+            meta={"modified_at": modified_at} if modified_at else None,  # for `resume`
             dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
+
+    def resume(self, request: Request) -> bool:
+        """Whether to send a candidate that an earlier run of the job (JOBDIR) left in the queue. It is counted as one
+        of this run, unless this run has requested the page already or the lake has got it meanwhile."""
+        requested_url = request.cb_kwargs[REQUESTED_URL_KEY]
+        candidate_id = page_id(requested_url)
+        if candidate_id in self._requested_ids or not self._should_request(
+            candidate_id,
+            outlet_of(requested_url),
+            request.cb_kwargs["source"],
+            request.meta.get("modified_at"),
+        ):
+            return False
+        self._requested_ids.add(candidate_id)
+        self._count("candidates")
+        return True
 
     def _should_request(
         self, candidate_id: str, outlet: str, source: str | None, modified_at: datetime | None

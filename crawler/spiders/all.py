@@ -27,6 +27,8 @@ class All(Spider):
 
     name = "all"
     arguments = ("shard", "only", *OutletSpider.arguments)
+    # each outlet has a spider of its own, and Scrapy's queue of JOBDIR stores requests of one spider only
+    keeps_job = False
     outlet_crawls: OutletCrawls
 
     def __init__(self, *args: Any, shard: str = "", only: str = "", **kwargs: Any) -> None:
