@@ -19,15 +19,16 @@ from cleaning import host_of
 from crawler import settings as default_settings
 from crawler.addon import Pressline
 from crawler.command_line.job_folder import JobFolder, JobRefused
-from crawler.outlet_files import known_outlets
+from crawler.outlet_files import known_outlets, mistakes_at, mistakes_in
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeConfigError, LakeError
-from outlets import OutletErrors
+from outlets import SPIDER_NAMES, OutletErrors
 
 MAX_FLUSH_BYTES = 2**30  # an object store accepts up to 5 GB in one request
+ANY_HOST = "any host"
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -50,6 +51,7 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
         hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _named_hosts(spider)
     except UsageError as error:
         raise Refused(str(error), 2) from error
+    _check_broken_files(spider, hosts)
     public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
@@ -77,6 +79,12 @@ def check_configuration(settings: BaseSettings) -> None:
 def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
     if len(args) != 1:
         raise Refused("expected one spider: scrapy crawl NAME; `scrapy list` names them", 2)
+    try:
+        mistakes = "" if args[0] in SPIDER_NAMES else mistakes_in(args[0])
+    except OutletErrors as errors:
+        raise Refused(str(errors), 2) from errors
+    if mistakes:
+        raise Refused(mistakes, 2)
     loader = get_spider_loader(settings)
     names = loader.list()
     if args[0] not in names:
@@ -84,6 +92,20 @@ def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
         hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
         raise Refused(f"no outlet or spider is called {args[0]!r}; {hint}", 2)
     return loader.load(args[0])
+
+
+def _check_broken_files(spider: type[Spider], hosts: Sequence[str]) -> None:
+    """Refuse to crawl addresses of an outlet whose file has mistakes: its rules, its pace and its name would not hold
+    for them. A spider of sound outlets has none."""
+    if hasattr(spider, "outlet") or hasattr(spider, "outlet_keys"):
+        return
+    known = known_outlets()
+    if not hosts or ANY_HOST in hosts:  # they may belong to any outlet
+        mistakes = "\n".join(map(mistakes_in, known.broken))
+    else:
+        mistakes = mistakes_at(hosts)
+    if mistakes:
+        raise Refused(mistakes, 2)
 
 
 def _check_arguments(arguments: dict[str, Any], spider: type[Spider]) -> None:
@@ -163,6 +185,6 @@ def _check_state_dir(folder: Path) -> None:
 
 
 def _named_hosts(spider: type[Spider]) -> list[str]:
-    """The hosts that a hand-written spider names in allowed_domains and start_urls; if none, "any host"."""
+    """The hosts that a hand-written spider names in allowed_domains and start_urls; if none, ANY_HOST."""
     hosts = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
-    return [host_of(n) if urlsplit(n).scheme else n for n in hosts] or ["any host"]
+    return [host_of(n) if urlsplit(n).scheme else n for n in hosts] or [ANY_HOST]
