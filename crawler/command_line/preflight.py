@@ -44,7 +44,11 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
     """Check all that a crawl needs. args: the command's positional arguments, that is the spider's name; arguments:
     the `-a` arguments. Raises Refused: exit code 1 where the lake cannot be reached, 2 for anything else."""
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
-    spider = _load_spider(settings, args)
+    check_spider(settings, _load_spider(settings, args), arguments)
+
+
+def check_spider(settings: BaseSettings, spider: type[Spider], arguments: dict[str, Any]) -> None:
+    """Check what a crawl of this spider needs. Raises Refused as check_before_crawl."""
     _check_settings(settings)
     _check_arguments(arguments, spider)
     try:
@@ -57,12 +61,15 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
         raise Refused(problem, 2)
     _check_state_dir(Path(settings["STATE_DIR"]))
     _check_job(settings, spider)
-    try:
-        open_store(settings["LAKE_URI"]).probe()
-    except LakeConfigError as error:
-        raise Refused(str(error), 2) from error
-    except LakeError as error:
-        raise Refused(str(error), 1) from error
+    _check_lake(settings)
+
+
+def check_landing(settings: BaseSettings) -> None:
+    """Check what pages need that land without a crawl: settings, STATE_DIR, lake. Raises Refused as
+    check_before_crawl."""
+    _check_settings(settings)
+    _check_state_dir(Path(settings["STATE_DIR"]))
+    _check_lake(settings)
 
 
 def check_configuration(settings: BaseSettings) -> None:
@@ -173,6 +180,15 @@ def _check_job(settings: BaseSettings, spider: type[Spider]) -> None:
         JobFolder(folder, spider.name).check()
     except JobRefused as error:
         raise Refused(str(error), 2) from error
+
+
+def _check_lake(settings: BaseSettings) -> None:
+    try:
+        open_store(settings["LAKE_URI"]).probe()
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
+    except LakeError as error:
+        raise Refused(str(error), 1) from error
 
 
 def _check_state_dir(folder: Path) -> None:
