@@ -210,3 +210,17 @@ def test_crawlall_keeps_no_job_and_says_so(paper, tmp_path):
     assert done.returncode == 2
     assert "JOBDIR" in done.stderr
     assert not Path(tmp_path / "other").exists()
+
+
+def test_an_archive_goes_on_too(paper, answers):
+    entries = [(paper.home + path, f"2026-03-{number + 1:02d}") for number, path in enumerate(STORIES)]
+    answers["/a.xml"] = urlset(*entries)
+    paper.sources = {"sitemaps": [f"{paper.home}/a.xml"]}
+    days = ("-a", "since=2026-03-01", "-a", "until=2026-03-31")
+    first = paper.crawl(*days, "-s", "CLOSESPIDER_PAGECOUNT=7")
+    done = paper.crawl(*days)
+    assert (first.code, done.code) == (0, 0), done.log
+    assert 0 < first.record["counts"]["articles"] < len(STORIES)
+    assert len(paper.rows()) == len(set(paper.rows())) == len(STORIES)
+    assert {path for path in paper.times_asked() if path.startswith("/news/")} == set()
+    assert done.record["sources"][f"{paper.home}/a.xml"]["error"] is None

@@ -8,7 +8,19 @@ from scrapy.exceptions import UsageError
 from scrapy.utils.project import get_project_settings
 
 COMMANDS = (
-    *("bench", "crawl", "crawlall", "explain", "fetch", "genspider", "list", "outlets", "parse", "reclean"),
+    *(
+        "bench",
+        "crawl",
+        "crawlall",
+        "edit",
+        "explain",
+        "fetch",
+        "genspider",
+        "list",
+        "outlets",
+        "parse",
+        "reclean",
+    ),
     *("runspider", "shell", "suggest", "view"),
 )
 

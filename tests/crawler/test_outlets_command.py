@@ -14,6 +14,7 @@ from crawler.inspection import outlet_table
 from crawler.reports.outlet_health import outlet_health
 from lake.storage.folder_store import FolderStore
 from outlets import load
+from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,6 +349,17 @@ def test_those_in_trouble_come_first_with_what_is_wrong_and_alone_where_asked(sc
     assert (health["last_outcome"]["rejects"], health["last_outcome"]["landed"]) == (9, 0)
 
     assert [line for line in scrapy("--broken", "vogue").stdout.splitlines() if "vogue" in line] == []
+
+
+def test_an_outlet_of_which_nothing_landed_is_in_trouble_after_a_real_crawl(scrapy, tmp_path):
+    gone = "<html><body><p>Page not found</p></body></html>"
+    feed = "".join(f"<item><link>/news/{number}</link></item>" for number in range(2))
+    pages = {"/feed": f"<rss version='2.0'><channel>{feed}</channel></rss>", "/news/0": gone, "/news/1": gone}
+    with site(pages.get) as (home, _):
+        assert crawl(tmp_path, home, tables={"sources": {"feeds": [f"{home}/feed"]}}).code == 0
+    done = scrapy("--broken", "mine", "-s", f"OUTLETS_DIR={tmp_path / 'outlets'}")
+    assert done.returncode == 1
+    assert "nothing landed of 2 pages" in done.stdout
 
 
 def test_nothing_is_in_trouble(scrapy, lake):

@@ -278,3 +278,11 @@ def test_runspider_checks_before_it_starts(project):
 
 def test_templates_are_listed(project):
     assert project.scrapy("genspider", "--list").stdout.split()[-2:] == ["basic", "crawl"]
+
+
+def test_edit_opens_the_outlets_file(project):
+    file = project.folder / "outlets" / "mine.toml"
+    assert project.scrapy("edit", "mine", EDITOR="cat").stdout == file.read_text()
+    file.write_text("nmae = 1")
+    assert project.scrapy("edit", "mine", EDITOR="cat").stdout == "nmae = 1"
+    assert 'name = "Vogue' in project.scrapy("edit", "vogue", EDITOR="cat").stdout
