@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
@@ -11,9 +12,23 @@ import outlets
 
 
 def known_outlets() -> outlets.Outlets:
-    """Return the bundled outlets and those of OUTLETS_DIR. crawler/addon.py puts that setting into the environment,
-    because Scrapy imports spider modules without settings. Raises OutletErrors for mistakes in the files."""
-    return outlets.load(os.environ.get("OUTLETS_DIR"))
+    """Return the bundled outlets and those of OUTLETS_DIR, without the files that have mistakes. crawler/addon.py puts
+    that setting into the environment, because Scrapy imports spider modules without settings. Raises OutletErrors
+    where there is no such folder."""
+    return outlets.load_sound(os.environ.get("OUTLETS_DIR"))
+
+
+def mistakes_in(key: str) -> str:
+    """The mistakes in the broken file of an outlet, as lines; empty where the file is sound or not there."""
+    broken = known_outlets().broken.get(key)
+    return "\n".join(broken.problems) if broken else ""
+
+
+def mistakes_at(hosts: Iterable[str]) -> str:
+    """The mistakes in the broken files to which these hosts belong, as lines."""
+    known = known_outlets()
+    keys = dict.fromkeys(key for host in hosts if (key := known.broken_file_of(host)))
+    return "\n".join(map(mistakes_in, keys))
 
 
 def download_slots(settings: BaseSettings) -> dict[str, Any]:

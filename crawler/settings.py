@@ -149,6 +149,7 @@ DOWNLOADER_MIDDLEWARES = {
     "crawler.politeness.redirects.Redirects": 600,
     "crawler.politeness.cookies.Cookies": 700,
     "crawler.politeness.failures.LocalFaults": 540,
+    "crawler.discovery.job.Job": 85,
     "crawler.politeness.request_policy.RequestPolicy": 90,
     "crawler.politeness.robots.Robots": 100,
     "crawler.politeness.tdmrep.TdmReservations": 110,

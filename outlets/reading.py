@@ -14,7 +14,7 @@ from cleaning import Rules, check_rules
 from outlets.form import FORM, NEEDED
 from outlets.record import GENERAL_CONCURRENCY, GENERAL_DELAY_S, Limits, Outlet, OutletErrors, Selection
 
-_TAKEN = ("all", "urls", "warc")  # names of other spiders
+SPIDER_NAMES = ("all", "urls", "warc")  # the spiders of no outlet
 
 
 def read(path: Path) -> Outlet:
@@ -25,13 +25,27 @@ def read(path: Path) -> Outlet:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OutletErrors([f"{path}: {error}"]) from error
     problems = [f"{path}{_line(text, key)}: {key}: {wrong}" for key, wrong in _problems(data)]
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", path.stem) or path.stem in _TAKEN:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", path.stem) or path.stem in SPIDER_NAMES:
         problems.append(
-            f"{path}: a file's name is the spider's name: lower-case letters, digits and _, and not {', '.join(_TAKEN[:-1])} or {_TAKEN[-1]}"
+            f"{path}: a file's name is the spider's name: lower-case letters, digits and _, and not {', '.join(SPIDER_NAMES[:-1])} or {SPIDER_NAMES[-1]}"
         )
     if problems:
         raise OutletErrors(problems)
     return _outlet(path.stem, data)
+
+
+def domains_in(path: Path) -> tuple[str, ...]:
+    """The domains that a file with mistakes names, as far as they can be read."""
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ()
+    try:
+        named = tomllib.loads(text).get("domains")
+    except tomllib.TOMLDecodeError:
+        found = re.search(r"^[ \t]*domains[ \t]*=[ \t]*\[([^\]]*)", text, re.M)
+        named = re.findall(r"[\w.-]+", found[1]) if found else []
+    return tuple(d for d in named if isinstance(d, str)) if isinstance(named, list) else ()
 
 
 def _problems(data: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -102,6 +102,14 @@ class Outlet:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenFile:
+    """An outlet file with mistakes."""
+
+    problems: tuple[str, ...]  # one line each, as those of OutletErrors
+    domains: tuple[str, ...]  # as far as they can be read
+
+
 class OutletErrors(Exception):
     """problems: one line each, `file:line: key: what is wrong and what was expected`."""
 

@@ -18,15 +18,17 @@ from scrapy.spiderloader import get_spider_loader
 from cleaning import host_of
 from crawler import settings as default_settings
 from crawler.addon import Pressline
-from crawler.outlet_files import known_outlets
+from crawler.command_line.job_folder import JobFolder, JobRefused
+from crawler.outlet_files import known_outlets, mistakes_at, mistakes_in
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeConfigError, LakeError
-from outlets import OutletErrors
+from outlets import SPIDER_NAMES, OutletErrors
 
 MAX_FLUSH_BYTES = 2**30  # an object store accepts up to 5 GB in one request
+ANY_HOST = "any host"
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -42,23 +44,32 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
     """Check all that a crawl needs. args: the command's positional arguments, that is the spider's name; arguments:
     the `-a` arguments. Raises Refused: exit code 1 where the lake cannot be reached, 2 for anything else."""
     Pressline.update_pre_crawler_settings(settings)  # the spiders are loaded here, before Scrapy does so
-    spider = _load_spider(settings, args)
+    check_spider(settings, _load_spider(settings, args), arguments)
+
+
+def check_spider(settings: BaseSettings, spider: type[Spider], arguments: dict[str, Any]) -> None:
+    """Check what a crawl of this spider needs. Raises Refused as check_before_crawl."""
     _check_settings(settings)
     _check_arguments(arguments, spider)
     try:
         hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _named_hosts(spider)
     except UsageError as error:
         raise Refused(str(error), 2) from error
+    _check_broken_files(spider, hosts)
     public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
     _check_state_dir(Path(settings["STATE_DIR"]))
-    try:
-        open_store(settings["LAKE_URI"]).probe()
-    except LakeConfigError as error:
-        raise Refused(str(error), 2) from error
-    except LakeError as error:
-        raise Refused(str(error), 1) from error
+    _check_job(settings, spider)
+    _check_lake(settings)
+
+
+def check_landing(settings: BaseSettings) -> None:
+    """Check what pages need that land without a crawl: settings, STATE_DIR, lake. Raises Refused as
+    check_before_crawl."""
+    _check_settings(settings)
+    _check_state_dir(Path(settings["STATE_DIR"]))
+    _check_lake(settings)
 
 
 def check_configuration(settings: BaseSettings) -> None:
@@ -75,6 +86,12 @@ def check_configuration(settings: BaseSettings) -> None:
 def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
     if len(args) != 1:
         raise Refused("expected one spider: scrapy crawl NAME; `scrapy list` names them", 2)
+    try:
+        mistakes = "" if args[0] in SPIDER_NAMES else mistakes_in(args[0])
+    except OutletErrors as errors:
+        raise Refused(str(errors), 2) from errors
+    if mistakes:
+        raise Refused(mistakes, 2)
     loader = get_spider_loader(settings)
     names = loader.list()
     if args[0] not in names:
@@ -82,6 +99,20 @@ def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
         hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
         raise Refused(f"no outlet or spider is called {args[0]!r}; {hint}", 2)
     return loader.load(args[0])
+
+
+def _check_broken_files(spider: type[Spider], hosts: Sequence[str]) -> None:
+    """Refuse to crawl addresses of an outlet whose file has mistakes: its rules, its pace and its name would not hold
+    for them. A spider of sound outlets has none."""
+    if hasattr(spider, "outlet") or hasattr(spider, "outlet_keys"):
+        return
+    known = known_outlets()
+    if not hosts or ANY_HOST in hosts:  # they may belong to any outlet
+        mistakes = "\n".join(map(mistakes_in, known.broken))
+    else:
+        mistakes = mistakes_at(hosts)
+    if mistakes:
+        raise Refused(mistakes, 2)
 
 
 def _check_arguments(arguments: dict[str, Any], spider: type[Spider]) -> None:
@@ -136,6 +167,30 @@ def _check_numbers(settings: BaseSettings) -> None:
                 raise Refused(f"{name}: expected a number, not {value!r}", 2) from None
 
 
+def _check_job(settings: BaseSettings, spider: type[Spider]) -> None:
+    if not (folder := settings.get("JOBDIR")):
+        return
+    if not getattr(spider, "keeps_job", True):
+        raise Refused(
+            f"JOBDIR: the spider {spider.name!r} keeps no queue; leave it out: the same command goes on where it stopped, "
+            "for what has landed is known",
+            2,
+        )
+    try:
+        JobFolder(folder, spider.name).check()
+    except JobRefused as error:
+        raise Refused(str(error), 2) from error
+
+
+def _check_lake(settings: BaseSettings) -> None:
+    try:
+        open_store(settings["LAKE_URI"]).probe()
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
+    except LakeError as error:
+        raise Refused(str(error), 1) from error
+
+
 def _check_state_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +201,6 @@ def _check_state_dir(folder: Path) -> None:
 
 
 def _named_hosts(spider: type[Spider]) -> list[str]:
-    """The hosts that a hand-written spider names in allowed_domains and start_urls; if none, "any host"."""
+    """The hosts that a hand-written spider names in allowed_domains and start_urls; if none, ANY_HOST."""
     hosts = [*(getattr(spider, "allowed_domains", None) or []), *(getattr(spider, "start_urls", None) or [])]
-    return [host_of(n) if urlsplit(n).scheme else n for n in hosts] or ["any host"]
+    return [host_of(n) if urlsplit(n).scheme else n for n in hosts] or [ANY_HOST]

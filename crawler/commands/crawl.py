@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
+from scrapy import Spider
+from scrapy.commands import BaseRunSpiderCommand
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
 from crawler.command_line.options import StrictOptions
@@ -32,20 +35,30 @@ class Command(StrictOptions, ScrapyCrawl):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Crawl, set the exit code, and call the notify command."""
-        from crawler.pipeline.land import Land
-        from crawler.reports.notify import notify
-        from crawler.reports.run_report import EXIT_FAILED, EXIT_STAT
+        self.exitcode = crawl_and_notify(self, args[0], opts)
 
-        assert self.crawler_process
-        crawler = self._create_crawler(args[0])
-        self.crawler_process.crawl(crawler, **opts.spargs)
-        self.crawler_process.start()
-        exit_code = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
-        self.exitcode = (
-            EXIT_FAILED if self.crawler_process.bootstrap_failed or exit_code is None else exit_code
-        )
-        land = crawler.get_item_pipeline(Land) if exit_code is not None else None
-        record = (
-            land.report.notify_record if land else {"faults": ["the crawl could not begin; its log says why"]}
-        )
-        notify(crawler.settings, self.exitcode, {"spider": args[0], **record})
+
+def crawl_and_notify(
+    command: BaseRunSpiderCommand, spider: str | type[Spider], opts: argparse.Namespace
+) -> int:
+    """Crawl, call the notify command, and return the exit code. spider: its class, or its name."""
+    from crawler.pipeline.land import Land
+    from crawler.reports.notify import notify
+    from crawler.reports.run_report import EXIT_FAILED, EXIT_LANDED, EXIT_STAT
+
+    assert command.crawler_process
+    crawler = command._create_crawler(spider)
+    command.crawler_process.crawl(crawler, **opts.spargs)
+    command.crawler_process.start()
+    code = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
+    land = crawler.get_item_pipeline(Land) if crawler.engine else None
+    record: dict[str, Any] = {}
+    if code is not None and land:
+        record = land.report.notify_record
+    elif crawler.engine and not land and not command.crawler_process.bootstrap_failed:
+        code = EXIT_LANDED  # without the pipelines nothing was to land
+    else:
+        record = {"faults": ["the crawl could not begin; its log says why"]}
+    exit_code: int = EXIT_FAILED if command.crawler_process.bootstrap_failed or code is None else code
+    notify(crawler.settings, exit_code, {"spider": crawler.spidercls.name, **record})
+    return exit_code

@@ -10,19 +10,21 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crawler.command_line.options import StrictOptions
 
 if TYPE_CHECKING:
+    from crawler.inspection.outlet_table import OutletStatus
     from crawler.inspection.source_check import SourceAnswer
     from crawler.reports.outlet_health import Health
     from outlets import Outlet
 
 
 class Command(StrictOptions):
-    """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source, 2 a mistake in a file or in
-    the arguments."""
+    """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source or, with --broken, is in trouble,
+    2 a mistake in a file or in the arguments."""
 
     requires_project = True
     requires_crawler_process = False  # only --live makes one
@@ -42,63 +44,104 @@ class Command(StrictOptions):
         mode.add_argument(
             "--live", action="store_true", help="ask every source once, politely, and tell what answers"
         )
+        group = parser.add_argument_group("Outlets; all, but for these choices")
+        group.add_argument("--mine", action="store_true", help="those of the folder OUTLETS_DIR")
+        group.add_argument(
+            "--broken", action="store_true", help="those in trouble; exit 1 where there are any"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do what the options say, and set the exit code."""
         try:
-            selected = self._selected_outlets(args)
+            keys = self._selected_keys(args, mine=opts.mine)
             if opts.check:
-                self._check_files(selected)
-            elif opts.live:
-                self._check_sources(selected, as_json=opts.json)
+                if opts.broken:
+                    raise CannotRun("--check looks at files, and --broken at runs: expected one of them")
+                self._check_files(keys)
+                return
+            statuses = self._statuses(
+                keys, needs_health=opts.broken, wants_health=opts.broken or not opts.live
+            )
+            if opts.broken:
+                statuses = [status for status in statuses if status.troubles]
+                self.exitcode = 1 if statuses else 0
+            if opts.live:
+                self._check_sources(statuses, as_json=opts.json)
             else:
-                self._print_table(selected, as_json=opts.json)
+                self._print_table(statuses, as_json=opts.json, only_broken=opts.broken)
         except CannotRun as error:
             print(error, file=sys.stderr)
             self.exitcode = 2
 
-    def _selected_outlets(self, names: list[str]) -> list[Outlet]:
-        """Return the outlets that the arguments name; all where they name none. Raises CannotRun."""
+    def _selected_keys(self, names: list[str], *, mine: bool) -> list[str]:
+        """Return the keys of the outlets that the arguments name; all where they name none. mine: only those of
+        OUTLETS_DIR. Raises CannotRun, also for a name whose file has mistakes."""
         from crawler.addon import Pressline
-        from crawler.outlet_files import known_outlets
+        from crawler.outlet_files import known_outlets, mistakes_in
         from outlets import OutletErrors
 
         assert self.settings
         Pressline.update_pre_crawler_settings(self.settings)
         try:
-            known = known_outlets().by_name
+            known = known_outlets()
         except OutletErrors as errors:
             raise CannotRun(str(errors)) from errors
-        return [known[name] for name in select_outlets(names, list(known))]
+        keys = {*known.by_name, *known.broken}
+        if mine:
+            if not (folder := os.environ.get("OUTLETS_DIR")):
+                raise CannotRun("--mine: OUTLETS_DIR is not set, so there are no outlets of your own")
+            keys &= {path.stem for path in Path(folder).glob("*.toml")}
+        selected = select_outlets(names, sorted(keys))
+        if mistakes := "\n".join(filter(None, (mistakes_in(key) for key in names))):
+            raise CannotRun(mistakes)
+        return selected
+
+    def _statuses(self, keys: list[str], *, wants_health: bool, needs_health: bool) -> list[OutletStatus]:
+        """Return the outlets with their health, those in trouble first. Raises CannotRun where the health is needed
+        and cannot be had."""
+        from crawler.inspection.outlet_table import OutletStatus, troubled_first
+        from crawler.outlet_files import known_outlets
+        from outlets import Outlet
+
+        known = known_outlets()
+        health_by_outlet = self._load_health(set(keys), is_needed=needs_health) if wants_health else {}
+        return troubled_first(
+            OutletStatus(known.by_name[key], health_by_outlet.get(key))
+            if key in known.by_name
+            else OutletStatus(Outlet(key, key, "", ()), None, known.broken[key].problems)
+            for key in keys
+        )
 
     # ------------------------------------------------------------ the three modes
 
-    def _check_files(self, selected: Sequence[Outlet]) -> None:
-        """Do the checks that are too slow for every start; loading the files has done the others. Raises
-        CannotRun."""
+    def _check_files(self, keys: list[str]) -> None:
+        """Tell the mistakes in every file, and do the checks that are too slow for every start. Raises CannotRun."""
+        from outlets import OutletErrors, load
         from outlets.checking import mistakes
 
-        if found_mistakes := [mistake for outlet in selected for mistake in mistakes(outlet)]:
+        try:
+            known = load(os.environ.get("OUTLETS_DIR")).by_name
+        except OutletErrors as errors:
+            raise CannotRun(str(errors)) from errors
+        if found_mistakes := [mistake for key in keys for mistake in mistakes(known[key])]:
             raise CannotRun("\n".join(found_mistakes))
-        print(f"{len(selected)} outlets are sound")
+        print(f"{len(keys)} outlets are sound")
 
-    def _print_table(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
-        """Print the outlets with their health."""
+    def _print_table(self, statuses: list[OutletStatus], *, as_json: bool, only_broken: bool) -> None:
+        """Print the outlets with their health, those in trouble first."""
         from crawler.inspection import outlet_table
 
-        health_by_outlet = self._load_health({outlet.key for outlet in selected})
-        statuses = [
-            outlet_table.OutletStatus(outlet, health_by_outlet.get(outlet.key)) for outlet in selected
-        ]
-        print(
-            _json(outlet_table.as_json(statuses))
-            if as_json
-            else outlet_table.outlet_table(statuses, _width())
-        )
+        if as_json:
+            print(_json(outlet_table.as_json(statuses)))
+        elif statuses:
+            print(outlet_table.outlet_table(statuses, _width()))
+        if only_broken and not statuses:
+            print("no outlet is in trouble", file=sys.stderr)
 
-    def _load_health(self, names: set[str]) -> dict[str, Health]:
-        """Return the health of the outlets by key; nothing where the lake cannot be read."""
+    def _load_health(self, names: set[str], *, is_needed: bool) -> dict[str, Health]:
+        """Return the health of the outlets by key; nothing where the lake cannot be read. Raises CannotRun for such a
+        lake where the health is needed."""
         from crawler.reports.outlet_health import outlet_health
         from lake.storage.open_store import open_store
         from lake.storage.store import LakeError
@@ -108,16 +151,22 @@ class Command(StrictOptions):
             store = open_store(self.settings["LAKE_URI"])
             health_by_outlet = outlet_health(store, names)
         except LakeError as error:
+            if is_needed:
+                raise CannotRun(f"the lake cannot be read: {error}") from error
             print(f"without health, for the lake cannot be read: {error}", file=sys.stderr)
             return {}
         if not health_by_outlet:
             print(f"without health, for {store.uri} holds no finished run of these outlets", file=sys.stderr)
         return health_by_outlet
 
-    def _check_sources(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
-        """Print what each source answers; exit code 1 where an outlet has no living source."""
+    def _check_sources(self, statuses: list[OutletStatus], *, as_json: bool) -> None:
+        """Print what each source answers; exit code 1 where an outlet has no living source, or a file has mistakes."""
         from crawler.inspection import outlet_table
 
+        if mistakes := [mistake for status in statuses for mistake in status.mistakes]:
+            print("\n".join(mistakes), file=sys.stderr)
+            self.exitcode = 1
+        selected = [status.outlet for status in statuses if not status.mistakes]
         answers = self._source_answers(selected)
         dead = sorted({o.key for o in selected} - {a.outlet for a in answers if a.is_alive})
         if as_json:
@@ -134,12 +183,13 @@ class Command(StrictOptions):
         from scrapy.crawler import AsyncCrawlerProcess
         from scrapy.settings import SETTINGS_PRIORITIES
 
+        from cleaning import host_of
         from crawler.inspection.source_check import SourceAnswer, SourceCheckSpider, all_sources
         from crawler.politeness.contact import contact_problem, public_hosts
         from crawler.sources.source import source_hosts
 
         assert self.settings
-        hosts = (host for outlet in selected for host in source_hosts(outlet))
+        hosts = {host for outlet in selected for host in (host_of(outlet.home), *source_hosts(outlet))}
         open_to = public_hosts(
             hosts, self.settings.getlist("ALLOWED_NETWORKS"), self.settings.getdict("DNS_OVERRIDES")
         )

@@ -66,13 +66,14 @@ class Command(NoArguments):
     def _reclean(self, opts: argparse.Namespace) -> None:
         """Clean the chosen pages in a run of their own, and print the counts. Raises LakeConfigError, LakeError or
         WorkersFailed."""
-        from crawler.outlet_files import known_outlets
+        from crawler.outlet_files import known_outlets, mistakes_in
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
         from lake.jobs.reclean import reclean
         from lake.parquet.raw_page_selection import RawPageSelection
         from lake.runs.session import Claim
         from lake.storage.open_store import open_lake
+        from lake.storage.store import LakeConfigError
         from lake.workers.page_processing import reject_reserved
         from lake.workers.pool import Workers
 
@@ -83,6 +84,8 @@ class Command(NoArguments):
         reject_if_reserved = (
             reject_reserved if tdm_policy(self.settings) == "respect" else (lambda processed: processed)
         )
+        if mistakes := "\n".join(filter(None, map(mistakes_in, sorted(outlets)))):
+            raise LakeConfigError(mistakes)  # without the outlets' own rules other texts would come out
         known = sorted(outlets & known_outlets().by_name.keys())
         facts = {"spider": None, "reclean": True}
         with (

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 
 from crawler.discovery.backfill_preemption import MAX_WAIT_FOR_TURN_S, try_lock
 from crawler.discovery.outlet_spider import OutletSpider
-from crawler.outlet_files import known_outlets
+from crawler.outlet_files import known_outlets, mistakes_in
 from crawler.pipeline.raw_page import outlet_of
 from crawler.politeness.request_policy import LeftForLater, download_slot_of, spider_of
 from crawler.reports.monitors import source_counts
@@ -63,9 +63,14 @@ class OutletCrawls:
     """The crawl-all driver with its outlets' crawls; the spider `all` keeps it as `spider.outlet_crawls`."""
 
     def __init__(
-        self, crawler: Crawler, spiders: Sequence[type[OutletSpider]], arguments: dict[str, Any]
+        self,
+        crawler: Crawler,
+        spiders: Sequence[type[OutletSpider]],
+        arguments: dict[str, Any],
+        broken_keys: Sequence[str] = (),
     ) -> None:
         self.crawler = crawler
+        self.broken_keys = broken_keys  # of outlets that are left out for mistakes in their files
         self.deadline_s = crawler.settings.getfloat("OUTLET_DEADLINE_S")
         self.queued: Counter[OutletSpider] = Counter()  # requests that wait in the scheduler
         self.crawls = [
@@ -218,7 +223,8 @@ class OutletCrawls:
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Return what the run record says of each outlet, by the outlet's key."""
-        return {
+        left_out: dict[str, dict[str, Any]] = {key: {"ended": "broken_file"} for key in self.broken_keys}
+        return left_out | {
             crawl.key: {
                 "ended": crawl.end_reason or "shutdown",
                 "seconds": round(crawl.duration_s, 1),
@@ -230,6 +236,8 @@ class OutletCrawls:
 
     def faults(self) -> Iterator[str]:
         """Return, as sentences, what makes the whole crawl a failed one."""
+        for key in self.broken_keys:
+            yield f"{key}: not crawled for a mistake in its file: {mistakes_in(key).partition(chr(10))[0]}"
         for crawl in self.crawls:
             sources = crawl.spider.sources.values()
             if crawl.end_reason in ("deadline", "failed"):
@@ -272,10 +280,12 @@ class CountQueued:
         return outlet_crawls
 
 
-def chosen_outlets(shard: str = "", only: str = "") -> list[str]:
-    """Return the sorted keys of the outlets in a shard (`i/n`) and in a list of keys (`only`, separated by commas).
-    Raises UsageError for an unknown key or a malformed shard."""
-    keys = sorted(known_outlets().by_name)
+def chosen_outlets(shard: str = "", only: str = "") -> tuple[list[str], list[str]]:
+    """Return the sorted keys of the outlets in a shard (`i/n`) and in a list of keys (`only`, separated by commas):
+    those with a sound file, and those with a broken one. Raises UsageError for an unknown key or a malformed
+    shard."""
+    broken = known_outlets().broken
+    keys = sorted([*known_outlets().by_name, *broken])
     selected_keys = [key.strip() for key in only.split(",") if key.strip()]
     for key in selected_keys:
         if key not in keys:
@@ -283,7 +293,8 @@ def chosen_outlets(shard: str = "", only: str = "") -> list[str]:
             hint = f"did you mean {guess[0]!r}?" if guess else "`scrapy list` names them"
             raise UsageError(f"only: no outlet is called {key!r}; {hint}", print_help=False)
     index, shard_count = _parse_shard(shard)
-    return [key for key in (sorted(set(selected_keys)) or keys) if shard_of(key, shard_count) == index]
+    chosen = [key for key in (sorted(set(selected_keys)) or keys) if shard_of(key, shard_count) == index]
+    return [key for key in chosen if key not in broken], [key for key in chosen if key in broken]
 
 
 def shard_of(key: str, shards: int) -> int:

@@ -81,9 +81,25 @@ class CandidateSpider(Spider):
             errback=self.missed_page,
             priority=priority,
             cb_kwargs={REQUESTED_URL_KEY: requested_url, "source": source},
-            meta={LISTED_TITLE_META: listed_title} if listed_title else None,
+            meta=_request_meta(modified_at, listed_title),
             dont_filter=True,  # _requested_ids finds duplicates; JOBDIR's filter would drop candidates silently
         )
+
+    def resume(self, request: Request) -> bool:
+        """Whether to send a candidate that an earlier run of the job (JOBDIR) left in the queue. It is counted as one
+        of this run, unless this run has requested the page already or the lake has got it meanwhile."""
+        requested_url = request.cb_kwargs[REQUESTED_URL_KEY]
+        candidate_id = page_id(requested_url)
+        if candidate_id in self._requested_ids or not self._should_request(
+            candidate_id,
+            outlet_of(requested_url),
+            request.cb_kwargs["source"],
+            request.meta.get("modified_at"),
+        ):
+            return False
+        self._requested_ids.add(candidate_id)
+        self._count("candidates")
+        return True
 
     def _spelling_to_request(self, url: str) -> tuple[str, str]:
         """Return the spelling under which a URL is requested, and its page id: the request spelling, unless the lake
@@ -206,6 +222,12 @@ def request_spelling(url: str) -> str:
     the URL's outlet adds to addresses. Raises ValueError where url is not an http(s) URL."""
     outlet = known_outlets().find(host_of(url))
     return request_url(url, outlet.tracking if outlet else ())
+
+
+def _request_meta(modified_at: datetime | None, listed_title: str | None) -> dict[str, Any]:
+    """Return what a candidate's request carries of its entry: the change for `resume`, the title for the raw page."""
+    meta = {"modified_at": modified_at, LISTED_TITLE_META: listed_title}
+    return {name: value for name, value in meta.items() if value}
 
 
 def _make_reject(request: Request, reason: Reason, detail: str) -> Reject:

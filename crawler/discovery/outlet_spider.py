@@ -30,6 +30,7 @@ from scrapy.settings import BaseSettings
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, order_of, selection_of, window_of
 from crawler.discovery import source_discovery
 from crawler.discovery.archive import Archive
+from crawler.discovery.candidates import outlet_of
 from crawler.discovery.source_spider import BATCH_ENTRIES, LOOP_SLICE_S, MAX_LINKS, SourceSpider
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import batched
@@ -87,6 +88,11 @@ class OutletSpider(SourceSpider):
         # no more requests than the site's slot sends at once: the others wait in the scheduler, which puts the newest first
         at_once = settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
         settings.set("CONCURRENT_REQUESTS", min(settings.getint("CONCURRENT_REQUESTS"), at_once), "spider")
+
+    @classmethod
+    def handles_request(cls, request: Request) -> bool:
+        """Whether the outlet owns the request's URL: how Scrapy's commands find the spider of a page."""
+        return outlet_of(request.url) == cls.outlet.key
 
     @classmethod
     def hosts(cls, **arguments: Any) -> list[str]:

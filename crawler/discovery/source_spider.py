@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import islice
 from time import perf_counter
@@ -176,6 +176,45 @@ class SourceSpider(CandidateSpider):
             else:
                 states[url] = facts["visited"]
         return states
+
+    # ------------------------------------------------------------ a job of several runs (JOBDIR)
+
+    def sources_to_restore(self) -> dict[str, Any]:
+        """Return, as JSON values, the feeds and sitemaps that this run has read whole, and which pages that they
+        named are open: the next run of the job need not ask for them. An archive knows this from the lake."""
+        sources = {
+            url: facts
+            for url, facts in self.sources.items()
+            if facts["kind"] in LIST_KINDS and facts.get("visited") and not facts["error"]
+        }
+        open_pages = {
+            candidate_id: sorted(urls & sources.keys())
+            for candidate_id, urls in self._open_page_sources.items()
+            if urls & sources.keys()
+        }
+        later = [candidate_id for candidate_id in open_pages if candidate_id in self._skip_decisions]
+        return {"sources": sources, "open_pages": open_pages, "later": later}
+
+    def restore_sources(self, kept: dict[str, Any]) -> None:
+        """Take up what `sources_to_restore` returned, but for sources that are due or would be read otherwise now."""
+        if self.window:
+            return
+        for url, facts in kept.get("sources", {}).items():
+            state = restore_state(facts["visited"])
+            wait_s = self.settings.getfloat("SOURCE_INTERVAL_MAX_S")
+            if (
+                state
+                and state.digest == self._inputs_digest
+                and state.asked_at <= _now() < state.asked_at + timedelta(seconds=wait_s)
+            ):
+                self.sources[url] = facts
+                self._opened_ids.add(page_id(url))
+        for candidate_id, urls in kept.get("open_pages", {}).items():
+            if restored := frozenset(urls) & self.sources.keys():
+                self._open_page_sources[candidate_id] = restored
+                if candidate_id in kept["later"]:
+                    self._skip_decisions[candidate_id] = "later"
+                    self._count("skipped/later")
 
     # ------------------------------------------------------------ children of a sitemap index
 

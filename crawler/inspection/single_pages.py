@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from crawler.discovery.candidates import CandidateSpider, request_spelling
-from crawler.outlet_files import download_slots, known_outlets
+from crawler.outlet_files import download_slots, known_outlets, mistakes_at, mistakes_in
 from crawler.pipeline.raw_page import outlet_of
 from lake.schema.records import Reject
 
@@ -50,6 +50,8 @@ def checked_outlet(name: str | None) -> str | None:
     known = known_outlets().by_name
     if name is None or name in known:
         return name
+    if mistakes := mistakes_in(name):
+        raise CannotInspect(mistakes)
     guess = get_close_matches(name, list(known), 1)
     raise CannotInspect(
         f"no outlet is called {name!r}; "
@@ -197,6 +199,8 @@ def requested_pages(names: Sequence[str], outlet: str | None, settings: Settings
         answer = files.get(name) or answers_by_id.get(page_id(request_spelling(name)))
         if answer is None:
             raise CannotInspect(f"{name}: not answered; LOG_LEVEL=INFO says more")
+        if not outlet and (mistakes := mistakes_at([host_of(answer.url)])):
+            raise CannotInspect(mistakes)  # the page's own rules cannot be read
         pages.append(replace(answer, outlet=outlet) if outlet else answer)
     return pages
 

@@ -1,24 +1,29 @@
-"""Requests every source of some outlets once and reports what each answers, for `scrapy outlets --live`. It is as
-polite as a crawl. Nothing lands.
+"""Requests every source of some outlets once and reports what each answers, for `scrapy outlets --live`. Where no
+source of an outlet answers, or its file names none, sources are looked for as in a crawl. It is as polite as a crawl.
+Nothing lands.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from scrapy import Request, Spider
+from scrapy import Request, Spider, signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DontCloseSpider
 from scrapy.http import Response, TextResponse
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
+from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import download_slots
 from crawler.sources import sitemaps
 from crawler.sources.entries import Entry, NotAList
-from crawler.sources.source import LIST_KINDS, SourceKind, named_sources, page_links
+from crawler.sources.source import LIST_KINDS, KnownBy, Source, SourceKind, named_sources, page_links
 from outlets import Outlet, on_day
 
 
@@ -35,6 +40,8 @@ class SourceAnswer:
     newest: datetime | None = None  # latest date of an entry
     wanted: int = 0  # entries whose URL the outlet's patterns take for an article
     error: str | None = None
+    known_by: KnownBy = "outlet file"
+    foreign: bool = False  # none of its entries is on a domain of the outlet
 
     @property
     def is_alive(self) -> bool:
@@ -56,6 +63,15 @@ class SourceCheckSpider(Spider):
         super().__init__(**kwargs)
         self.outlets_to_check = outlets_to_check
         self.answers: list[SourceAnswer] = [] if answers is None else answers
+        self._finders: list[SourceFinder] = []
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SourceCheckSpider:
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider._finders = [SourceFinder.of(outlet, crawler) for outlet in spider.outlets_to_check]
+        crawler.signals.connect(spider._on_idle, signals.spider_idle)
+        crawler.signals.connect(spider._add_found_sources, signals.spider_closed)
+        return spider
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -99,14 +115,38 @@ class SourceCheckSpider(Spider):
                 SourceAnswer(outlet.key, kind, url, response.status, error="not a page of text")
             )
 
+    # ------------------------------------------------------------ source discovery
+
+    def _on_idle(self) -> None:
+        """Take the next step of source discovery for each outlet without a living source."""
+        assert self.crawler.engine
+        served = {a.outlet for a in self.answers if a.is_alive and not a.foreign}
+        requests = [
+            request
+            for finder in self._finders
+            if finder.outlet.key not in served
+            for request in finder.next_step()
+        ]
+        for request in requests:
+            self.crawler.engine.crawl(request)
+        if requests:
+            raise DontCloseSpider
+
+    def _add_found_sources(self) -> None:
+        for finder in self._finders:
+            self.answers += finder.answers()
+
     def _add_answer(
         self, outlet: Outlet, kind: SourceKind, url: str, status: int, pages: list[Entry], children: int = 0
     ) -> None:
         newest = max((page.latest_date for page in pages if page.latest_date), default=None)
         wanted = sum(outlet.wants(page.url) for page in pages)
         error = None if pages or children else "lists nothing"
+        foreign = bool(pages) and not any(_owns(outlet, page.url) for page in pages)
         self.answers.append(
-            SourceAnswer(outlet.key, kind, url, status, len(pages), children, newest, wanted, error)
+            SourceAnswer(
+                outlet.key, kind, url, status, len(pages), children, newest, wanted, error, foreign=foreign
+            )
         )
 
     def missed(self, failure: Failure) -> None:
@@ -119,6 +159,67 @@ class SourceCheckSpider(Spider):
                 request_facts["outlet"].key, request_facts["kind"], request_facts["url"], status, error=why
             )
         )
+
+
+class SourceFinder(OutletSpider):
+    """The source discovery of an outlet's spider, without a request for an article. It is no spider of a crawl:
+    SourceCheckSpider sends its requests."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._discovery = self._discovery_steps()
+        self._statuses: dict[str, int] = {}  # URL of a source → HTTP status
+        self._entries: dict[str, list[Entry]] = defaultdict(list)  # URL of a source → what it lists
+
+    @classmethod
+    def of(cls, outlet: Outlet, crawler: Crawler) -> SourceFinder:
+        """Return the finder of an outlet."""
+        finder_class: type[SourceFinder] = type(cls.__name__, (cls,), {"name": outlet.key, "outlet": outlet})
+        finder = finder_class.from_crawler(crawler)
+        crawler.signals.disconnect(finder._on_idle, signals.spider_idle)
+        assert isinstance(finder, cls)
+        return finder
+
+    def next_step(self) -> list[Request]:
+        """Return the requests of the next step; empty where sources have been found, or no step is left."""
+        return next(filter(None, self._discovery), [])
+
+    def candidate_of_entry(self, entry: Entry, source: Source, priority: int = 0) -> None:
+        """Note what a source lists, and request nothing."""
+        self._entries[source.url].append(entry)
+        if self.outlet.wants(entry.url):
+            self.sources[source.url]["found"] += 1
+
+    def _note_redirect(self, response: Response, source: Source) -> None:
+        self._statuses[source.url] = response.status
+        super()._note_redirect(response, source)
+
+    def answers(self) -> Iterator[SourceAnswer]:
+        """Return what the sources answered that were found; the home page only where nothing else was."""
+        for url, facts in self.sources.items():
+            if facts["kind"] == "home" and not (facts["found"] or facts["error"]):
+                continue
+            entries, children = self._entries[url], facts.get("children", 0)
+            yield SourceAnswer(
+                self.outlet.key,
+                facts["kind"],
+                url,
+                self._statuses.get(url),
+                len(entries),
+                children,
+                max((entry.latest_date for entry in entries if entry.latest_date), default=None),
+                facts["found"],
+                facts["error"]
+                or (None if facts["found"] or children else "lists no article of the outlet that is new"),
+                facts["known_by"],
+            )
+
+
+def _owns(outlet: Outlet, url: str) -> bool:
+    try:
+        return outlet.owns(url)
+    except ValueError:
+        return False
 
 
 def all_sources(outlet: Outlet) -> Iterator[tuple[SourceKind, str]]:

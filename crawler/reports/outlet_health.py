@@ -1,4 +1,5 @@
-"""Reads each outlet's recent health (last run, last article, dead sources) from the run records of the lake.
+"""Reads each outlet's recent health (last run, last outcome, last article, dead sources, what monitors said) from the run
+records of the lake, and says whether the outlet is in trouble.
 
 No Parquet file is read.
 """
@@ -21,6 +22,24 @@ _OUTLET_RECORDS = 10
 _SHARED_RECORDS = 50
 SHARED_NAME = "all"  # the spider of runs over many outlets; crawler/spiders/all.py
 READERS = 8  # threads
+_LANDED = ("articles", "copies", "revisions")
+# how a run may end without trouble: by itself, by its user, or because another crawl has the outlet
+_HARMLESS_ENDS = frozenset({"finished", "shutdown", "held", "lease_lost"})
+_USERS_BOUNDS = ("closespider_timeout", "closespider_itemcount", "closespider_pagecount")
+# such a page is no article, or not a wanted one: it says nothing against the outlet
+_HARMLESS_REASONS = frozenset({"gallery", "video", "listing", "part", "not_selected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the pages of one run."""
+
+    at: datetime  # end of the run
+    landed: int  # articles, copies and revisions
+    unchanged: int
+    rejects: int
+    reasons: dict[str, int]  # of the rejects
+    monitors: tuple[str, ...]  # what the monitors said of the outlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +51,39 @@ class Health:
     candidates: int  # of the newest run
     sources: int  # that the newest run fetched
     dead: int  # sources of these that could not be read
+    ended: str  # how the newest run ended, as `finished`
+    spider_errors: int  # in the newest run; 0 for a run over many outlets, whose errors are not told apart
+    monitors: tuple[str, ...]  # what they said of the newest run
+    last_outcome: Outcome | None  # of the newest run in which a page had an outcome; None if none was read
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong with the outlet, as phrases; empty for a healthy one."""
+        outcome = self.last_outcome
+        told = []
+        if self.ended not in _HARMLESS_ENDS and self.ended not in _USERS_BOUNDS:
+            told.append(f"the last run ended early: {self.ended}")
+        if self.sources and self.dead == self.sources:
+            told.append("no source answered")
+        if self.spider_errors:
+            told.append(f"{self.spider_errors} errors in the spider")
+        if (
+            outcome
+            and not outcome.landed
+            and not outcome.unchanged
+            and outcome.reasons.keys() - _HARMLESS_REASONS
+        ):
+            told.append(f"nothing landed of {outcome.rejects} pages: {count_reasons(outcome.reasons)}")
+        elif not self.last_article and self.sources and self.ended == "finished" and not told:
+            told.append("no article so far")
+        return [*told, *dict.fromkeys([*self.monitors, *(outcome.monitors if outcome else ())])]
+
+
+def count_reasons(reasons: dict[str, int]) -> str:
+    """`paywall 4, soft_404 1`, the most frequent first."""
+    return ", ".join(
+        f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda r: (-r[1], r[0]))
+    )
 
 
 def outlet_health(store: Store, names: Collection[str]) -> dict[str, Health]:
@@ -72,7 +124,12 @@ def _merge(by_outlet: dict[str, Health], name: str, health: Health | None) -> No
         return
     newer = max(before, health, key=lambda h: h.last_run)
     articles = [h.last_article for h in (before, health) if h.last_article]
-    by_outlet[name] = replace(newer, last_article=max(articles, default=None))
+    outcomes = [h.last_outcome for h in (before, health) if h.last_outcome]
+    by_outlet[name] = replace(
+        newer,
+        last_article=max(articles, default=None),
+        last_outcome=max(outcomes, key=lambda o: o.at, default=None),
+    )
 
 
 def _health_from_own_runs(store: Store, name: str, keys: list[str]) -> Health | None:
@@ -82,13 +139,17 @@ def _health_from_own_runs(store: Store, name: str, keys: list[str]) -> Health | 
         if record := read_record(store, key):
             sources = record.get("sources", {})
             dead = sum(bool(facts.get("error")) for facts in sources.values())
-            counts = record.get("outlets", {}).get(name) or record["counts"]
-            _merge(
-                by_outlet,
+            health = _health_from_record(
+                record,
                 name,
-                _health_from_record(record, counts, record.get("candidates", 0), len(sources), dead),
+                {**record["counts"], **record.get("outlets", {}).get(name, {})},
+                ended=record.get("reason", "finished"),
+                candidates=record.get("candidates", 0),
+                sources=len(sources),
+                dead=dead,
             )
-            if by_outlet[name].last_article:
+            _merge(by_outlet, name, replace(health, spider_errors=record.get("spider_errors", 0)))
+            if by_outlet[name].last_article and by_outlet[name].last_outcome:
                 break
     return by_outlet.get(name)
 
@@ -101,17 +162,54 @@ def _health_in_shared_run(record: dict[str, Any] | None) -> Iterator[tuple[str, 
             yield (
                 name,
                 _health_from_record(
-                    record, facts, facts.get("candidates", 0), facts["sources"], facts["dead_sources"]
+                    record,
+                    name,
+                    facts,
+                    ended=facts.get("ended", "finished"),
+                    candidates=facts.get("candidates", 0),
+                    sources=facts["sources"],
+                    dead=facts["dead_sources"],
                 ),
             )
 
 
 def _health_from_record(
-    record: dict[str, Any], counts: dict[str, Any], candidates: int, sources: int, dead: int
+    record: dict[str, Any],
+    name: str,
+    counts: dict[str, Any],
+    *,
+    ended: str,
+    candidates: int,
+    sources: int,
+    dead: int,
 ) -> Health:
-    ended = datetime.fromisoformat(record["finished_at"])
-    has_articles = any(counts.get(table) for table in ("articles", "copies", "revisions"))
-    return Health(ended, ended if has_articles else None, candidates, sources, dead)
+    """Health from one record. counts: what the record says of the outlet, with the outcomes of its pages."""
+    ended_at = datetime.fromisoformat(record["finished_at"])
+    prefix = f"{name}: "
+    monitors = tuple(
+        alert.removeprefix(prefix) for alert in record.get("monitors", ()) if alert.startswith(prefix)
+    )
+    outcome = Outcome(
+        ended_at,
+        sum(counts.get(table, 0) for table in _LANDED),
+        counts.get("unchanged", 0),
+        counts.get("rejects", 0),
+        {k.removeprefix("rejects/"): n for k, n in counts.items() if k.startswith("rejects/")},
+        monitors,
+    )
+    # the time of the last article goes from record to record
+    carried = datetime.fromisoformat(counts["last_article_at"]) if counts.get("last_article_at") else None
+    return Health(
+        last_run=ended_at,
+        last_article=ended_at if outcome.landed else carried,
+        candidates=candidates,
+        sources=sources,
+        dead=dead,
+        ended=ended,
+        spider_errors=0,
+        monitors=monitors,
+        last_outcome=outcome if outcome.landed or outcome.unchanged or outcome.rejects else None,
+    )
 
 
 def read_record(store: Store, key: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from scrapy.settings import BaseSettings
 
 from crawler.discovery.all_outlets import OutletCrawls, chosen_outlets
 from crawler.discovery.outlet_spider import OutletSpider
-from crawler.outlet_files import download_slots
+from crawler.outlet_files import download_slots, mistakes_in
 from crawler.spiders.outlets import spiders_of
 from lake.runs.session import Claim
 
@@ -27,17 +27,21 @@ class All(Spider):
 
     name = "all"
     arguments = ("shard", "only", *OutletSpider.arguments)
+    # each outlet has a spider of its own, and Scrapy's queue of JOBDIR stores requests of one spider only
+    keeps_job = False
+    outlet_keys: list[str] = []  # noqa: RUF012  # each instance sets its own
     outlet_crawls: OutletCrawls
 
     def __init__(self, *args: Any, shard: str = "", only: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._outlet_keys, self._spider_arguments = chosen_outlets(shard, only), kwargs
+        self.outlet_keys, self.broken_keys = chosen_outlets(shard, only)
+        self._spider_arguments = kwargs
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> All:
         spider = super().from_crawler(crawler, *args, **kwargs)
         spider.outlet_crawls = OutletCrawls(
-            crawler, spiders_of(spider._outlet_keys), spider._spider_arguments
+            crawler, spiders_of(spider.outlet_keys), spider._spider_arguments, spider.broken_keys
         )
         return spider
 
@@ -64,11 +68,10 @@ class All(Spider):
         that cannot be used."""
         if arguments.keys() & {"since", "until"}:
             raise UsageError("a backfill is one outlet's: scrapy crawl NAME -a since=…", print_help=False)
-        return [
-            host
-            for spider_class in spiders_of(chosen_outlets(shard, only))
-            for host in spider_class.hosts(**arguments)
-        ]
+        sound_keys, broken_keys = chosen_outlets(shard, only)
+        if broken_keys and not sound_keys:
+            raise UsageError("\n".join(map(mistakes_in, broken_keys)), print_help=False)
+        return [host for spider_class in spiders_of(sound_keys) for host in spider_class.hosts(**arguments)]
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield nothing: the crawl-all driver starts each outlet's crawl itself."""

@@ -11,14 +11,19 @@ from outlets import OutletErrors
 
 
 def _make_spiders() -> dict[str, type[OutletSpider]]:
-    """Return the spider classes by name. Exits with code 2, after printing the mistakes, where an outlet file is
-    faulty."""
+    """Return the spider classes by name, and say on standard error which outlet files are left out for their
+    mistakes. Exits with code 2 where OUTLETS_DIR is no folder."""
     try:
         known = known_outlets()
     except OutletErrors as errors:
         print(errors, file=sys.stderr)
-        # no command works with faulty outlet files, and a traceback would not help
-        raise SystemExit(2) from None
+        raise SystemExit(2) from None  # a traceback would not help
+    if known.broken:
+        print(
+            f"left out for mistakes in the file: {', '.join(f'{key}.toml' for key in sorted(known.broken))}; "
+            "`scrapy outlets --check` tells them",
+            file=sys.stderr,
+        )
     return {
         name: type(
             f"Outlet_{name}",

@@ -61,6 +61,8 @@ class Urls(CandidateSpider):
     def claims(self) -> list[Claim]:
         """Return the leases that keep other machines from landing pages of the list's outlets. Other crawls on this
         machine may run."""
+        if not self._file:  # `scrapy parse --spider urls` has none
+            return []
         hosts = (known_outlets().find(host) for host in self.hosts(self._file))
         return [Claim(key) for key in sorted({outlet.key for outlet in hosts if outlet})]
 

@@ -7,7 +7,22 @@ from scrapy.cmdline import ScrapyArgumentParser
 from scrapy.exceptions import UsageError
 from scrapy.utils.project import get_project_settings
 
-COMMANDS = ("crawl", "crawlall", "explain", "list", "outlets", "reclean", "suggest")
+COMMANDS = (
+    *(
+        "bench",
+        "crawl",
+        "crawlall",
+        "edit",
+        "explain",
+        "fetch",
+        "genspider",
+        "list",
+        "outlets",
+        "parse",
+        "reclean",
+    ),
+    *("runspider", "shell", "suggest", "view"),
+)
 
 
 def given(name, *arguments):

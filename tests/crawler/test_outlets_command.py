@@ -14,6 +14,7 @@ from crawler.inspection import outlet_table
 from crawler.reports.outlet_health import outlet_health
 from lake.storage.folder_store import FolderStore
 from outlets import load
+from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,3 +217,222 @@ def test_a_mistake_in_a_file_is_told_by_the_check(scrapy, mine):
 def test_what_is_asked_in_error_is_told():
     with pytest.raises(CannotRun, match=re.escape("did you mean 'derstandard'?")):
         select_outlets(["derstandrd"], list(load().by_name))
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def outcome(name, day, counts=None, monitors=(), **more):
+    """A run record of one outlet, as a crawl for what is new writes it."""
+    counts = counts or {}
+    totals = {table: count for table, count in counts.items() if isinstance(count, int) and "/" not in table}
+    return (
+        f"202601{day:02d}T000000Z-{name}-0a0a0a0a",
+        {
+            "finished_at": f"2026-01-{day:02d}T00:10:00+00:00",
+            "reason": "finished",
+            "counts": totals,
+            "candidates": sum(totals.values()),
+            "sources": {"https://a.org/feed": {"error": None}},
+            "outlets": {name: {"sources": 1, "dead_sources": 0, "answered": 1, **counts}},
+            "monitors": [f"{name}: {alert}" for alert in monitors],
+            **more,
+        },
+    )
+
+
+NOTHING_LANDED = {"rejects": 9, "rejects/soft_404": 8, "rejects/paywall": 1}
+GOOD = {"articles": 9, "rejects": 1, "rejects/paywall": 1}
+
+
+@pytest.mark.parametrize(
+    ("records", "troubles"),
+    [
+        ([outcome("mine", 1, GOOD)], []),
+        ([outcome("mine", 1, NOTHING_LANDED)], ["nothing landed of 9 pages: soft_404 8, paywall 1"]),
+        (
+            [outcome("mine", 1, GOOD), outcome("mine", 2, NOTHING_LANDED)],
+            ["nothing landed of 9 pages: soft_404 8, paywall 1"],
+        ),
+        # a run that finds nothing new says nothing of the pages
+        (
+            [outcome("mine", 1, NOTHING_LANDED), outcome("mine", 2)],
+            ["nothing landed of 9 pages: soft_404 8, paywall 1"],
+        ),
+        ([outcome("mine", 1, NOTHING_LANDED), outcome("mine", 2, GOOD), outcome("mine", 3)], []),
+        ([outcome("mine", 1, GOOD), outcome("mine", 2, {"rejects": 1, "rejects/gallery": 1})], []),
+        ([outcome("mine", 1, GOOD), outcome("mine", 2, {"unchanged": 3})], []),
+        ([outcome("mine", 1)], ["no article so far"]),
+        (
+            [outcome("mine", 1, GOOD), outcome("mine", 2, monitors=["no article for 60 hours"])],
+            ["no article for 60 hours"],
+        ),
+        (
+            [outcome("mine", 1, GOOD, monitors=["half of the titles are missing"]), outcome("mine", 2)],
+            ["half of the titles are missing"],
+        ),
+        ([outcome("mine", 1, GOOD, reason="memusage_exceeded")], ["the last run ended early: memusage_exceeded"]),
+        ([outcome("mine", 1, GOOD, reason="shutdown")], []),
+        ([outcome("mine", 1, GOOD, reason="closespider_pagecount")], []),
+        ([outcome("mine", 1, GOOD, reason="closespider_errorcount")], ["the last run ended early: closespider_errorcount"]),
+        ([outcome("mine", 1, GOOD, spider_errors=2)], ["2 errors in the spider"]),
+        ([outcome("mine", 1, sources={"https://a.org/feed": {"error": "answered 500"}})], ["no source answered"]),
+    ],
+)  # fmt: skip
+def test_an_outlet_is_in_trouble_or_not(lake, records, troubles):
+    assert outlet_health(lake(*records), {"mine"})["mine"].troubles == troubles
+
+
+def test_a_run_over_many_outlets_tells_each_its_trouble(lake):
+    asked = {"candidates": 5, "sources": 1, "dead_sources": 0, "ended": "finished"}
+    store = lake(
+        record(
+            "20260102T000000Z-all-0b0b0b0b",
+            "2026-01-02T00:10:00+00:00",
+            outlets={
+                "mine": {**asked, **NOTHING_LANDED},
+                "yours": {**asked, **GOOD},
+                "theirs": {**asked, **GOOD, "ended": "deadline"},
+            },
+            monitors=["yours: clutter has grown"],
+        )
+    )
+    found = outlet_health(store, {"mine", "yours", "theirs"})
+    assert {name: health.troubles for name, health in found.items()} == {
+        "mine": ["nothing landed of 9 pages: soft_404 8, paywall 1"],
+        "yours": ["clutter has grown"],
+        "theirs": ["the last run ended early: deadline"],
+    }
+
+
+def test_an_article_of_long_ago_is_known_from_what_records_carry(lake):
+    store = lake(outcome("mine", 9, {"last_article_at": "2026-01-01T00:00:00+00:00"}))
+    assert outlet_health(store, {"mine"})["mine"].last_article.day == 1
+
+
+def test_those_in_trouble_come_first_with_what_is_wrong_and_alone_where_asked(scrapy, lake, mine, tmp_path):
+    settings = mine("http://127.0.0.1", 'feeds = ["http://127.0.0.1/feed"]')
+    (tmp_path / "outlets" / "odd.toml").write_text("nmae = 1")
+    lake(
+        outcome("zeit", 1, NOTHING_LANDED, monitors=["fewer articles than usual"]),
+        outcome("vogue", 1, GOOD),
+        outcome("mine", 1, NOTHING_LANDED),
+    )
+    done = scrapy(*settings)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines if line[0] != " "][:5] == [
+        "outlet",
+        "mine",
+        "odd",
+        "zeit",
+        "20min",
+    ]
+    assert "    nothing landed of 9 pages: soft_404 8, paywall 1" in lines
+    assert "    fewer articles than usual" in lines
+    assert any("odd.toml" in line and "nmae: unknown key" in line for line in lines)
+    (vogue,) = (line for line in lines if line.startswith("vogue"))
+    assert "paywall 1" in vogue
+    assert "9" in vogue.split()
+
+    broken = scrapy("--broken", "--json", *settings)
+    assert broken.returncode == 1
+    told = {o["outlet"]: o["troubles"] for o in json.loads(broken.stdout)}
+    assert set(told) == {"mine", "odd", "zeit"}
+    assert told["zeit"] == ["nothing landed of 9 pages: soft_404 8, paywall 1", "fewer articles than usual"]
+
+    own = scrapy("--mine", "--json", *settings)
+    assert own.returncode == 0
+    assert [o["outlet"] for o in json.loads(own.stdout)] == ["mine", "odd"]
+    health = json.loads(own.stdout)[0]["health"]
+    assert health["last_outcome"]["reasons"] == {"soft_404": 8, "paywall": 1}
+    assert (health["last_outcome"]["rejects"], health["last_outcome"]["landed"]) == (9, 0)
+
+    assert [line for line in scrapy("--broken", "vogue").stdout.splitlines() if "vogue" in line] == []
+
+
+def test_an_outlet_of_which_nothing_landed_is_in_trouble_after_a_real_crawl(scrapy, tmp_path):
+    gone = "<html><body><p>Page not found</p></body></html>"
+    feed = "".join(f"<item><link>/news/{number}</link></item>" for number in range(2))
+    pages = {"/feed": f"<rss version='2.0'><channel>{feed}</channel></rss>", "/news/0": gone, "/news/1": gone}
+    with site(pages.get) as (home, _):
+        assert crawl(tmp_path, home, tables={"sources": {"feeds": [f"{home}/feed"]}}).code == 0
+    done = scrapy("--broken", "mine", "-s", f"OUTLETS_DIR={tmp_path / 'outlets'}")
+    assert done.returncode == 1
+    assert "nothing landed of 2 pages" in done.stdout
+
+
+def test_nothing_is_in_trouble(scrapy, lake):
+    lake(outcome("vogue", 1, GOOD))
+    done = scrapy("--broken", "vogue")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no outlet is in trouble" in done.stderr
+
+
+def test_a_lake_that_cannot_be_read_does_not_read_as_health(scrapy):
+    assert scrapy("--broken", "-s", "LAKE_URI=ftp://nowhere/lake").returncode == 2
+
+
+def test_there_are_no_outlets_of_ones_own_without_a_folder(scrapy):
+    done = scrapy("--mine")
+    assert done.returncode == 2
+    assert "OUTLETS_DIR is not set" in done.stderr
+
+
+@pytest.mark.parametrize("width", [200, 100, 60])
+def test_troubles_are_wrapped_and_not_cut(lake, width):
+    alert = "the share of pages that are articles is " + "much " * 20 + "lower"
+    fared = outlet_health(lake(outcome("vogue", 1, GOOD, monitors=[alert])), {"vogue"})
+    lines = outlet_table.outlet_table(
+        [outlet_table.OutletStatus(load().by_name["vogue"], fared["vogue"])], width
+    ).splitlines()
+    assert max(map(len, lines)) <= width
+    assert {"landed", "rejects"} <= set(lines[0].split())
+    assert " ".join(" ".join(lines[2:]).split()) == alert
+
+
+# ---------------------------------------------------------------- sources that no file names
+
+
+def test_sources_are_looked_for_as_in_a_crawl(scrapy, mine):
+    pages = {
+        "/": '<html><head><link rel="alternate" type="application/rss+xml" href="/blog.xml"></head></html>',
+        "/blog.xml": FEED,
+    }
+    with site(pages.get) as (home, asked):
+        sources = "feeds = []"
+        done = scrapy("--live", "mine", "--json", *mine(home, sources), *PRIVATE, *QUICK)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert (found["url"], found["known_by"]) == (f"{home}/blog.xml", "home page")
+    assert (found["status"], found["entries"], found["wanted"]) == (200, 2, 1)
+    assert not any(path.startswith("/20") for path in asked)
+
+
+def test_where_the_named_ones_fail_robots_and_usual_paths_are_tried(scrapy, mine):
+    pages = {
+        "/": "<html><body>nothing here</body></html>",
+        "/foreign": FEED.replace("<link>/", "<link>https://elsewhere.test/"),
+        "/feed/": FEED,
+    }
+    with site(pages.get) as (home, _):
+        pages["/robots.txt"] = f"Sitemap: {home}/none.xml"
+        sources = f'feeds = ["{home}/gone", "{home}/foreign"]'
+        done = scrapy("--live", "mine", *mine(home, sources), *PRIVATE, *QUICK)
+        quiet = {**pages, "/gone": FEED}
+        pages.clear()
+        pages.update(quiet)
+        sound = scrapy("--live", "mine", "--json", *mine(home, sources), *PRIVATE, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "usual path" in done.stdout
+    assert f"{home}/none.xml" in done.stdout
+    assert "answered 404" in done.stdout
+    assert [a["known_by"] for a in json.loads(sound.stdout)] == ["outlet file"] * 2
+
+
+def test_an_outlet_of_which_nothing_is_found_has_no_living_source(scrapy, mine):
+    with site({"/": "<html><a href='/about'>us</a></html>"}.get) as (home, _):
+        done = scrapy("--live", "mine", *mine(home, "feeds = []"), *PRIVATE, *QUICK)
+    assert done.returncode == 1
+    assert "no living source: mine" in done.stderr
+    assert "neither a feed nor a sitemap" in done.stdout

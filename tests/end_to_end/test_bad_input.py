@@ -55,7 +55,7 @@ def test_a_contact_that_is_none(scrapy):
     assert_told(scrapy("crawl", "budapestpost", "-s", "CONTACT=me"), 2, "CONTACT", "'me'", "e-mail address")
 
 
-@pytest.mark.parametrize("command", [["list"], ["crawl", "budapestpost"]])
+@pytest.mark.parametrize("command", [["outlets", "--check"], ["crawl", "broken"]])
 @pytest.mark.parametrize("given", ["setting", "environment"])
 def test_a_broken_outlet_file(scrapy, tmp_path, monkeypatch, command, given):
     (tmp_path / "mine").mkdir()

@@ -220,3 +220,47 @@ def test_the_bundled_patterns_know_an_article(name, article, decoy):
     assert outlet.wants(home + article)
     assert not outlet.wants(home + decoy)
     assert not outlet.wants(home + "/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD.replace("name =", "nam ="),  # a misspelt key
+        GOOD.replace("delay_s = 2.5", "delay_s = -1"),  # a value that is none
+        GOOD + "\n[politeness",  # no TOML
+        GOOD.replace("[sources]", "[sources]\nfeeds = [\n", 1),  # a list that does not end
+    ],
+)
+def test_a_broken_file_costs_its_own_outlet_only(write, tmp_path, text):
+    write(text)
+    write(GOOD.replace("example.org", "other.org"), "other.toml")
+    found = outlets.load_sound(str(tmp_path))
+    assert "other" in found.by_name
+    assert set(found.broken) == {"example"}
+    assert "example.toml" in found.broken["example"].problems[0]
+    assert (found.find("news.example.org"), found.broken_file_of("news.example.org")) == (None, "example")
+    assert found.broken_file_of("other.org") is None
+
+
+def test_a_bundled_file_does_not_stand_in_for_a_broken_one(write, tmp_path):
+    write("oops", "bbc.toml")
+    found = outlets.load_sound(str(tmp_path))
+    assert "bbc" not in found.by_name
+    assert found.find("bbc.com") is None
+
+
+def test_files_that_name_one_domain_are_broken_both_and_no_other_is(write, tmp_path):
+    write(GOOD)
+    write(GOOD, "other.toml")
+    found = outlets.load_sound(str(tmp_path))
+    assert set(found.broken) == {"example", "other"}
+    assert found.find("example.org") is None
+    assert found.broken_file_of("example.org") in ("example", "other")
+
+
+def test_a_sound_file_keeps_a_domain_that_a_broken_one_names_too(write, tmp_path):
+    write(GOOD)
+    write(GOOD.replace("name =", "nam ="), "other.toml")
+    found = outlets.load_sound(str(tmp_path))
+    assert found.find("example.org").key == "example"
+    assert found.broken_file_of("example.org") is None
