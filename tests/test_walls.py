@@ -25,11 +25,12 @@ INSIDE = {
     "cleaning": {
         "records": "",
         "url": "",
+        "wording": "",
         "text": "records",
         "vocabulary": "records text",
         "metadata": "records url text vocabulary",
         "clutter": "records text vocabulary",
-        "verdict": "records text vocabulary metadata",
+        "verdict": "records wording text vocabulary metadata",
         "trace": "records metadata verdict",
         "fallback": "text metadata clutter",
         "cleaner": "records text metadata clutter verdict trace fallback",
@@ -62,6 +63,7 @@ INSIDE = {
         "runs": "schema storage parquet index workers",
         "warc": "schema storage parquet",
         "jobs": "*",
+        "standard_output": "",
         "landing": "runs",  # the old paths of documented names
         "reading": "parquet",
         "__main__": "*",

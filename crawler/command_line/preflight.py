@@ -22,7 +22,7 @@ from crawler.outlet_files import known_outlets
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
-from lake.storage.open_store import open_store
+from lake.storage.open_store import check_uri, open_store
 from lake.storage.store import LakeConfigError, LakeError
 from outlets import OutletErrors
 
@@ -52,13 +52,12 @@ def check_before_crawl(settings: BaseSettings, args: list[str], arguments: dict[
     public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
-    _check_state_dir(Path(settings["STATE_DIR"]))
     try:
-        open_store(settings["LAKE_URI"]).probe()
-    except LakeConfigError as error:
-        raise Refused(str(error), 2) from error
+        store = open_store(settings["LAKE_URI"])
+        _check_state_dir(Path(settings["STATE_DIR"]))
+        store.probe()
     except LakeError as error:
-        raise Refused(str(error), 1) from error
+        raise Refused(str(error), 2 if isinstance(error, LakeConfigError) else 1) from error
 
 
 def check_configuration(settings: BaseSettings) -> None:
@@ -102,6 +101,10 @@ def _check_settings(settings: BaseSettings) -> None:
                 f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
             )
     _check_numbers(settings)
+    try:
+        check_uri(settings["LAKE_URI"])
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
     try:
         tdm_policy(settings)
     except UsageError as error:

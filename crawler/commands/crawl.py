@@ -1,9 +1,11 @@
-"""The command `scrapy crawl`: Scrapy's own, with a check before the start and an exit code that reports failures."""
+"""The command `scrapy crawl`: Scrapy's own, with a check before the start, a last word, and an exit code that reports
+failures."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any, ClassVar
 
 from scrapy.commands.crawl import Command as ScrapyCrawl
 
@@ -11,7 +13,11 @@ from crawler.command_line.options import StrictOptions
 
 
 class Command(StrictOptions, ScrapyCrawl):
-    """Scrapy's `crawl`, with a check before the start and the exit codes of docs/operating.md."""
+    """Scrapy's `crawl`, with a check before the start, and the last word and exit codes of docs/operating.md."""
+
+    default_settings: ClassVar[dict[str, Any]] = {
+        "LAST_WORD_WAITS": True
+    }  # until the notify command has ended
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check the configuration before Scrapy starts and begins to log. Exits where the crawl may not start."""
@@ -26,13 +32,14 @@ class Command(StrictOptions, ScrapyCrawl):
         try:
             check_before_crawl(self.settings, args, opts.spargs)
         except Refused as refusal:
-            print(refusal, file=sys.stderr)
             notify(self.settings, refusal.exit_code, {"spider": " ".join(args), "faults": [str(refusal)]})
+            print(refusal, file=sys.stderr)
             sys.exit(refusal.exit_code)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Crawl, set the exit code, and call the notify command."""
+        """Crawl, set the exit code, call the notify command, and say the last word."""
         from crawler.pipeline.land import Land
+        from crawler.reports.last_word import LastWord
         from crawler.reports.notify import notify
         from crawler.reports.run_report import EXIT_FAILED, EXIT_STAT
 
@@ -40,12 +47,17 @@ class Command(StrictOptions, ScrapyCrawl):
         crawler = self._create_crawler(args[0])
         self.crawler_process.crawl(crawler, **opts.spargs)
         self.crawler_process.start()
-        exit_code = crawler.stats.get_value(EXIT_STAT) if crawler.stats else None
-        self.exitcode = (
-            EXIT_FAILED if self.crawler_process.bootstrap_failed or exit_code is None else exit_code
-        )
-        land = crawler.get_item_pipeline(Land) if exit_code is not None else None
-        record = (
-            land.report.notify_record if land else {"faults": ["the crawl could not begin; its log says why"]}
-        )
+        exit_code = crawler.stats.get_value(EXIT_STAT) if crawler._stats else None
+        could_not_begin = "the crawl could not begin; its log says why"
+        land = crawler.get_item_pipeline(Land) if crawler._engine else None
+        if land is None:
+            self.exitcode, record = EXIT_FAILED, {"faults": [could_not_begin]}
+            last_word = LastWord(args[0], faults=[could_not_begin])
+        else:
+            if self.crawler_process.bootstrap_failed and exit_code is not None:
+                land.report.fail(could_not_begin)
+            self.exitcode = crawler.stats.get_value(EXIT_STAT, EXIT_FAILED)
+            last_word = land.report.last_word
+            record = land.report.notify_record or {"faults": last_word.faults}
         notify(crawler.settings, self.exitcode, {"spider": args[0], **record})
+        last_word.say()

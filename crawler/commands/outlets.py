@@ -12,7 +12,9 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
+from cleaning.wording import counted
 from crawler.command_line.options import StrictOptions
+from lake.standard_output import reader_may_leave
 
 if TYPE_CHECKING:
     from crawler.inspection.source_check import SourceAnswer
@@ -44,6 +46,7 @@ class Command(StrictOptions):
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do what the options say, and set the exit code."""
         try:
@@ -81,7 +84,8 @@ class Command(StrictOptions):
 
         if found_mistakes := [mistake for outlet in selected for mistake in mistakes(outlet)]:
             raise CannotRun("\n".join(found_mistakes))
-        print(f"{len(selected)} outlets are sound")
+        are = "is" if len(selected) == 1 else "are"
+        print(f"{counted(len(selected), 'outlet')} {are} sound")
 
     def _print_table(self, selected: Sequence[Outlet], *, as_json: bool) -> None:
         """Print the outlets with their health."""

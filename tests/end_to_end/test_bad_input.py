@@ -147,6 +147,6 @@ def test_a_bad_line_in_a_list_costs_that_line_alone(scrapy, tmp_path):
         "RETRY_TIMES=0",
     )
     assert done.stderr.count("not an http or https address") == 2
-    assert "1 rejects" in done.stderr  # nothing listens there
+    assert "1 reject" in done.stderr  # nothing listens there
     assert done.returncode == 1
     assert "no candidate answered" in done.stderr
