@@ -263,7 +263,8 @@ class RunReport:
         if spooled_rows := run.spooled_rows:
             self.stats.set_value("spool/rows", spooled_rows)
         found = faults(crawl)
-        self.notify_record = {**run.record, "faults": found}
+        stopped = None if ending.is_failure else ending.words
+        self.notify_record = {**run.record, "faults": found, **({"stopped": stopped} if stopped else {})}
         code_if_landed = EXIT_MONITOR if self.alerts else EXIT_LANDED
         self.stats.set_value(
             EXIT_STAT, EXIT_FAILED if found else EXIT_HELD if run.forfeited else code_if_landed
@@ -275,7 +276,7 @@ class RunReport:
         self.last_word = LastWord(
             self.last_word.name or run.run_id,
             f"{summary(crawl, decisions, run.forfeited.total())} → {run.store.uri}",
-            None if ending.is_failure else ending.words,
+            stopped,
             found,
             self.alerts,
             trouble_lines(self._seen, self.crawler.spider, [*found, *self.alerts]),
