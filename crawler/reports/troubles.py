@@ -36,12 +36,15 @@ def trouble_lines(
     """Return a line for each outlet in trouble, at most ten, and how many more there are. sentences: faults and alerts;
     those of an outlet begin with its key."""
     sources = _sources_by_outlet(spider)
-    landed_any = any(article_pages(outlet.counts) for outlet in seen.values())
+    # a crawl of many outlets has some with a single new page that is none every hour
+    tells_few = not hasattr(spider, "outlet_crawls") and not any(
+        article_pages(outlet.counts) for outlet in seen.values()
+    )
     lines: list[str] = []
     for key in sorted(seen.keys() | sources.keys()):
         outlet, its_sources = seen.get(key, SeenOutlet()), sources.get(key, {})
         told = [s.removeprefix(f"{key}: ") for s in sentences if s.startswith(f"{key}: ")]
-        told = told or list(_own_troubles(outlet, its_sources, landed_any=landed_any))
+        told = told or list(_own_troubles(outlet, its_sources, tells_few=tells_few))
         if told:
             lines.append(f"{key}: {'; '.join(told)}; {_where_to_look(key, told, outlet, its_sources)}")
     more = len(lines) - _MAX_LINES
@@ -55,14 +58,14 @@ def _sources_by_outlet(spider: Spider | None) -> dict[str, Sources]:
     return {outlet.key: getattr(spider, "sources", {})} if isinstance(outlet, Outlet) else {}
 
 
-def _own_troubles(outlet: SeenOutlet, sources: Sources, *, landed_any: bool) -> Iterator[str]:
-    """What stands in no fault or alert as this outlet's. landed_any: whether any page of the crawl is an article."""
+def _own_troubles(outlet: SeenOutlet, sources: Sources, *, tells_few: bool) -> Iterator[str]:
+    """What stands in no fault or alert as this outlet's. tells_few: also a few pages that are no articles are told."""
     if sources and all(source.get("error") is not None for source in sources.values()):
         yield "no source answered"
     if outlet.failed:
         yield f"{counted(outlet.failed, 'page')} failed in the pipeline"
     pages = judged_pages(outlet.counts)
-    if pages and not article_pages(outlet.counts) and (pages >= Limits().min_pages or not landed_any):
+    if pages and not article_pages(outlet.counts) and (pages >= Limits().min_pages or tells_few):
         yield "its page is no article" if pages == 1 else f"none of {pages} pages is an article"
 
 

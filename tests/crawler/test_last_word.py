@@ -121,6 +121,11 @@ def test_where_nothing_landed_a_single_page_is_told():
     ]
 
 
+def test_among_many_outlets_a_single_page_is_not():
+    spider = SimpleNamespace(outlet_crawls=SimpleNamespace(crawls=[]))
+    assert trouble_lines({"a": seen(gallery=1), "b": seen(video=4)}, spider, []) == []
+
+
 def test_dead_sources_are_looked_at_by_another_command():
     crawls = [
         SimpleNamespace(key="a", spider=SimpleNamespace(sources=DEAD)),
