@@ -15,9 +15,8 @@ from crawler.command_line.options import StrictOptions
 class Command(StrictOptions, ScrapyCrawl):
     """Scrapy's `crawl`, with a check before the start, and the last word and exit codes of docs/operating.md."""
 
-    default_settings: ClassVar[dict[str, Any]] = {
-        "LAST_WORD_WAITS": True
-    }  # until the notify command has ended
+    # this command says the last word itself, when the notify command has ended
+    default_settings: ClassVar[dict[str, Any]] = {"LAST_WORD_WAITS": True}
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check the configuration before Scrapy starts and begins to log. Exits where the crawl may not start."""
