@@ -196,6 +196,8 @@ WARN_ON_GENERATOR_RETURN_VALUE = False
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 SCHEDULER_DISK_QUEUE = "scrapy.squeues.PickleFifoDiskQueue"
 
+# The log names pages and rows; Scrapy would print them whole.
+LOG_FORMATTER = "crawler.reports.item_log.ItemNames"
 LOG_LEVEL = os.environ.get("LOG_LEVEL") or "INFO"
 FEED_EXPORT_ENCODING = "utf-8"
 TWISTED_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"

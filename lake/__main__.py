@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from cleaning.wording import counted
+from lake.standard_output import reader_may_leave
 from lake.storage.open_store import open_lake
 from lake.storage.store import LakeConfigError, LakeError
 
@@ -29,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     _add_verify(commands.add_parser("verify", help="read the whole lake, and tell whether it is sound"))
     arguments = parser.parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        with reader_may_leave():
+            code: int = arguments.run(arguments)
     except LakeConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -66,11 +69,15 @@ def _run_cluster(arguments: argparse.Namespace) -> int:
     window = None if arguments.window_days is None else timedelta(days=arguments.window_days)
     result = cluster_lake(open_lake(arguments.lake), window)
     print(
-        f"{result.key}: {result.pages} pages, {result.stories} stories, {result.merged} story ids merged into others\n"
-        f"{result.counts.pairs} pairs compared; {result.counts.crowded} keys shared by more pages than one is compared with"
+        f"{result.key}: {counted(result.pages, 'page')}, {counted(result.stories, 'story', 'stories')}, "
+        f"{counted(result.merged, 'story id')} merged into others\n{counted(result.counts.pairs, 'pair')} compared; "
+        f"{counted(result.counts.crowded, 'key')} shared by more pages than one is compared with"
     )
     if result.unfinished:
-        print(f"{result.unfinished} runs left out that have not ended", file=sys.stderr)
+        print(
+            f"{counted(result.unfinished, 'run')} left out that {'has' if result.unfinished == 1 else 'have'} not ended",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -106,7 +113,9 @@ def _run_boilerplate(arguments: argparse.Namespace) -> int:
     for outlet, lines in (learned.outlets or {}).items():
         print(f"{outlet}: {len(lines)} lines")
         for line in lines:
-            print(f"  seen in {line.stories} stories on {line.days} days: {_printable(line.text)}")
+            print(
+                f"  seen in {counted(line.stories, 'story', 'stories')} on {counted(line.days, 'day')}: {_printable(line.text)}"
+            )
     outcome = "written" if is_new else "not written" if arguments.dry_run else "nothing new"
     print(
         f"boilerplate/{learned.version}.json: {outcome}" if learned.version else f"no boilerplate: {outcome}"
@@ -155,13 +164,16 @@ def _run_forget(arguments: argparse.Namespace) -> int:
     else:
         receipt = forget(store, arguments.pages, arguments.outlet, arguments.reason)
     for part in receipt.parts:
-        print(f"{part.key}: {part.removed} rows out, {part.rows} left, {part.sha256_before} → {part.sha256}")
+        print(
+            f"{part.key}: {counted(part.removed, 'row')} out, {part.rows} left, {part.sha256_before} → {part.sha256}"
+        )
     for name in receipt.tombstones:
         print(f"takedowns/{name}.json")
     for run_id in receipt.under_way:
         print(f"run {run_id} has no record yet: what it lands is taken out at its end")
     removed = sum(part.removed for part in receipt.parts)
-    print(f"{'would take' if arguments.dry_run else 'took'} {removed} rows out of {len(receipt.parts)} parts")
+    verb, parts = "would take" if arguments.dry_run else "took", counted(len(receipt.parts), "part")
+    print(f"{verb} {counted(removed, 'row')} out of {parts}")
     if not removed and arguments.outlet:
         outlets = ", ".join(arguments.outlet)
         print(
@@ -205,7 +217,7 @@ def _run_expire(arguments: argparse.Namespace) -> int:
     today = datetime.now(UTC).date()
     result = expire(open_lake(arguments.lake), arguments.raw_days, today, dry_run=arguments.dry_run)
     verb = "would remove" if arguments.dry_run else "removed"
-    print(f"{verb} {result.parts} raw parts of {len(result.days)} days")
+    print(f"{verb} {counted(result.parts, 'raw part')} of {counted(len(result.days), 'day')}")
     for run_id in sorted(result.kept_runs):
         print(f"kept those of run {run_id}: it has no record yet")
     return 0
@@ -228,12 +240,13 @@ def _run_verify(arguments: argparse.Namespace) -> int:
         megabytes = f"{counts.bytes / 1e6:.1f}"
         print(f"{table:<10}{counts.parts:>9}{counts.rows:>12}{megabytes:>11}{counts.unlisted:>12}")
     print(
-        f"{report.runs} runs, {report.under_way} more without a record; {report.expired} raw parts expired; "
-        f"{report.taken_down} references to pages that were taken down"
+        f"{counted(report.runs, 'run')}, {report.under_way} more without a record; "
+        f"{counted(report.expired, 'raw part')} expired; "
+        f"{counted(report.taken_down, 'reference')} to pages that were taken down"
     )
     for fault in report.faults:
         print(fault, file=sys.stderr)
-    print(f"{len(report.faults)} faults" if report.faults else "sound")
+    print(counted(len(report.faults), "fault") if report.faults else "sound")
     return 1 if report.faults else 0
 
 
@@ -271,7 +284,7 @@ def _run_warc(arguments: argparse.Namespace) -> int:
     choice = RawPageSelection(*map(frozenset, (arguments.day, arguments.outlet, arguments.run_id)))
     written = export(open_lake(arguments.lake), arguments.out, choice, arguments.split)
     for path, pages in written.items():
-        print(f"{path}: {pages} pages")
+        print(f"{path}: {counted(pages, 'page')}")
     if not written:
         print(f"{arguments.lake}: no such page in raw; nothing was written", file=sys.stderr)
     return 0 if written else 1

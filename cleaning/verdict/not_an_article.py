@@ -16,6 +16,7 @@ from cleaning.metadata import json_ld
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold, word_count
 from cleaning.vocabulary import wall_words
+from cleaning.wording import counted
 
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
@@ -68,9 +69,9 @@ def refuse_non_articles(page: Evidence) -> None:
     if not page.blocks:
         raise NoArticle("empty", "the page shows no text")
     if page.paywall and words < _MAX_STUB_WORDS:
-        raise NoArticle("paywall", f"declared as not free, {words} words")
+        raise NoArticle("paywall", f"declared as not free, {counted(words, 'word')}")
     if _is_listing(page):
-        raise NoArticle("listing", f"{page.link_count} links, {page.linked_share:.0%} of the text")
+        raise NoArticle("listing", f"{counted(page.link_count, 'link')}, {page.linked_share:.0%} of the text")
     kinds = " ".join(json_ld.type_of(node) for node in page.nodes)
     is_declared_article = bool(json_ld.articles(page.nodes))
     if (
@@ -79,11 +80,13 @@ def refuse_non_articles(page: Evidence) -> None:
         and (page.og_type.startswith("video") or "VideoObject" in kinds)
         and page.player_count
     ):
-        raise NoArticle("video", f"a player and {words} words")
+        raise NoArticle("video", f"a player and {counted(words, 'word')}")
     if words < 60 and (re.search(r"ImageGallery|MediaGallery", kinds) or page.caption_words > words):
-        raise NoArticle("gallery", f"{page.caption_words} words under pictures and {words} beside them")
+        raise NoArticle(
+            "gallery", f"{counted(page.caption_words, 'word')} under pictures and {words} beside them"
+        )
     if words < _MIN_WORDS:
-        raise NoArticle("too_short", f"{words} words")
+        raise NoArticle("too_short", counted(words, "word"))
 
 
 def _find_wall(page: Evidence, words: int) -> Reason | None:

@@ -23,7 +23,7 @@ from crawler.outlet_files import known_outlets, mistakes_at, mistakes_in
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
-from lake.storage.open_store import open_store
+from lake.storage.open_store import check_uri, open_store
 from lake.storage.store import LakeConfigError, LakeError
 from outlets import SPIDER_NAMES, OutletErrors
 
@@ -133,6 +133,10 @@ def _check_settings(settings: BaseSettings) -> None:
                 f"{name}: a secret given as a setting is printed in the log; set it in the environment", 2
             )
     _check_numbers(settings)
+    try:
+        check_uri(settings["LAKE_URI"])
+    except LakeConfigError as error:
+        raise Refused(str(error), 2) from error
     try:
         tdm_policy(settings)
     except UsageError as error:

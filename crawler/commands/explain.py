@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crawler.command_line.options import StrictOptions
+from lake.standard_output import reader_may_leave
 
 if TYPE_CHECKING:
     from cleaning import RawPage
@@ -38,6 +39,7 @@ class Command(StrictOptions):
         add_outlet_option(parser)
         parser.add_argument("--html", metavar="FILE", help="write it as one HTML file")
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Explain the page, and set the exit code."""
         from crawler.inspection.single_pages import CannotInspect

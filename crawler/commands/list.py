@@ -11,11 +11,13 @@ import argparse
 from scrapy.commands.list import Command as ScrapyList
 
 from crawler.command_line.options import NoArguments
+from lake.standard_output import reader_may_leave
 
 
 class Command(NoArguments, ScrapyList):
     """Scrapy's `list`, which also knows an OUTLETS_DIR given with -s."""
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Print the names of all spiders."""
         from crawler.addon import Pressline

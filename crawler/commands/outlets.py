@@ -13,7 +13,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from cleaning.wording import counted
 from crawler.command_line.options import StrictOptions
+from lake.standard_output import reader_may_leave
 
 if TYPE_CHECKING:
     from crawler.inspection.outlet_table import OutletStatus
@@ -51,6 +53,7 @@ class Command(StrictOptions):
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Do what the options say, and set the exit code."""
         try:
@@ -126,7 +129,8 @@ class Command(StrictOptions):
             raise CannotRun(str(errors)) from errors
         if found_mistakes := [mistake for key in keys for mistake in mistakes(known[key])]:
             raise CannotRun("\n".join(found_mistakes))
-        print(f"{len(keys)} outlets are sound")
+        are = "is" if len(keys) == 1 else "are"
+        print(f"{counted(len(keys), 'outlet')} {are} sound")
 
     def _print_table(self, statuses: list[OutletStatus], *, as_json: bool, only_broken: bool) -> None:
         """Print the outlets with their health, those in trouble first."""

@@ -11,7 +11,9 @@ import sys
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
+from cleaning.wording import counted
 from crawler.command_line.options import NoArguments
+from lake.standard_output import reader_may_leave
 
 if TYPE_CHECKING:
     from lake.parquet.raw_page_selection import RawPageSelection
@@ -44,6 +46,7 @@ class Command(NoArguments):
         group.add_argument("--outlet", action="append", default=[], help="as in the outlet column")
         group.add_argument("--run", action="append", default=[], dest="run_id", help="a run's id")
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check the configuration, clean the pages again, and set the exit code."""
         from crawler.command_line.preflight import Refused, check_configuration
@@ -69,6 +72,7 @@ class Command(NoArguments):
         from crawler.outlet_files import known_outlets, mistakes_in
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
+        from crawler.reports.summary import outcome_text
         from lake.jobs.reclean import reclean
         from lake.parquet.raw_page_selection import RawPageSelection
         from lake.runs.session import Claim
@@ -100,8 +104,8 @@ class Command(NoArguments):
                 run.abandon()
                 raise
             run.finish("finished", {**facts, "reason": "finished", "looked_at": page_count})
-        counts = ", ".join(f"{count} {name}" for name, count in run.counts.items() if "/" not in name)
-        print(f"reclean: {page_count} pages → {counts or 'nothing'} → {lake.store.uri}")
+        counts = ", ".join(outcome_text(name, count) for name, count in run.counts.items() if "/" not in name)
+        print(f"reclean: {counted(page_count, 'page')} → {counts or 'nothing'} → {lake.store.uri}")
 
 
 def _outlets_to_reclean(store: Store, choice: RawPageSelection) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
 from scrapy import Spider
 from scrapy.commands.runspider import Command as ScrapyRunSpider
@@ -17,6 +18,12 @@ from crawler.command_line.options import StrictOptions
 
 class Command(StrictOptions, ScrapyRunSpider):
     """Scrapy's `runspider`: pages that the spider yields land as those of any other."""
+
+    # this command says the last word itself, when the notify command has ended
+    default_settings: ClassVar[dict[str, Any]] = {
+        **ScrapyRunSpider.default_settings,
+        "LAST_WORD_WAITS": True,
+    }
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check the configuration, crawl, set the exit code, and call the notify command."""

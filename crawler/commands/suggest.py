@@ -7,6 +7,7 @@ import sys
 from typing import ClassVar
 
 from crawler.command_line.options import StrictOptions
+from lake.standard_output import reader_may_leave
 
 
 class Command(StrictOptions):
@@ -30,6 +31,7 @@ class Command(StrictOptions):
         super().add_options(parser)
         add_outlet_option(parser)
 
+    @reader_may_leave()
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Propose the rules, and set the exit code."""
         from crawler.inspection.explanation_text import safe
@@ -71,7 +73,7 @@ class Command(StrictOptions):
         suggestion = suggest_rules(pages, rules_of(owners[0]) if owners else None)
         if suggestion.pages < MIN_PAGES:
             raise CannotInspect(
-                f"{suggestion.pages} of {len(names)} pages hold an article, and {MIN_PAGES} are needed; `scrapy explain` "
+                f"pages that hold an article: {suggestion.pages} of {len(names)}, and {MIN_PAGES} are needed; `scrapy explain` "
                 "says of a page what keeps it from being one"
             )
         if not suggestion.proposals:

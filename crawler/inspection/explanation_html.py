@@ -11,6 +11,7 @@ from html import escape
 
 from cleaning.records import Removed
 from cleaning.rule_authoring.page_explanation import PagePiece
+from cleaning.wording import counted
 from crawler.inspection.explanation import Explanation, stated_fields
 from crawler.inspection.explanation_text import safe
 
@@ -76,7 +77,7 @@ def _heading(explanation: Explanation) -> Iterator[str]:
         yield '<p class="verdict">Article</p>'
     if article := explanation.article:
         yield (
-            f"<p>Outlet {_escaped(article.outlet)}, {article.word_count} words, confidence {article.text_confidence:.2f}, "
+            f"<p>Outlet {_escaped(article.outlet)}, {counted(article.word_count, 'word')}, confidence {article.text_confidence:.2f}, "
             f"rules of cleaner {_escaped(article.cleaner_version)}</p>"
         )
     if explanation.next_page_url:
@@ -164,7 +165,7 @@ def _lake_match(explanation: Explanation) -> Iterator[str]:
     elif landed.similarity is not None and landed.containment is not None:
         yield (
             f"<p><strong>{_escaped(landed.relation)}</strong>, Jaccard {landed.similarity:.2f}, containment "
-            f"{landed.containment:.2f}, {sum(p.words for p in explanation.passages)} words in {len(explanation.passages)} shared passages"
+            f"{landed.containment:.2f}, {counted(sum(p.words for p in explanation.passages), 'word')} in {counted(len(explanation.passages), 'shared passage')}"
         )
     if other := landed.other:
         day = f", {other.published_at:%Y-%m-%d %H:%M} UTC" if other.published_at else ""

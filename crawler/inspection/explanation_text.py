@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cleaning.records import Removed
+from cleaning.wording import counted
 from crawler.inspection.explanation import Explanation, stated_fields
 
 MAX_CUT_CHARS = 400  # of one cut, that are shown
@@ -62,7 +63,7 @@ class _TextReport:
         else:
             yield f"verdict: {self._with_style('article', _GREEN)}"
         if article:
-            yield f"outlet: {safe(article.outlet)}; {article.word_count} words; confidence {article.text_confidence:.2f}"
+            yield f"outlet: {safe(article.outlet)}; {counted(article.word_count, 'word')}; confidence {article.text_confidence:.2f}"
         if explanation.next_page_url:
             yield f"goes on at {safe(explanation.next_page_url)}"
 
@@ -94,7 +95,10 @@ class _TextReport:
         counts = Counter(cut.kind for cut in cuts)
         for kind, length in chars.most_common():
             rules = ", ".join(sorted({cut.rule for cut in cuts if cut.kind == kind}))
-            yield from self._wrap(f"{counts[kind]:4} cuts {length:8,} characters  {rules}", f"{kind:14}")
+            yield from self._wrap(
+                f"{counts[kind]:4} {'cut ' if counts[kind] == 1 else 'cuts'} {length:8,} characters  {rules}",
+                f"{kind:14}",
+            )
 
     def _lake_match(self) -> Iterator[str]:
         landed = self.explanation.landed

@@ -16,6 +16,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DropItem
 
 from cleaning import RawPage
+from cleaning.wording import counted
 from crawler.pipeline.from_settings import lake_of, rules_of
 from crawler.pipeline.lease_claims import lease_claims
 from crawler.reports.run_report import RunReport
@@ -128,7 +129,8 @@ class Land:
             log.error("the spool %s is full (SPOOL_BYTES): nothing more is fetched; %s", spool.folder, error)
             self._stop_crawl("spool_full")
         else:
-            log.warning("the store is away; %d objects wait in %s: %s", len(spool.keys), spool.folder, error)
+            objects, wait = counted(len(spool.keys), "object"), "waits" if len(spool.keys) == 1 else "wait"
+            log.warning("the store is away; %s %s in %s: %s", objects, wait, spool.folder, error)
 
     def _note_lost_rows(self, error: Exception, batch: Batch) -> None:
         """Stop the crawl. Rows that did not land are not known to the lake and will be fetched again."""

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+from cleaning.wording import counted
 from crawler.reports.outlet_health import READERS, SHARED_NAME, read_record, runs_by_name
 from lake.storage.store import Store
 from outlets import Limits
@@ -51,33 +52,35 @@ def carried_facts(facts: Facts, before: Facts | None, now: datetime) -> dict[str
 
 def alerts(facts: Facts, history: Sequence[Facts], limits: Limits, now: datetime) -> Iterator[str]:
     """The alerts of one outlet's run, as texts. history: the outlet's earlier runs, newest first; facts: of this run,
-    with those from carried_facts()."""
+    with those from carried_facts(). `ended` in them is the close reason. Of a run that was cut short only shares of
+    what it saw are compared."""
     pooled: Counter[str] = Counter()
     for earlier in history:
         pooled.update({k: v for k, v in earlier.items() if isinstance(v, int)})
     has_history = (
-        sum(_judged_pages(run) > 0 for run in history) >= _MIN_HISTORY_RUNS
-        and _judged_pages(pooled) >= _MIN_HISTORY_PAGES
+        sum(judged_pages(run) > 0 for run in history) >= _MIN_HISTORY_RUNS
+        and judged_pages(pooled) >= _MIN_HISTORY_PAGES
     )
     yield from _article_share_alerts(facts, pooled if has_history else None, limits)
-    yield from _source_alerts(facts, history, limits)
-    yield from _silence_alerts(facts, limits, now)
+    if _is_whole(facts):  # what a run that was cut short did not find may be there
+        yield from _source_alerts(facts, list(filter(_is_whole, history)), limits)
+        yield from _silence_alerts(facts, limits, now)
     if has_history:
         yield from _reject_alerts(facts, pooled, limits)
         yield from _article_row_alerts(facts, pooled, limits)
 
 
 def _article_share_alerts(facts: Facts, before: Facts | None, limits: Limits) -> Iterator[str]:
-    pages, articles = _judged_pages(facts), _article_pages(facts)
+    pages, articles = judged_pages(facts), article_pages(facts)
     if pages < limits.min_pages:
         return
     if before is None:
         if not articles:
-            yield f"none of {pages} pages is an article; are [articles] allow and deny right?"
+            yield f"none of {counted(pages, 'page')} is an article; are [articles] allow and deny right?"
         return
-    usual = _article_pages(before) / _judged_pages(before)
+    usual = article_pages(before) / judged_pages(before)
     if articles / pages < limits.articles * usual:
-        yield f"{articles} of {pages} pages are articles, before {usual:.0%}"
+        yield f"{articles} of {counted(pages, 'page')} are articles, before {usual:.0%}"
 
 
 def _source_alerts(facts: Facts, history: Sequence[Facts], limits: Limits) -> Iterator[str]:
@@ -85,7 +88,8 @@ def _source_alerts(facts: Facts, history: Sequence[Facts], limits: Limits) -> It
     latest, earlier = [facts, *history[:2]], history[2:]
     was_alive = any(_dead_share(run) <= limits.dead_sources for run in earlier)  # else it is no news
     if was_alive and all(_dead_share(run) > limits.dead_sources for run in latest):
-        yield f"{dead} of {source_count} sources are dead, for the third time"
+        are = "is" if dead == 1 else "are"
+        yield f"{dead} of {counted(source_count, 'source')} {are} dead, for the third time"
     listed_counts = [run.get("listed", 0) for run in history if run.get("answered")]
     always_listed = len(listed_counts) >= _MIN_HISTORY_RUNS and all(listed_counts)
     if always_listed and facts.get("answered") and not dead and not facts.get("listed"):
@@ -104,18 +108,19 @@ def _silence_alerts(facts: Facts, limits: Limits, now: datetime) -> Iterator[str
         max_silence_h = max(_MIN_SILENCE_H, _GAP_FACTOR * facts["longest_gap_h"])
     if silent_h > max_silence_h:
         longest_gap_h = facts["longest_gap_h"]
-        yield f"no article for {silent_h:.0f} hours; the longest time without one was {longest_gap_h:.0f}"
+        hours = counted(round(silent_h), "hour")
+        yield f"no article for {hours}; the longest time without one was {longest_gap_h:.0f}"
 
 
 def _reject_alerts(facts: Facts, before: Facts, limits: Limits) -> Iterator[str]:
-    pages, pages_before = _judged_pages(facts), _judged_pages(before)
+    pages, pages_before = judged_pages(facts), judged_pages(before)
     for name in sorted(k for k in facts if k.startswith("rejects/")):
         reason = name.removeprefix("rejects/")
         if reason in _NOT_JUDGED_REASONS or pages < limits.min_pages:
             continue
         usual = before.get(name, 0) / pages_before
         if facts[name] / pages > usual + limits.rejects:
-            yield f"{facts[name]} of {pages} pages are rejects for {reason}, before {usual:.0%}"
+            yield f"{facts[name]} of {counted(pages, 'page')} are rejects for {reason}, before {usual:.0%}"
 
 
 def _article_row_alerts(facts: Facts, before: Facts, limits: Limits) -> Iterator[str]:
@@ -126,12 +131,12 @@ def _article_row_alerts(facts: Facts, before: Facts, limits: Limits) -> Iterator
     for name in FIELD_NAMES.values():
         count, usual = facts.get(f"with/{name}", 0), before.get(f"with/{name}", 0) / rows_before
         if usual >= 0.5 and count / rows < limits.fields * usual:
-            yield f"{count} of {rows} articles have {name}, before {usual:.0%}"
-    for phrase, counted, total_of, limit in (
+            yield f"{count} of {counted(rows, 'article')} have {name}, before {usual:.0%}"
+    for phrase, part, total_of, limit in (
         ("of the text is clutter", "chars/removed", ("chars/removed", "chars/kept"), limits.clutter),
         ("of the articles are copies", "copies", _ARTICLE_COUNTS, limits.copies),
     ):
-        share, usual = (run.get(counted, 0) / max(1, _total(run, total_of)) for run in (facts, before))
+        share, usual = (run.get(part, 0) / max(1, _total(run, total_of)) for run in (facts, before))
         if share > usual + limit:
             yield f"{share:.0%} {phrase}, before {usual:.0%}"
 
@@ -141,16 +146,22 @@ def _total(facts: Facts, names: Iterable[str]) -> int:
     return sum(counts)
 
 
-def _article_pages(facts: Facts) -> int:
+def _is_whole(facts: Facts) -> bool:
+    """Whether the outlet's crawl went to its end."""
+    return bool(facts.get("ended", "finished") == "finished")
+
+
+def article_pages(facts: Facts) -> int:
+    """Pages that are articles."""
     return _total(facts, (*_ARTICLE_COUNTS, "unchanged"))
 
 
-def _judged_pages(facts: Facts) -> int:
+def judged_pages(facts: Facts) -> int:
     """Pages that were expected to be articles: all but rejects because of a rule."""
     rejects = facts.get("rejects", 0) - sum(
         facts.get(f"rejects/{reason}", 0) for reason in _NOT_JUDGED_REASONS
     )
-    judged: int = _article_pages(facts) + max(0, rejects)
+    judged: int = article_pages(facts) + max(0, rejects)
     return judged
 
 
@@ -190,7 +201,8 @@ def outlet_histories(store: Store, names: Collection[str], now: datetime) -> dic
         for record in filter(None, readers.map(lambda key: read_record(store, key), keys)):
             for name, facts in record.get("outlets", {}).items():
                 if name in history and "answered" in facts:
-                    history[name].append((record["finished_at"], facts))
+                    ended = {"ended": record.get("reason", "finished")}  # of an outlet alone: the run's
+                    history[name].append((record["finished_at"], {**ended, **facts}))
     return {
         name: [facts for _, facts in sorted(runs, key=lambda run: run[0], reverse=True)]
         for name, runs in history.items()

@@ -1,5 +1,5 @@
 """The report of a run: counts the outcomes of its candidates, and makes of them the entries of the run record, the exit
-code and the last log line.
+code and the last word.
 
 Every candidate has exactly one outcome. What is lost on the way has a stat for each kind of loss (`lost/…`).
 """
@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -20,8 +19,13 @@ from scrapy.crawler import Crawler
 
 from cleaning import RawPage
 from crawler.outlet_files import known_outlets
+from crawler.reports.endings import LEFT_TO_OTHERS, ending_of
+from crawler.reports.faults import EndedCrawl, faults
+from crawler.reports.last_word import LastWord
 from crawler.reports.monitors import FIELD_NAMES, alerts, carried_facts, outlet_histories, source_counts
-from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS, RevisitDecision
+from crawler.reports.summary import summary
+from crawler.reports.troubles import FAILED, SeenOutlet, trouble_lines
+from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS
 from lake.runs.run import Result, Run
 from lake.runs.session import Opening
 from lake.schema.records import Reject
@@ -33,25 +37,6 @@ log = logging.getLogger(__name__)
 
 EXIT_STAT = "exit_code"
 EXIT_LANDED, EXIT_FAILED, EXIT_CONFIGURATION, EXIT_HELD, EXIT_MONITOR = range(5)  # docs/operating.md
-_FETCH_WORDS: dict[RevisitDecision, str] = {
-    "new": "new",
-    "changed": "changed",
-    "again": "tried again",
-    "afresh": "known and asked for all the same",
-}
-_SKIP_WORDS: dict[RevisitDecision, str] = {
-    "known": "known",
-    "later": "to be tried again",
-    "never": "not worth another try",
-    "taken_down": "taken down",
-}
-_LOCAL_FAULTS = {  # by the stat local_faults/…, of crawler/politeness/failures.py
-    "dns": "no host name can be resolved",
-    "network": "the network is out of reach",
-    "open_files": "too many files are open (ulimit -n)",
-    "memory": "memory is short",
-}
-_OUTCOMES = ("articles", "copies", "revisions", "rejects", "unchanged")
 # settings whose hash the run record holds: they decide what is fetched, how, and how it lands
 _CONFIGURATION_SETTINGS = (
     "LAKE_URI",
@@ -96,11 +81,14 @@ class RunReport:
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats
         self.crawler, self.stats = crawler, crawler.stats
-        self._outlet_counts: dict[str, Counter[str]] = {}  # outlet → counts of its outcomes
+        self._seen: dict[str, SeenOutlet] = {}  # by outlet
         self.alerts: list[str] = []  # of the monitors
+        name = crawler.spider.name if crawler.spider else ""
+        self.last_word = LastWord(name, faults=["the crawl did not come to its end; its log says why"])
         self.notify_record: dict[str, Any] = {}  # for the notify command: at the end, run record and `faults`
         crawler.signals.connect(self._item_error, signals.item_error)
         crawler.signals.connect(self._spider_error, signals.spider_error)
+        crawler.signals.connect(self._engine_stopped, signals.engine_stopped)
 
     def facts(self, reason: str | None = None) -> dict[str, Any]:
         """The crawl's own facts for the run records; the lake adds those of the rows and part files. reason: why the
@@ -118,7 +106,7 @@ class RunReport:
                 "candidates": self.stats.get_value("candidates", 0),
                 "asked": self._decision_counts("asked", FETCH_DECISIONS),
                 "skipped": self._decision_counts("skipped", SKIP_DECISIONS),
-                "outlets": self._facts_by_outlet(),
+                "outlets": self._facts_by_outlet(reason),
                 "sources": self._source_facts(reason),
                 "requests": self.stats.get_value("downloader/request_count", 0),
                 "bytes_received": self.stats.get_value("downloader/response_bytes", 0),
@@ -130,11 +118,16 @@ class RunReport:
         counts = {name: self.stats.get_value(f"{kind}/{name}", 0) for name in names}
         return {name: count for name, count in counts.items() if count}
 
-    def _facts_by_outlet(self) -> dict[str, Any]:
+    def _facts_by_outlet(self, reason: str) -> dict[str, Any]:
         outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
         facts: dict[str, Any] = outlet_crawls.facts() if outlet_crawls else self._single_outlet_facts()
-        keys = sorted(facts.keys() | self._outlet_counts.keys())
-        return {key: {**facts.get(key, {}), **self._outlet_counts.get(key, {})} for key in keys}
+        for outlet in facts.values():
+            if outlet.get("ended") == "shutdown":  # its crawl was under way when the whole crawl ended
+                outlet["ended"] = reason
+        counts = {key: seen.counts for key, seen in self._seen.items() if seen.counts}
+        return {
+            key: {**facts.get(key, {}), **counts.get(key, {})} for key in sorted(facts.keys() | counts.keys())
+        }
 
     def _single_outlet_facts(self) -> dict[str, Any]:
         """Outlet → facts of its sources, where the run is a crawl of one outlet for new pages; else empty. An archive
@@ -151,13 +144,12 @@ class RunReport:
 
     def watch(self, run: Run, facts: dict[str, Any]) -> None:
         """Compare the outlets with their earlier runs; add the alerts, and the facts that monitors carry from record
-        to record, to the run's facts. Nothing is done for an unfinished run, nor where the lake cannot be read."""
+        to record, to the run's facts. Nothing is done for outlets that another machine crawls, nor where the lake
+        cannot be read."""
         outlets: dict[str, dict[str, Any]] = facts["outlets"]
-        watched = [
-            k for k, o in outlets.items() if "answered" in o and o.get("ended", "finished") == "finished"
-        ]
-        # rows that wait in the outbox mean that the store is away
-        if facts["reason"] != "finished" or not watched or run.outbox.waiting:
+        ended = {k: o.get("ended", facts["reason"]) for k, o in outlets.items() if "answered" in o}
+        watched = [key for key, reason in ended.items() if reason not in LEFT_TO_OTHERS]
+        if not watched:
             return
         now = datetime.now(UTC)
         try:
@@ -169,7 +161,8 @@ class RunReport:
             history, outlet = earlier[key], known_outlets().by_name.get(key)
             before = next((h for h in history if "last_article_at" in h), None)
             outlets[key] |= carried_facts(outlets[key], before, now)
-            outlet_alerts = alerts(outlets[key], history, outlet.limits if outlet else Limits(), now)
+            seen = {"ended": ended[key], **outlets[key]}
+            outlet_alerts = alerts(seen, history, outlet.limits if outlet else Limits(), now)
             self.alerts += [f"{key}: {alert}" for alert in outlet_alerts]
         facts["monitors"] = self.alerts
 
@@ -201,10 +194,13 @@ class RunReport:
             self.stats.set_value("unspooled/objects", opening.unspooled)
 
     def refused(self, error: LakeError) -> None:
-        """The run cannot begin, and nothing is fetched: set the exit code and log the error."""
+        """The run cannot begin, and nothing is fetched: set the exit code and the last word."""
         self.stats.set_value(EXIT_STAT, EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED)
         self.notify_record = {"faults": [str(error)]}
-        log.error("%s", error)
+        name = self.last_word.name
+        held = isinstance(error, LeaseHeld)
+        self.last_word = LastWord(name, str(error)) if held else LastWord(name, faults=[str(error)])
+        self._engine_stopped()  # it does not start
 
     def spooled(self, run: Run) -> None:
         """A part set was spooled instead of stored: update the spool's stats."""
@@ -217,6 +213,8 @@ class RunReport:
         """Count a candidate's outcome. request: names the requested URL and its outlet."""
         if result.settled and (spider := self._candidate_spider):
             spider.settled(request.requested_url)
+        seen = self._seen.setdefault(request.outlet, SeenOutlet())
+        seen.examples.setdefault(result.reason or result.outcome, request.requested_url)
         self._add_result(request.outlet, result)
         for revised in result.revised:
             self._add_result(revised.outlet, revised.before, -1)
@@ -237,7 +235,7 @@ class RunReport:
                 cut["chars"] for cut in result.values["removed"] if cut["stage"] != "extraction"
             )
             stats.update(f"removed/{cut['kind']}" for cut in result.values["removed"])
-        outlet_counts = self._outlet_counts.setdefault(outlet, Counter())
+        outlet_counts = self._seen.setdefault(outlet, SeenOutlet()).counts
         for name, count in counts.items():
             outlet_counts[name] += by * count
         for name, count in stats.items():
@@ -254,133 +252,51 @@ class RunReport:
         if rows:
             self.stats.inc_value("lost/not_landed", rows)
 
-    def _item_error(self) -> None:
+    def _item_error(self, item: Any) -> None:
         self.stats.inc_value("lost/item_errors")
+        if isinstance(item, RawPage):
+            seen = self._seen.setdefault(item.outlet, SeenOutlet())
+            seen.failed += 1
+            seen.examples.setdefault(FAILED, item.requested_url)
 
     def _spider_error(self) -> None:
         self.stats.inc_value("spider_errors")
 
     def close(self, run: Run, reason: str) -> None:
-        """Set the exit code and the record for the notify command, and log in one line what the run did."""
-        spider, candidates = self.crawler.spider, self.stats.get_value("candidates")
-        outcomes = {name: self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES}
-        left_for_later = self.stats.get_value("left", 0)
-        without_outcome = (
-            candidates - sum(outcomes.values()) - left_for_later
-            if candidates is not None and reason == "finished"
-            else 0
-        )
-        if without_outcome:
-            self.stats.set_value("lost/without_outcome", without_outcome)
+        """Set the exit code, the record for the notify command, and the last word."""
+        ending = ending_of(self.crawler, reason)
+        crawl = EndedCrawl(self.stats, self.crawler.spider, run, ending)
+        if ending.is_whole and crawl.without_outcome:
+            self.stats.set_value("lost/without_outcome", crawl.without_outcome)
         if spooled_rows := run.spooled_rows:
             self.stats.set_value("spool/rows", spooled_rows)
-        faults = [*self._crawl_faults(without_outcome), *_spool_faults(run)]
-        self.notify_record = {**run.record, "faults": faults}
-        forfeited = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
-        alert_text = "; ".join(self.alerts)
-        code_if_landed = EXIT_MONITOR if alert_text else EXIT_LANDED
-        self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if forfeited else code_if_landed)
-        log.log(
-            logging.ERROR if faults else logging.WARNING if alert_text else logging.INFO,
-            "%s: %s → %s%s%s",
-            spider.name if spider else run.run_id,
-            ", ".join(filter(None, [self._summary(outcomes), forfeited])),
-            run.store.uri,
-            f"; FAILED: {'; '.join(faults)}" if faults else "",
-            f"; CHANGED: {alert_text}" if alert_text else "",
+        found = faults(crawl)
+        stopped = None if ending.is_failure else ending.words
+        self.notify_record = {**run.record, "faults": found, **({"stopped": stopped} if stopped else {})}
+        code_if_landed = EXIT_MONITOR if self.alerts else EXIT_LANDED
+        self.stats.set_value(
+            EXIT_STAT, EXIT_FAILED if found else EXIT_HELD if run.forfeited else code_if_landed
         )
-
-    def _summary(self, outcomes: dict[str, int]) -> str:
-        """`212 known, 14 new, 1 to be tried again → 12 articles, 2 rejects`: the revisit decisions and
-        unchanged sources, then the outcomes."""
-        fetched, skipped = (
-            self._decision_counts("asked", FETCH_DECISIONS),
-            self._decision_counts("skipped", SKIP_DECISIONS),
-        )
-        order: tuple[RevisitDecision, ...] = (
-            "known",
-            "new",
-            "changed",
-            "again",
-            "afresh",
-            "later",
-            "never",
-            "taken_down",
-        )
-        words, counts = {**_FETCH_WORDS, **_SKIP_WORDS}, {**fetched, **skipped}
-        decision_text = ", ".join(
-            [
-                *(f"{counts[decision]} {words[decision]}" for decision in order if decision in counts),
-                *self._source_summary(),
-            ]
-        )
-        outcome_texts = [f"{count} {name}" for name, count in outcomes.items() if count]
-        if reserved := self.stats.get_value("outcome/rejects/tdm_reserved", 0):
-            outcome_texts.append(f"{reserved} left because text and data mining is reserved (TDM)")
-        if gone := self.stats.get_value("gone", 0):
-            outcome_texts.append(f"{gone} gone")
-        return " → ".join(
-            filter(
-                None,
-                [
-                    decision_text,
-                    ", ".join(outcome_texts) or ("nothing new" if decision_text else "nothing found"),
-                ],
-            )
-        )
-
-    def _source_summary(self) -> Iterator[str]:
-        """The number of sources that were unchanged, and of those that were not due for a fetch."""
-        if unchanged := self.stats.get_value("sources/unchanged", 0):
-            yield f"{unchanged} source{'s' * (unchanged > 1)} unchanged"
-        if skipped := self.stats.get_value("sources/not_due", 0):
-            sources = getattr(self.crawler.spider, "sources", {})
-            next_at = min(s["not_due"] for s in sources.values() if "not_due" in s)
-            yield f"{skipped} source{'s' * (skipped > 1)} not due before {next_at[11:19]} UTC (-a fresh=1 asks now)"
-
-    def _crawl_faults(self, without_outcome: int) -> Any:
-        """What went wrong in the crawl, as texts for the log line; without_outcome: candidates without an outcome."""
-        sources = getattr(self.crawler.spider, "sources", {})
-        outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
-        if lost := self.stats.get_value("lost/not_landed", 0):
-            yield f"{lost} candidates did not land"
-        if without_outcome:
-            yield f"{without_outcome} candidates have no outcome"
-        if outlet_crawls:
-            yield from outlet_crawls.faults()
-        elif sources and all(s["error"] for s in sources.values()):
-            yield "no source answered"
-        if unreadable := self.stats.get_value("warc/unreadable_files", 0):
-            yield f"{unreadable} WARC files could not be read"
-        yield from self._local_faults()
-        candidates = self.stats.get_value("candidates", 0)
-        if (
-            candidates
-            and sum(self.stats.get_value(n, 0) for n in ("unreachable", "broken_http")) == candidates
-        ):
-            yield "no candidate answered"
-        outcomes = sum(self.stats.get_value(f"outcome/{name}", 0) for name in _OUTCOMES)
-        if outcomes and self.stats.get_value("outcome/rejects/quarantined", 0) == outcomes:
-            yield "every page was quarantined"
-        if errors := self.stats.get_value("lost/item_errors", 0):
-            yield f"{errors} pages failed in the pipeline"
-        if errors := self.stats.get_value("spider_errors", 0):
-            yield f"{errors} errors in the spider"
-
-    def _local_faults(self) -> Iterator[str]:
-        """A text where this machine was at fault: its candidates have no outcome, and the next run fetches them."""
-        counts = {
-            words: self.stats.get_value(f"local_faults/{kind}", 0) for kind, words in _LOCAL_FAULTS.items()
+        decisions = {
+            **self._decision_counts("asked", FETCH_DECISIONS),
+            **self._decision_counts("skipped", SKIP_DECISIONS),
         }
-        if counted := [f"{words} ({count} requests)" for words, count in counts.items() if count]:
-            yield f"this machine is at fault: {', '.join(counted)}; {self.stats.get_value('left', 0)} candidates are left for the next run"
-
-
-def _spool_faults(run: Run) -> Iterator[str]:
-    """A text for the log line where rows are still spooled."""
-    spool = run.outbox.spool
-    if spool and spool.keys:
-        yield (
-            f"{run.spooled_rows} candidates wait in {spool.folder} ({len(spool.keys)} objects); the next start "
-            "of any crawl on this machine lands them"
+        self.last_word = LastWord(
+            self.last_word.name or run.run_id,
+            f"{summary(crawl, decisions, run.forfeited.total())} → {run.store.uri}",
+            stopped,
+            found,
+            self.alerts,
+            trouble_lines(self._seen, self.crawler.spider, [*found, *self.alerts]),
         )
+
+    def fail(self, fault: str) -> None:
+        """Add a fault that was noticed after the end."""
+        self.stats.set_value(EXIT_STAT, EXIT_FAILED)
+        self.last_word.faults.append(fault)
+        self.notify_record = {**self.notify_record, "faults": self.last_word.faults}
+
+    def _engine_stopped(self) -> None:
+        """Say the last word, behind Scrapy's own last lines, unless a command is to say it."""
+        if not self.crawler.settings.getbool("LAST_WORD_WAITS"):
+            self.last_word.say()

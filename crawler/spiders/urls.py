@@ -14,6 +14,7 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from cleaning import RawPage, host_of
+from cleaning.wording import counted
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, selection_of
 from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
@@ -95,7 +96,7 @@ class Urls(CandidateSpider):
         if bad_count:
             source["bad"] = bad_count
             if not source["found"]:
-                source["error"] = f"none of its {bad_count} lines is an http or https address"
+                source["error"] = f"none of its {counted(bad_count, 'line')} is an http or https address"
 
     async def _round_robin(self, urls_by_host: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
         """Yield (host, URL): one URL of each host, then the next of each, as answers make room. A URL that waits

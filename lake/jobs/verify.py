@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cleaning.wording import counted
 from lake.index import checkpoints
 from lake.parquet.row_removal import REWRITE_NOTES
 from lake.schema.columns import READABLE_VERSIONS, schema
@@ -192,7 +193,7 @@ def _check_part(
         return None
     counts.rows += len(rows)
     if digests and len(rows) != (recorded_rows := digests.get(digest, len(rows))):
-        report.faults.append(f"{key}: {len(rows)} rows, its run record says {recorded_rows}")
+        report.faults.append(f"{key}: {counted(len(rows), 'row')}, its run record says {recorded_rows}")
     faults = [*_column_faults(table, rows)]
     report.faults += [f"{key}: {fault}" for fault in faults or _name_faults(table, key, rows)]
     return None if faults else rows
@@ -208,7 +209,7 @@ def _column_faults(table: Table, rows: pa.Table) -> Iterator[str]:
         elif column.type != expected.field(position).type:
             yield f"column {column.name} is {column.type}, the schema says {expected.field(position).type}"
         elif not expected.field(position).nullable and (nulls := rows.column(column.name).null_count):
-            yield f"column {column.name} is null in {nulls} rows"
+            yield f"column {column.name} is null in {counted(nulls, 'row')}"
     required = {*_PART_NAME_COLUMNS, *_UNIQUE_COLUMNS[table], *(("body",) if table == "raw" else ())}
     required |= {*_REFERENCE_COLUMNS, "links"} if table in STORY_TABLES else set()
     for name in sorted(required - _OPTIONAL_COLUMNS - set(rows.column_names)):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cleaning import RawPage, Rules
+from cleaning.wording import counted
 from dedupe import SchemeMismatch, Signature, sign
 from lake.index import checkpoints
 from lake.index.page_index import Index, move_aside, open_index, run_started_at
@@ -66,7 +67,7 @@ def catch_up(store: Store, path: Path) -> Index:
         runs, gone = _compare_runs(store, index)
         if gone:
             index.close()
-            move_aside(path, f"it knows {len(gone)} runs that {store.uri} does not")
+            move_aside(path, f"it knows {counted(len(gone), 'run')} that {store.uri} does not")
             index = open_index(path, fill)
             runs = _list_runs(store, index.watermark())
         index.take_down(tombstone_names(store))
@@ -332,7 +333,8 @@ def _try_to_finish(
     index.landed(run_id, batch.seq)
     recovered_rows = sum(run.counts[t] for t in TABLES)
     run.finish("recovered", {"recovered_rows": recovered_rows})
-    log.warning("run %s had died: %d pages landed from its raw parts", run_id, recovered_rows)
+    pages = counted(recovered_rows, "page")
+    log.warning("run %s had died: %s landed from its raw parts", run_id, pages)
     return run
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cleaning import Rules
+from cleaning.wording import counted
 from lake.index.page_index import Index
 from lake.parquet import part_files
 from lake.runs.catch_up import (
@@ -102,7 +103,8 @@ def _land_spool(
             index.take_down(tombstone_names(store))
             with suppress(KeyError):  # it died before its record: recovered from raw later
                 learn_run(store, index, run_id)
-            log.warning("%d objects that run %s had spooled are in the lake now", objects, run_id)
+            told, are = counted(objects, "object"), "is" if objects == 1 else "are"
+            log.warning("%s that run %s had spooled %s in the lake now", told, run_id, are)
             return
     except PartExists:
         pass  # another machine took the run for dead, and wrote parts under these names

@@ -6,6 +6,7 @@ object is written by one PUT, so it appears as a whole. The PUT carries If-None-
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
@@ -37,6 +38,9 @@ from lake.storage.store import (
 
 # seven attempts, because botocore's pauses begin at 50 ms: five are over in 0.4 s on average, seven in 1.6 s
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
+_BUCKET = re.compile(
+    r"[A-Za-z0-9._-]{1,255}"
+)  # as boto3 checks it; stores are stricter, and say so themselves
 _TRIES = 3  # for what boto3 does not retry: an incomplete body, two conditional writes at the same moment
 _T = TypeVar("_T")
 
@@ -50,13 +54,17 @@ class S3Store:
 
     def __init__(self, uri: str) -> None:
         location = urlsplit(uri)
-        if "@" in location.netloc or location.query:
+        if "@" in location.netloc or location.query or location.fragment:
             raise LakeConfigError(
                 "LAKE_URI: credentials and options do not belong in the address (it is logged): "
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
             )
-        if not location.netloc:
-            raise LakeConfigError("LAKE_URI: s3:// needs a bucket: s3://bucket/prefix")
+        if not _BUCKET.fullmatch(location.netloc):
+            named = location.path.strip("/") if not location.netloc else ""
+            hint = f"; did you mean s3://{named}?" if named else ""
+            raise LakeConfigError(
+                f"LAKE_URI: {location.netloc!r} cannot be the name of a bucket; expected s3://bucket/prefix{hint}"
+            )
         self.bucket, self.prefix = location.netloc, location.path.strip("/")
         self.uri = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
         try:

@@ -23,6 +23,7 @@ from cleaning import (
     next_page_url,
 )
 from cleaning.metadata.reservations import is_reserved, reservation_evidence
+from cleaning.wording import counted
 from dedupe import sign
 from lake.schema.records import ProcessedPage, Reject, reject
 from outlets import Selection
@@ -155,9 +156,9 @@ def _why_not_selected(article: Article, selection: Selection) -> str | None:
     if selection.max_age_days is not None and article.published_at:
         age = article.fetched_at - article.published_at
         if age > timedelta(days=selection.max_age_days):
-            return f"published {age.days} days ago, wanted at most {selection.max_age_days:g}"
+            return f"published {counted(age.days, 'day')} ago, wanted at most {selection.max_age_days:g}"
     if selection.min_words is not None and article.word_count < selection.min_words:
-        return f"{article.word_count} words, wanted at least {selection.min_words}"
+        return f"{counted(article.word_count, 'word')}, wanted at least {selection.min_words}"
     return None
 
 

@@ -77,7 +77,7 @@ class Outlet:
 
     @property
     def told(self):
-        return re.search(r"INFO: mine: (.*) → /", self.last.log)[1]
+        return re.search(r"^mine: (.*) → /", self.last.log, re.M)[1]
 
     def rows(self, name):
         return table(str(self.folder / "lake"), name).to_pylist()

@@ -155,6 +155,21 @@ def test_an_outlet_that_hangs_holds_no_other(town):
     assert record["outlets"]["one"]["seconds"] < DEADLINE_S
 
 
+def test_memory_that_is_used_up_ends_with_1_and_each_outlet_s_record_says_why(town):
+    one_story(town, "one", "bridge")
+    town.add("stuck")
+    town.pages["/stuck/feed"] = town.hang
+    done = town.crawl(
+        "-s", "MEMUSAGE_LIMIT_MB=20", "-s", "MEMUSAGE_CHECK_INTERVAL_SECONDS=3", "-s", "DOWNLOAD_TIMEOUT=4",
+        "-s", "LOG_LEVEL=WARNING",
+    )  # fmt: skip
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert "FAILED: stopped early: the process took more than 20 MB of memory (MEMUSAGE_LIMIT_MB)" in last
+    (record,) = town.records()
+    assert record["outlets"]["stuck"]["ended"] == "memusage_exceeded"
+
+
 def test_the_later_steps_of_an_outlet_wait_for_itself_alone(town):
     """A feed that is dead leads to the home page, while another outlet hangs."""
     home = town.add("one")

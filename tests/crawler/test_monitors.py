@@ -105,6 +105,39 @@ def test_silence_is_measured_by_the_outlets_own_rhythm(gaps_h, silent_h, is_told
     assert bool(list(alerts(facts, [NOTHING_NEW] * 8, Limits(), now))) is is_told
 
 
+DRY = {**NOTHING_NEW, "answered": 4}
+
+
+@pytest.mark.parametrize("ended", ["shutdown", "closespider_timeout", "memusage_exceeded", "deadline"])
+def test_of_a_run_cut_short_what_it_saw_is_compared_and_not_what_it_missed(ended):
+    few = run(articles=1, copies=0, rejects=11, rejects__gallery=0, rejects__too_short=11, ended=ended)
+    assert told(few)[0] == "1 of 12 pages are articles, before 92%"
+    assert told(run(with__date=2, ended=ended)) == ["2 of 11 articles have date, before 100%"]
+    assert told(DRY) != []
+    assert told({**DRY, "ended": ended}) == []
+    dead = run(dead_sources=3)
+    assert told({**dead, "ended": ended}, [dead, dead, *HISTORY]) == []
+    silent = {**NOTHING_NEW, **after(1)}
+    late = NOW + timedelta(hours=4)
+    assert list(alerts(silent, [], Limits(silence_h=3), late))
+    assert list(alerts({**silent, "ended": ended}, [], Limits(silence_h=3), late)) == []
+
+
+def test_a_run_cut_short_hides_no_change_from_the_next():
+    cut = {"sources": 1, "dead_sources": 0, "answered": 1, "listed": 0, "ended": "shutdown"}
+    assert told(DRY, [cut, *HISTORY]) == told(DRY)
+    dead = run(dead_sources=3)
+    assert told(dead, [dead, cut, dead, *HISTORY]) == ["3 of 4 sources are dead, for the third time"]
+
+
+def test_numbers_go_with_their_words():
+    once = [run(sources=1, dead_sources=1)] * 2
+    assert told(once[0], [*once, *HISTORY]) == ["1 of 1 source is dead, for the third time"]
+    facts = {**NOTHING_NEW, **after(1)}
+    (silence,) = alerts(facts, [], Limits(silence_h=0.5), NOW + timedelta(hours=1))
+    assert silence.startswith("no article for 1 hour;")
+
+
 def test_limits_are_the_outlets_own():
     facts = run(with__authors=0)
     assert told(facts, limits=Limits(fields=0)) == []
@@ -149,6 +182,19 @@ def test_an_outlet_that_dries_up_ends_with_exit_4(tmp_path):
         pages.clear()
         pages.update(dict.fromkeys(range(100, 108), "<html><body><p>Log in to read.</p></body></html>"))
         done = crawl(tmp_path, home, tables=tables)
+        pages.clear()
+        pages.update(dict.fromkeys(range(200, 208), "<html><body><p>Log in to read.</p></body></html>"))
+        # robots.txt, the section and five pages are answers
+        stopped = crawl(tmp_path, home, "-s", "CLOSESPIDER_PAGECOUNT=7", tables=tables)
+        failed = crawl(tmp_path, home, "-s", "MEMUSAGE_LIMIT_MB=20", tables=tables)
+    *troubles, last = stopped.log.splitlines()
+    assert (stopped.code, stopped.record["reason"]) == (4, "closespider_pagecount")
+    assert "STOPPED: as asked, the answers reached 7 (CLOSESPIDER_PAGECOUNT); CHANGED: mine: 0 of " in last
+    assert f"one (too_short): scrapy explain {home}/news/20" in troubles[-1]
+    assert stopped.record["monitors"]
+    assert stopped.record["outlets"]["mine"]["landings"] == 3  # goes on from record to record
+    assert (failed.code, failed.record["monitors"]) == (1, [])
+    assert failed.record["outlets"]["mine"]["landings"] == 3
     assert done.code == 4, done.log
     assert done.record["monitors"][0] == "mine: 0 of 8 pages are articles, before 100%"
     assert "CHANGED: mine: 0 of 8 pages are articles" in done.log

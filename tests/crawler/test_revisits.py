@@ -34,7 +34,7 @@ def crawl(tmp_path, monkeypatch):
         command = [sys.executable, "-m", "scrapy", "crawl", spider, *QUICK, *more]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
-        return re.search(r"INFO: \w+: (.*) → /", done.stderr)[1]
+        return re.search(r"^\w+: (.*) → /", done.stderr, re.M)[1]
 
     return crawl
 
@@ -126,7 +126,7 @@ def test_a_page_that_its_source_dates_anew_is_fetched_and_lands_only_when_it_rea
         assert journal(home) == "1 known, 1 changed → 1 unchanged"
         assert pages_of(asked) == ["/a"]
         answers["/a"] = CORRECTED
-        assert journal(home) == "1 known, 1 changed → 1 revisions"
+        assert journal(home) == "1 known, 1 changed → 1 revision"
     assert len(rows("articles")) == 2
     assert ["Tuesday" in row["text"] for row in rows("revisions")] == [True]
     assert (record()["asked"], record()["skipped"]) == ({"changed": 1}, {"known": 1})
@@ -145,7 +145,7 @@ def test_a_page_that_one_source_leaves_out_and_another_dates_anew_is_asked_for_o
     after = datetime.now(UTC) + timedelta(days=1)
     answers = {"/a": STORY, "/list": listing(("/a", None), ("/a", after), ("/a", None))}
     with site(answers.get) as (home, asked):
-        assert journal(home) == "1 new → 1 articles"
+        assert journal(home) == "1 new → 1 article"
         pages_of(asked)
         assert journal(home) == "1 changed → 1 unchanged"
         assert pages_of(asked) == ["/a"]
@@ -157,7 +157,7 @@ def test_an_article_that_is_gone_is_told(journal, rows, record):
     with site(answers.get) as (home, asked):
         journal(home)
         del answers["/a"]
-        assert journal(home) == "1 changed → 1 rejects, 1 gone"
+        assert journal(home) == "1 changed → 1 reject, 1 gone"
         pages_of(asked)
         assert journal(home) == "1 to be tried again → nothing new"
         assert pages_of(asked) == []

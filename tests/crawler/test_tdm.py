@@ -36,7 +36,7 @@ def rep(*rules):
 
 
 def told(done):
-    return re.search(r"INFO: mine: (.*) → /", done.log)[1]
+    return re.search(r"^mine: (.*) → /", done.log, re.M)[1]
 
 
 BEFORE = {WHERE: rep(("/news/a", 1), ("/*", 0)), "/news/a": STORY, "/news/b": OTHER}

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crawler.reports.run_report import EXIT_HELD, EXIT_LANDED
+from crawler.reports.run_report import EXIT_HELD
+from tests.crawler.site import site
+from tests.lake.stories import page
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -62,24 +64,73 @@ def cron_lines():
     return [l for l in (DEPLOY / "crontab").read_text().splitlines() if l and not l.startswith("#")]  # noqa: E741
 
 
-@pytest.mark.parametrize("code", range(5))
-def test_cron_s_command_is_silent_unless_a_crawl_failed(tmp_path, code):
-    """The command itself, with a crawl that exits as told."""
+def cron(folder, settings, **environ):
+    """Run the command as cron does, installed in a folder with these settings; what cron would mail."""
     *variables, line = cron_lines()
     assert all(re.fullmatch(r"[A-Z_]+=\S+", v) for v in variables)
     assert re.match(r"\d+( \*){4} ", line)
     assert "%" not in line  # cron would make a newline of it
-    command = line.split(" ", 5)[5].replace("/etc/pressline/env", shlex.quote(str(tmp_path / "env")))
-    (tmp_path / "env").write_text("LAKE_URI=lake-of-the-file\n")
+    (folder / "env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    command = line.split(" ", 5)[5].replace("/etc/pressline/env", shlex.quote(str(folder / "env")))
+    environ = {
+        "LOG": str(folder / "log"),
+        "PATH": "/usr/bin:/bin",
+        "STATE_DIR": str(folder / "state"),
+        **environ,
+    }
+    done = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, text=True, timeout=120)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "is_mailed"), [(0, False), (1, True), (2, True), (3, False), (4, True), (137, True)]
+)
+def test_cron_s_command_is_silent_unless_a_crawl_failed(tmp_path, code, is_mailed):
+    """The command itself, with a crawl that exits as told, in silence where it was killed."""
     crawl = tmp_path / ".venv" / "bin" / "scrapy"
     crawl.parent.mkdir(parents=True)
-    crawl.write_text(f'#!/bin/sh\necho "$1 into $LAKE_URI"\nexit {code}\n')
+    crawl.write_text(
+        "#!/bin/sh\n"
+        f'echo "$1 into $LAKE_URI" >>"$3"; test {code} = 137 || echo "its last word" >&2; exit {code}\n'
+    )
     crawl.chmod(0o755)
-    environ = {"PRESSLINE": str(tmp_path), "LOG": str(tmp_path / "log"), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, text=True, timeout=30)
+    mail = cron(tmp_path, {"LAKE_URI": "lake-of-the-file"}, PRESSLINE=str(tmp_path))
     assert (tmp_path / "log").read_text() == "crawlall into lake-of-the-file\n"
-    assert bool(done.stdout) == (code not in (EXIT_LANDED, EXIT_HELD))
-    assert done.stderr == ""
+    last = "crawlall into lake-of-the-file" if code == 137 else "its last word"
+    assert mail == (f"crawlall exited {code}; its log is {tmp_path / 'log'}\n{last}\n" if is_mailed else "")
+
+
+def test_cron_mails_the_last_words_of_a_real_crawl_that_failed_and_nothing_else(tmp_path):
+    pages = {"/news/a-story-of-today": page("http://x.test/a", "bridge").body.decode()}
+    with site(pages.get) as (home, _):
+        items = f"<item><title>x</title><link>{home}/news/a-story-of-today</link></item>"
+        pages["/feed"] = f"<rss version='2.0'><channel><title>t</title>{items}</channel></rss>"
+        outlets = tmp_path / "outlets"
+        outlets.mkdir()
+        file = (
+            f'name = "Mine"\nhome = "{home}/"\ndomains = ["127.0.0.1"]\n[sources]\nfeeds = ["{home}/{{}}"]\n'
+        )
+        (outlets / "mine.toml").write_text(file.format("feed"))
+        # the command crawls the outlets of a whole library: here of one file
+        crawl = tmp_path / ".venv" / "bin" / "scrapy"
+        crawl.parent.mkdir(parents=True)
+        given = "--only mine -s ALLOWED_NETWORKS=127.0.0.0/8 -s DOWNLOAD_DELAY=0 -s CLEAN_WORKERS=0"
+        crawl.write_text(f'#!/bin/sh\ncd {ROOT} && exec {SCRAPY} "$@" {given}\n')
+        crawl.chmod(0o755)
+        settings = {"LAKE_URI": tmp_path / "lake", "OUTLETS_DIR": outlets}
+        assert cron(tmp_path, settings, PRESSLINE=str(tmp_path)) == ""
+        log = (tmp_path / "log").read_text()
+        assert log.splitlines()[-1].endswith(f"INFO: all: 1 new → 1 article → {tmp_path / 'lake'}")
+        (outlets / "mine.toml").write_text(file.format("moved"))
+        mail = cron(tmp_path, {**settings, "RETRY_TIMES": 0}, PRESSLINE=str(tmp_path)).splitlines()
+        wrong = cron(tmp_path, {**settings, "LAKE_URI": "s3:/bucket/x"}, PRESSLINE=str(tmp_path)).splitlines()
+    assert mail == [
+        f"crawlall exited 1; its log is {tmp_path / 'log'}",
+        f"mine: no source answered; {home}/moved (answered 404): scrapy outlets --live mine",
+        f"all: nothing found → {tmp_path / 'lake'}; FAILED: mine: no source answered",
+    ]
+    assert wrong[0].startswith("crawlall exited 2")
+    assert "did you mean s3://bucket/x?" in wrong[1]
 
 
 # ---------------------------------------------------------------- Docker

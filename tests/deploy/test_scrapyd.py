@@ -122,7 +122,7 @@ def test_an_egg_is_deployed_scheduled_and_its_rows_land(scrapyd, tmp_path):
         settings = ["ALLOWED_NETWORKS=127.0.0.0/8", "DOWNLOAD_DELAY=0"]
         log = scrapyd.finished(scrapyd.schedule("mine", setting=settings))
         assert [r["outlet"] for r in table(str(tmp_path / "lake"), "articles").to_pylist()] == ["mine"], log
-        assert "1 new → 1 articles" in log
+        assert "1 new → 1 article →" in log
         fetched = len(asked)
         log = scrapyd.finished(scrapyd.schedule("all", only="mine", setting=settings))
         assert "→ nothing new →" in log

@@ -109,6 +109,23 @@ def test_a_secret_in_the_settings_and_a_wrong_address_of_the_lake(scrapy, settin
 CRAWL = ("crawl", "budapestpost", "-s", "CONTACT=desk@example.org")
 
 
+@pytest.mark.parametrize(
+    ("command", "uri", "meant"),
+    [
+        (CRAWL, "s3:/bucket/x", "s3://bucket/x"),
+        (("crawlall", "-s", "CONTACT=desk@example.org"), "S3:/bucket/x", "s3://bucket/x"),
+        (("reclean",), "s3//bucket/x", "s3://bucket/x"),
+        (CRAWL, "s3:///bucket/x", "s3://bucket/x"),
+        (CRAWL, "file:/tmp/x", "/tmp/x"),
+    ],
+)
+def test_a_misspelt_address_of_the_lake_writes_nothing(scrapy, tmp_path, command, uri, meant):
+    before = set(ROOT.iterdir())
+    assert_told(scrapy(*command, "-s", f"LAKE_URI={uri}"), 2, "LAKE_URI", f"did you mean {meant}?")
+    assert set(ROOT.iterdir()) == before
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_bucket(scrapy, bucket):
     assert_told(scrapy(*CRAWL, "-s", "LAKE_URI=s3://no-such-bucket/x"), 1, "no-such-bucket", "does not exist")
 
@@ -147,6 +164,6 @@ def test_a_bad_line_in_a_list_costs_that_line_alone(scrapy, tmp_path):
         "RETRY_TIMES=0",
     )
     assert done.stderr.count("not an http or https address") == 2
-    assert "1 rejects" in done.stderr  # nothing listens there
+    assert "1 reject" in done.stderr  # nothing listens there
     assert done.returncode == 1
     assert "no candidate answered" in done.stderr

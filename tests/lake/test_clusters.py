@@ -164,7 +164,7 @@ def test_stories_that_two_machines_landed_apart_are_merged_under_the_first_id(ur
     rows = clustered(uri)
     (story,) = {row["story_id"] for row in rows.values()}
     assert {row["live_story_id"] for row in rows.values()} == {one.article.id, two.article.id} > {story}
-    assert "2 pages, 1 stories, 1 story ids merged into others" in capsys.readouterr().out
+    assert "2 pages, 1 story, 1 story id merged into others" in capsys.readouterr().out
     land(uri, tmp_path, article(C, "bridge", hours=2))
     assert {row["story_id"] for row in clustered(uri).values()} == {story}
 
@@ -201,7 +201,7 @@ def test_a_run_that_has_not_ended_is_left_out_until_it_has(uri, tmp_path, capsys
         run.add(article(B, "bridge", hours=-1))
         run.flush()
         assert len(clustered(uri)) == 1
-        assert "1 runs left out that have not ended" in capsys.readouterr().err
+        assert "1 run left out that has not ended" in capsys.readouterr().err
     assert len(clustered(uri)) == 2
     assert capsys.readouterr().err == ""
 
