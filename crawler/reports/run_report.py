@@ -21,6 +21,7 @@ from scrapy.crawler import Crawler
 from cleaning import RawPage
 from crawler.outlet_files import known_outlets
 from crawler.reports.monitors import FIELD_NAMES, alerts, carried_facts, outlet_histories, source_counts
+from crawler.reports.source_findings import findings, why_failed
 from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS, RevisitDecision
 from lake.runs.run import Result, Run
 from lake.runs.session import Opening
@@ -264,16 +265,18 @@ class RunReport:
         self.notify_record = {**run.record, "faults": faults}
         forfeited = f"{run.forfeited.total()} left to another machine" if run.forfeited else ""
         alert_text = "; ".join(self.alerts)
+        source_text = "; ".join(self._source_findings())
         code_if_landed = EXIT_MONITOR if alert_text else EXIT_LANDED
         self.stats.set_value(EXIT_STAT, EXIT_FAILED if faults else EXIT_HELD if forfeited else code_if_landed)
         log.log(
             logging.ERROR if faults else logging.WARNING if alert_text else logging.INFO,
-            "%s: %s → %s%s%s",
+            "%s: %s → %s%s%s%s",
             spider.name if spider else run.run_id,
             ", ".join(filter(None, [self._summary(outcomes), forfeited])),
             run.store.uri,
             f"; FAILED: {'; '.join(faults)}" if faults else "",
             f"; CHANGED: {alert_text}" if alert_text else "",
+            f"; SOURCES: {source_text}" if source_text else "",
         )
 
     def _summary(self, outcomes: dict[str, int]) -> str:
@@ -324,6 +327,15 @@ class RunReport:
             next_at = min(s["not_due"] for s in sources.values() if "not_due" in s)
             yield f"{skipped} source{'s' * (skipped > 1)} not due before {next_at[11:19]} UTC (-a fresh=1 asks now)"
 
+    def _source_findings(self) -> Iterator[str]:
+        """What the last line says of sources that failed or were read only in part, where the crawl did not fail."""
+        outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
+        yield from (
+            outlet_crawls.findings()
+            if outlet_crawls
+            else findings(getattr(self.crawler.spider, "sources", {}))
+        )
+
     def _crawl_faults(self, without_outcome: int) -> Any:
         """What went wrong in the crawl, as texts for the log line; without_outcome: candidates without an outcome."""
         sources = getattr(self.crawler.spider, "sources", {})
@@ -334,8 +346,8 @@ class RunReport:
             yield f"{without_outcome} candidates have no outcome"
         if outlet_crawls:
             yield from outlet_crawls.faults()
-        elif sources and all(s["error"] for s in sources.values()):
-            yield "no source answered"
+        elif why := why_failed(sources):
+            yield why
         if unreadable := self.stats.get_value("warc/unreadable_files", 0):
             yield f"{unreadable} WARC files could not be read"
         candidates = self.stats.get_value("candidates", 0)
