@@ -26,6 +26,7 @@ from crawler.sources.list_text import Root, end_of, with_sound_references
 
 log = logging.getLogger(__name__)
 
+MAX_ITEMS = 50_000  # more take longer than seven seconds of a thread
 _ITEMS_AT_A_TIME = 20  # fewer take longer, more are parsed anew one by one when one of them raises
 _RDF = ("rss090", "rss10")  # an item's URL is also in rdf:about, feedparser's id, even where it has no link
 _ITEM_TOKEN = re.compile(rb"<!--|<!\[CDATA\[|<(/?)((?:[\w.-]+:)?(?:item|entry))(?=[\s/>])", re.I)
@@ -57,8 +58,8 @@ def read_feed(
     """Add the entries of a feed, in UTF-8, to entries. Returns how many items it has, and what is wrong with it; None
     if nothing is. Raises NotAList where none of its items can be used.
 
-    Of more items than entries.limit those at both ends of the file are read: the newest are at one of them."""
-    spans, count = _item_spans(text, root, entries.limit)
+    Of more than MAX_ITEMS those at both ends of the file are read: the newest are at one of them."""
+    spans, count = _item_spans(text, root, max(entries.limit, MAX_ITEMS))
     root_tag = text[root.start : text.find(b">", root.start) + 1]
     wrong: str | None = None
     for batch in batched(spans, _ITEMS_AT_A_TIME):
@@ -163,12 +164,12 @@ def _entry(record: Any, item: bytes, version: str, context: FeedContext) -> Entr
 def _address(record: Any, item: bytes, version: str, context: FeedContext) -> str | None:
     """The address of an item: its link, or where that leads to another site, as a counter of clicks, the address of
     the outlet that the item gives beside it."""
-    guid = str(record.get("id") or "")
+    guid, guid_is_link = str(record.get("id") or ""), bool(record.get("guidislink"))
     is_permalink = guid.startswith(("http://", "https://")) and not _NO_PERMALINK.search(item)
     links = [
-        record.get("link"),
+        record.get("link") if not guid_is_link else None,  # feedparser's link is the guid, whatever it is
         record.get("feedburner_origlink"),
-        guid if version in _RDF or (version.startswith("rss") and is_permalink) else None,
+        guid if version in _RDF or (is_permalink and (guid_is_link or version.startswith("rss"))) else None,
     ]
     addresses = [address for link in links if link and (address := _absolute(str(link), context.url))]
     return next(filter(context.is_ours, addresses), addresses[0] if addresses else None)
