@@ -376,9 +376,8 @@ class SourceSpider(CandidateSpider):
             yield next_request
 
     def dead_source(self, failure: Failure) -> Request | None:
-        """Record a source that did not answer. A later page ends its section; a usual path of source discovery is
-        forgotten. Return a last request for one whose transfer breaks off again and again: it is read as far as it
-        goes."""
+        """Record a source that did not answer. Return a last request for one whose transfer breaks off again and
+        again: it is read as far as it goes."""
         request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
         source: Source = request.cb_kwargs["source"]
         assert failure.value
@@ -386,10 +385,7 @@ class SourceSpider(CandidateSpider):
             return request.replace(meta={**request.meta, "download_fail_on_dataloss": False})
         response = getattr(failure.value, "response", None)
         why = f"answered {response.status}" if response is not None else failure_text(failure.value)
-        if source.page > 1:
-            self.sources[source.url]["stopped"] = f"page {source.page}: {why}"
-        else:
-            self._mark_dead(source, why)
+        self._mark_dead(source, why)
         return None
 
     # ------------------------------------------------------------ candidates
@@ -484,7 +480,11 @@ class SourceSpider(CandidateSpider):
             self.logger.info("source %s has moved to %s", source.url, response.url)
 
     def _mark_dead(self, source: Source, why: str) -> None:
-        """Record why a source cannot be read; the other sources go on."""
+        """Record why a source cannot be read; the other sources go on. A later page ends its section; a usual path of
+        source discovery is forgotten."""
+        if source.page > 1:
+            self.sources[source.url]["stopped"] = f"page {source.page}: {why}"
+            return
         if source.known_by == "usual path":  # a guess: its absence is no error
             del self.sources[source.url]
             self._count("finding/missed")
