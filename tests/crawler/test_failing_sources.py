@@ -133,7 +133,7 @@ def test_a_bound_of_ours_is_told_and_fails_nothing(crawled):
     """A feed larger than its bound is read up to there, announced or not, packed or not; so are the other lists."""
     long = rss(*(f"/news/{n}" for n in range(60)), more=f"<description>{'words ' * 400}</description>")
     done, articles = crawled(
-        {"/feed": long, "/endless": whole(long.encode() * 3)},
+        {"/feed": long, "/endless": whole(long.encode() * 30)},
         {"feeds": ["/feed", "/endless"]},
         *("-s", "SITEMAP_BYTES=30000"),
     )
@@ -145,6 +145,7 @@ def test_a_bound_of_ours_is_told_and_fails_nothing(crawled):
         assert "torn" not in facts
     assert "SOURCES: 2 sources read only in part: " in last_line(done)
     assert "SITEMAP_BYTES (30000)" in last_line(done)
+    assert done.record["bytes_received"] < 1_000_000  # nothing was asked for beyond it
 
 
 # ---------------------------------------------------------------- what it lists

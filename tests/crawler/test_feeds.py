@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from crawler.sources import feeds
 from crawler.sources.entries import Entry, NotAList
 from crawler.sources.lists import read_list
 
@@ -112,6 +113,22 @@ def test_of_a_long_feed_the_newest_are_kept_wherever_they_stand(order):
     listing = read_list(body, HOME, max_entries=200)
     assert [e.url for e in listing.pages] == [f"https://example.org/{age}" for age in range(200)]
     assert listing.capped == {"entries": 1500}
+
+
+def test_of_more_items_than_can_be_looked_at_both_ends_are(monkeypatch):
+    monkeypatch.setattr(feeds, "MAX_ITEMS", 10)
+    listing = read_list(rss(*(item(f"/{n}") for n in range(1000))), HOME, max_entries=8)
+    assert {e.url.rpartition("/")[2] for e in listing.pages} == {
+        "0",
+        "1",
+        "2",
+        "3",
+        "996",
+        "997",
+        "998",
+        "999",
+    }
+    assert listing.capped == {"entries": 1000}
 
 
 def test_a_feed_of_many_megabytes_is_read():
