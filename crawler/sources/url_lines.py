@@ -36,7 +36,7 @@ _HEADINGS = frozenset(
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}")
 _WORD = re.compile(r"\w*")
-EXPECTED = "expected an http or https address, or columns of which one holds addresses"
+UNUSABLE = "not an http or https address, nor columns of which one holds addresses"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
 from crawler.politeness.request_policy import REQUESTED_URL_KEY
 from crawler.sources.list_text import marked_encoding
-from crawler.sources.url_lines import EXPECTED, read_lines
+from crawler.sources.url_lines import UNUSABLE, read_lines
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
@@ -162,5 +162,5 @@ def _read_urls(file: str) -> _UrlList:
     for line in read_lines(text):
         url_list.addresses.extend(line.addresses)
         if not line.addresses:
-            url_list.bad_lines.append(f"line {line.number}: {line.text[:200]!r}: {EXPECTED}")
+            url_list.bad_lines.append(f"line {line.number}: {UNUSABLE}: {line.text[:200]!r}")
     return url_list

@@ -197,7 +197,10 @@ def test_a_list_of_columns_in_utf_16_names_hosts_in_unicode_or_punycode(run, row
     assert sorted(p for p in asked if p.startswith("/news/")) == [
         f"/news/{n}" for n in ("0", "1", "2", "x", "y")
     ]
-    assert "line 5: 'no\\taddress\\there': expected an http or https address" in done.stderr
+    assert (
+        "line 5: not an http or https address, nor columns of which one holds addresses: 'no\\taddress"
+        in done.stderr
+    )
     assert {r["outlet"] for table in ("articles", "copies") for r in rows(table)} == {"mine"}
 
 
@@ -205,9 +208,7 @@ def test_a_list_without_an_address_fails_and_names_its_first_line(run, tmp_path)
     (tmp_path / "list.csv").write_text("title,day\nA title,2026-11-30\n")
     done = run("urls", "-a", f"file={tmp_path / 'list.csv'}", *PRIVATE, *QUICK)
     assert done.returncode == 1
-    told = (
-        "FAILED: no source answered: .*: line 1: 'title,day': expected an http or https address, or columns"
-    )
+    told = "FAILED: no source answered: .*: none of its 2 lines .*: line 1: not an http .*: 'title,day'"
     assert re.search(told, done.stderr)
 
 
