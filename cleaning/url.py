@@ -89,8 +89,18 @@ def page_id(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host in lower case without "www."; "" where the URL has none or is malformed."""
+    """Return the host in lower case and ASCII without "www."; "" where the URL has none or is malformed."""
     try:
-        return (urlsplit(url).hostname or "").lower().rstrip(".").removeprefix("www.")
+        return ascii_host(urlsplit(url).hostname or "").lower().rstrip(".").removeprefix("www.")
     except ValueError:
         return ""
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name as it is asked for: one in Unicode as its punycode, any other as it is."""
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode()  # as w3lib's safe_url_string has it
+    except UnicodeError:  # no host has such a name
+        return host

@@ -90,9 +90,10 @@ SECTION_PAGES = 5
 SITEMAP_DAYS = 3.0
 # So many sitemaps are opened at most from the index that an outlet names; an archive opens all that its days need.
 SITEMAP_FILES = 20
-# So many entries of one sitemap are kept at most; this is the protocol's own limit.
+# So many entries of one feed or sitemap are kept at most; this is the sitemap protocol's own limit.
 SITEMAP_ENTRIES = 50_000
-# So many bytes of one sitemap are read at most, after decompression; this is the protocol's own limit.
+# So many bytes of one feed or sitemap are read at most, as they come and after decompression; this is the sitemap
+# protocol's own limit.
 SITEMAP_BYTES = 50 * 2**20
 
 # Rejects whose retry is due are requested even if no source lists them any more: so many of one outlet, and of all

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cleaning import host_of, is_slow_pattern
+from cleaning.url import ascii_host
 from outlets.record import on_day
 
 Check = Callable[[Any], str | None]  # None, or what was expected
@@ -39,11 +40,14 @@ def _dated(value: Any) -> str | None:
 def _host(value: Any) -> str | None:
     if (
         isinstance(value, str)
-        and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", value)
-        and host_of(f"//{value}") == value
+        and re.fullmatch(r"[\w-]+(\.[\w-]+)*", value)
+        and "_" not in value
+        and value == value.lower()
+        and host_of(f"//{value}") == ascii_host(value)
+        and ascii_host(value).isascii()
     ):
         return None
-    return "expected a domain in lower case, without www and without a path"
+    return "expected a domain in lower case, in Unicode or punycode, without www and without a path"
 
 
 def _regex(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cleaning import Rules, check_rules
+from cleaning.url import ascii_host
 from outlets.form import FORM, NEEDED
 from outlets.record import GENERAL_CONCURRENCY, GENERAL_DELAY_S, Limits, Outlet, OutletErrors, Selection
 
@@ -104,7 +105,7 @@ def _outlet(key: str, data: dict[str, Any]) -> Outlet:
         key=key,
         name=data["name"],
         home=data["home"],
-        domains=tuple(data["domains"]),
+        domains=tuple(map(ascii_host, data["domains"])),
         country=data.get("country"),
         facts=data.get("facts"),
         seen_alive=_day(data.get("seen_alive", "never")),

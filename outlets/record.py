@@ -47,7 +47,7 @@ class Outlet:
     key: str  # the file's name without .toml: the spider's name and the outlet column
     name: str
     home: str
-    domains: tuple[str, ...]
+    domains: tuple[str, ...]  # in ASCII: a name in Unicode as its punycode
     country: str | None = None  # ISO 3166-1 alpha-2
     facts: str | None = None  # where the facts of the file come from
     seen_alive: date | None = None  # when a source of it last answered; None: never

@@ -32,6 +32,7 @@ from crawler.outlet_files import known_outlets, mistakes_in
 from crawler.pipeline.raw_page import outlet_of
 from crawler.politeness.request_policy import LeftForLater, download_slot_of, spider_of
 from crawler.reports.monitors import source_counts
+from crawler.reports.source_findings import findings, why_failed
 from lake.runs.session import Claim
 
 log = logging.getLogger(__name__)
@@ -239,11 +240,15 @@ class OutletCrawls:
         for key in self.broken_keys:
             yield f"{key}: not crawled for a mistake in its file: {mistakes_in(key).partition(chr(10))[0]}"
         for crawl in self.crawls:
-            sources = crawl.spider.sources.values()
             if crawl.end_reason in ("deadline", "failed"):
                 yield f"{crawl.key}: {crawl.end_reason}"
-            elif sources and all(s["error"] for s in sources):
-                yield f"{crawl.key}: no source answered"
+            elif why := why_failed(crawl.spider.sources):
+                yield f"{crawl.key}: {why}"
+
+    def findings(self) -> Iterator[str]:
+        """Return, as sentences, what is to be told of the outlets' sources beside the faults."""
+        for crawl in self.crawls:
+            yield from (f"{crawl.key}: {finding}" for finding in findings(crawl.spider.sources))
 
 
 class CountQueued:

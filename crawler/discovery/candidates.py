@@ -177,7 +177,8 @@ class CandidateSpider(Spider):
         """Whether an earlier run marked this source `complete`, all of its pages are settled, and it has not changed
         since. modified_at: the last change of the source itself, where something tells it."""
         read_at = self._land.run.index.source_read_at(url) if self._land and not self.fresh else None
-        if modified_at and modified_at.time() == time.min:
+        zone = getattr(self, "zone", UTC)  # of an outlet's spider
+        if modified_at and time.min in (modified_at.time(), modified_at.astimezone(zone).time()):
             modified_at += timedelta(days=1)  # a day without a time: the change came at any time of that day
         return read_at is not None and (modified_at is None or modified_at <= read_at)
 

@@ -3,7 +3,8 @@
 1. The feeds, news sitemaps and section pages that the outlet file names. If it names no news sitemap, also its other
    sitemaps. With -a since only if the window reaches into the last 7 days. Without it, also the rejects whose retry is
    due, whether a source still lists them or not.
-2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps.
+2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps. After
+   each step, the children that a sitemap index calls old, if its others listed nothing.
 3. If still no source listed a page of the outlet: source discovery (crawler/discovery/source_discovery.py).
 4. With -a since=DAY, instead of 2 and 3: the archive, a window of past days (crawler/discovery/archive.py).
 
@@ -31,9 +32,15 @@ from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, ord
 from crawler.discovery import source_discovery
 from crawler.discovery.archive import Archive
 from crawler.discovery.candidates import outlet_of
-from crawler.discovery.source_spider import BATCH_ENTRIES, LOOP_SLICE_S, MAX_LINKS, SourceSpider
+from crawler.discovery.source_spider import (
+    BATCH_ENTRIES,
+    LOOP_SLICE_S,
+    MAX_LINKS,
+    SourceSpider,
+    has_listed,
+)
 from crawler.sources.day_span import DaySpan
-from crawler.sources.entries import batched
+from crawler.sources.entries import NotAList, batched
 from crawler.sources.source import (
     LIST_KINDS,
     KnownBy,
@@ -67,6 +74,7 @@ class OutletSpider(SourceSpider):
         # host with port → the sitemaps that its robots.txt names
         self._sitemaps_by_host: dict[str, list[str]] = {}
         self._home: TextResponse | None = None
+        self._declared_feeds: list[str] = []  # of the home page
         self._steps = self._later_steps()
         self._advance_task: asyncio.Task[None] | None = None
 
@@ -200,10 +208,13 @@ class OutletSpider(SourceSpider):
         """Return the requests of the later steps in batches; the next batch is taken when no request of the one
         before is in progress."""
         if not self.window:
+            yield self.stale_sitemap_requests()
             if self.outlet.news_sitemaps and not self._has_answered("news_sitemap"):
                 yield self._source_requests("sitemap", self.outlet.sitemaps)
+                yield self.stale_sitemap_requests()
             if not self._has_answered():
                 yield self._source_requests("sitemap", self.outlet.sitemaps)
+                yield self.stale_sitemap_requests()
             if not self._has_answered():
                 yield from self._discovery_steps()
         else:
@@ -225,10 +236,11 @@ class OutletSpider(SourceSpider):
         index alone does not count, for it lists no page. Without a kind, a list that names only other sites does not
         count either: it may have been abandoned."""
         return any(
-            _has_listed(facts)
+            has_listed(facts)
             or (
                 facts["kind"] in LIST_KINDS
                 and not facts["error"]
+                and not facts.get("torn")
                 and "children" not in facts
                 and (kind or not facts.get("foreign"))
             )
@@ -250,7 +262,7 @@ class OutletSpider(SourceSpider):
             (
                 "feed",
                 "home page",
-                source_discovery.declared_feeds(home)[: source_discovery.MAX_PER_KIND] if home else [],
+                self._declared_feeds[: source_discovery.MAX_PER_KIND],
             ),
             ("sitemap", "robots.txt", other_sitemaps[: source_discovery.MAX_PER_KIND]),
         ]
@@ -258,7 +270,8 @@ class OutletSpider(SourceSpider):
         steps += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
         for kind, known_by, urls in steps:
             yield self._source_requests(kind, urls, known_by)
-            if any(_has_listed(s) for s in self.sources.values()):
+            yield self.stale_sitemap_requests()
+            if any(has_listed(s) for s in self.sources.values()):
                 return
         yield from self._home_link_steps()
 
@@ -270,11 +283,12 @@ class OutletSpider(SourceSpider):
 
     def parse_home(self, response: Response, source: Source) -> None:
         """Keep the home page for source discovery."""
-        self._note_redirect(response, source)
-        if isinstance(response, TextResponse):
+        with self.containing(source):
+            self._note_redirect(response, source)
+            if not isinstance(response, TextResponse):
+                raise NotAList("not a page of text")
+            self._declared_feeds = source_discovery.declared_feeds(response)
             self._home = response
-        else:
-            self._mark_dead(source, "not a page of text")
 
     def robots_sitemaps(self) -> list[str]:
         """Return the sitemaps that robots.txt of the home page's host names, the news sitemaps first."""
@@ -301,8 +315,3 @@ class OutletSpider(SourceSpider):
         facts = self.sources.setdefault(source.url, source.facts())
         if not facts["found"] and not facts["error"]:
             self._mark_dead(source, "neither a feed nor a sitemap nor the link of an article was found")
-
-
-def _has_listed(facts: dict[str, Any]) -> bool:
-    """Whether a source listed a page of the outlet in this run, or is known to list what it did before."""
-    return bool(facts["found"] or facts.get("unchanged") or facts.get("not_due"))

@@ -8,14 +8,14 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import islice
 from time import perf_counter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from scrapy import Request
 from scrapy.http import Response, TextResponse
@@ -23,12 +23,22 @@ from twisted.python.failure import Failure
 
 from cleaning import page_id
 from crawler.discovery.candidates import CandidateSpider
-from crawler.sources import sitemap_index, sitemaps
+from crawler.sources import sitemap_index
 from crawler.sources.day_span import DaySpan
-from crawler.sources.entries import Entry, NotAList
+from crawler.sources.entries import Entry, Listing, NotAList
 from crawler.sources.entry_filters import is_within, recent_entries, why_not_wanted
+from crawler.sources.failures import TORN, failure_text, is_torn
+from crawler.sources.lists import read_list
 from crawler.sources.section_pages import next_page
-from crawler.sources.source import LIST_KINDS, Source, SourceContent, SourceLimits, page_links
+from crawler.sources.source import (
+    LIST_KINDS,
+    Source,
+    SourceContent,
+    SourceLimits,
+    charset_of,
+    page_links,
+    zone_of,
+)
 from crawler.sources.source_state import SourceState, body_hash, restore_state
 from outlets import Outlet, Selection
 
@@ -56,13 +66,14 @@ class SourceSpider(CandidateSpider):
         self._opened_ids: set[str] = set()
         self._opened_sitemaps: dict[str, int] = {}  # root URL → number of sitemaps opened from its index
         self._earlier_states: dict[str, SourceState] = {}  # by URL: sources requested conditionally
+        # index → its children that nothing but their lastmod speaks against
+        self._stale_sitemaps: dict[Source, list[str]] = {}
         self.archive_contents: dict[str, SourceContent] = {}  # by requested URL; only in an archive crawl
 
     @cached_property
     def zone(self) -> tzinfo:
         """The outlet's time zone; UTC where its file names none."""
-        name = self.outlet.rules.timezone
-        return ZoneInfo(name) if name else UTC
+        return zone_of(self.outlet)
 
     # ------------------------------------------------------------ requesting a source
 
@@ -78,11 +89,12 @@ class SourceSpider(CandidateSpider):
         earlier = self._usable_state(source)
         if earlier and (next_at := self._next_request_at(earlier)) > datetime.now(UTC):
             facts["not_due"] = next_at.isoformat(timespec="seconds")
+            self._note_unusable(source, earlier.unusable)
             self._count("sources/not_due")
             return None
         if earlier:
             self._earlier_states[source.url] = earlier
-        conditions = earlier.conditions() if earlier else {}
+        conditions = earlier.conditions(_now()) if earlier else {}
         return Request(
             url or source.url,
             callback=self.parse_list if is_list else self.parse_section,
@@ -92,7 +104,7 @@ class SourceSpider(CandidateSpider):
             # only gzip: the reader decompresses it in slices, within bounds, and off the event loop
             headers={**({"Accept-Encoding": "gzip"} if is_list else {}), **conditions},
             meta={
-                **({"download_maxsize": self.limits.sitemap_bytes, "packed": True} if is_list else {}),
+                **({"packed": self.limits.sitemap_bytes, "download_maxsize": 0} if is_list else {}),
                 **({"handle_httpstatus_list": [304]} if conditions else {}),
             },
             dont_filter=True,
@@ -147,8 +159,9 @@ class SourceSpider(CandidateSpider):
             return False
         facts = self.sources[source.url]
         facts["unchanged"] = True
+        self._note_unusable(source, earlier.unusable)
         self._count("sources/unchanged")
-        state = SourceState.of(response, self._inputs_digest, earlier)
+        state = SourceState.of(response, self._inputs_digest, earlier, earlier.unusable)
         has_moved = "moved_to" in facts
         facts["visited"] = None if has_moved else replace(state, due_at=earlier.due_at).facts()
         return True
@@ -157,7 +170,8 @@ class SourceSpider(CandidateSpider):
         """Store the state of a source that was read to its end. A source that has moved keeps none: the next run
         requests the URL in the outlet file unconditionally."""
         if self._keeps_state(source) and "moved_to" not in self.sources[source.url]:
-            state = SourceState.of(response, self._inputs_digest, self._earlier_state(source))
+            unusable = self.sources[source.url].get("unusable")
+            state = SourceState.of(response, self._inputs_digest, self._earlier_state(source), unusable)
             self.sources[source.url]["visited"] = state.facts()
 
     def remembered(self) -> dict[str, dict[str, Any] | None]:
@@ -221,12 +235,34 @@ class SourceSpider(CandidateSpider):
     def _child_requests(self, children: list[Entry], source: Source) -> Iterable[Request]:
         """Return the requests for the newest children of a sitemap index, at most SITEMAP_FILES from one root; for a
         crawl of what is new."""
+        since = (datetime.now(UTC) - self.limits.sitemap_age).date()
+        self._stale_sitemaps[source] = sitemap_index.stale_sitemaps(children, self.outlet, since)
+        fresh = sitemap_index.fresh_sitemaps(children, self.outlet, since, len(children))
+        return self._sitemap_requests(fresh, source)
+
+    def stale_sitemap_requests(self) -> list[Request]:
+        """Return the requests for the children that an index calls old, where none of its others listed a page of the
+        outlet: its lastmod is a hint, and many sites write it once for ever."""
+        stale, self._stale_sitemaps = self._stale_sitemaps, {}
+        return [
+            request
+            for source, urls in stale.items()
+            if not any(map(has_listed, self._facts_below(source.url)))
+            for request in self._sitemap_requests(urls, source)
+        ]
+
+    def _facts_below(self, url: str) -> Iterator[dict[str, Any]]:
+        """Return the facts of the sources that an index names, and of those that these name."""
+        for child_url, facts in self.sources.items():
+            if facts.get("named_by") == url:
+                yield facts
+                yield from self._facts_below(child_url)
+
+    def _sitemap_requests(self, sitemap_urls: list[str], source: Source) -> Iterator[Request]:
         files_left = self.limits.sitemap_files - self._opened_sitemaps.get(source.root, 0)
-        since = datetime.now(UTC) - self.limits.sitemap_age
-        sitemap_urls = sitemap_index.fresh_sitemaps(children, self.outlet, since.date(), len(children))
         if len(sitemap_urls) > files_left:
             self.note_cap(source, "files", files_left)
-        if source.depth >= MAX_DEPTH:
+        if source.depth >= MAX_DEPTH and sitemap_urls:
             self.note_cap(source, "depth", MAX_DEPTH)
             return
         for url in sitemap_urls[: max(0, files_left)]:
@@ -247,32 +283,59 @@ class SourceSpider(CandidateSpider):
             known_by="sitemap index",
             depth=source.depth + 1,
             modified_at=modified_at,
+            named_by=source.url,
         )
 
     # ------------------------------------------------------------ answers
 
     async def parse_list(self, response: Response, source: Source) -> AsyncIterator[Request]:
         """Read a feed or a sitemap, whichever of the two the answer is, and yield what follows from it."""
+        async for request in self._contained(self._read_list(response, source), source):
+            yield request
+
+    async def parse_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
+        """Read a section page, and yield its candidates and the request for its next page."""
+        async for request in self._contained(self._read_section(response, source), source):
+            yield request
+
+    async def _contained(self, reading: AsyncIterator[Request], source: Source) -> AsyncIterator[Request]:
+        """Yield what the reading of a source yields, until it raises."""
+        with self.containing(source):
+            async for request in reading:
+                yield request
+
+    @contextmanager
+    def containing(self, source: Source) -> Iterator[None]:
+        """The boundary of a source: whatever its reading raises costs this source alone. Parsers raise anything on
+        what sites write."""
+        try:
+            yield
+        except NotAList as error:
+            self._mark_dead(source, f"{TORN}, and {error}" if self._is_torn(source) else str(error))
+        except Exception as error:
+            self._count("source_errors")
+            self.logger.exception("%s: %s cannot be read", self.outlet.key, source.url)
+            self._mark_dead(source, f"it cannot be read: {type(error).__name__}: {failure_text(error)}")
+
+    def _is_torn(self, source: Source) -> bool:
+        return bool(self.sources[source.url].get("torn"))
+
+    async def _read_list(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._note_redirect(response, source)
         if self._is_unchanged(response, source):
             return
         self._clear_state(source)
-        try:
-            # in a thread: a large list takes seconds
-            content, pages = await asyncio.to_thread(
-                self._parse_list_body, response.body, response.url, source
-            )
-        except NotAList as error:
-            self._mark_dead(source, str(error))
-            return
-        facts = self.sources[source.url]
+        if "dataloss" in response.flags:
+            self._note_damage(source, TORN, torn=True)
+        # in a thread: a large list takes seconds
+        content, pages, unusable = await asyncio.to_thread(self._parse_list_body, response, source)
+        self._note_unusable(source, unusable)
         if content.children:
-            facts["children"] = len(content.children)
+            self.sources[source.url]["children"] = len(content.children)
         for bound, reached in content.capped.items():
             self.note_cap(source, bound, reached)
-        if content.damaged:
-            facts["damaged"] = content.damaged
-            self.logger.warning("%s: read as far as it goes: %s", source.url, content.damaged)
+        if content.damaged and not self._is_torn(source):
+            self._note_damage(source, content.damaged, torn=content.torn)
         if source.archive:
             self.archive_contents[source.url] = SourceContent(content.pages, content.children)
             return
@@ -285,41 +348,46 @@ class SourceSpider(CandidateSpider):
         async for request in self._follow_entries(pages[: self.limits.source_entries], source):
             yield request
         if not any(map(self._is_of_outlet, content.pages)):
-            facts["foreign"] = True
+            self.sources[source.url]["foreign"] = True
         # the children of an unchanged index may change, so an index keeps no state
         elif not content.children:
             self._store_state(response, source)
 
     def _is_of_outlet(self, entry: Entry) -> bool:
         """Whether an entry's URL belongs to the outlet."""
-        try:
-            return self.outlet.owns(entry.url)
-        except ValueError:
-            return False
+        return self.outlet.owns(entry.url)
 
-    def _parse_list_body(self, body: bytes, url: str, source: Source) -> tuple[sitemaps.Sitemap, list[Entry]]:
-        """Return the content of a feed or sitemap, and its pages that may be new: all of a feed, those of the last
-        SITEMAP_DAYS of a sitemap."""
-        content = sitemaps.read_sitemap(
-            body,
-            url,
+    def _parse_list_body(self, response: Response, source: Source) -> tuple[Listing, list[Entry], str | None]:
+        """Return the content of a feed or sitemap; its pages that may be new: all of a feed, those of the last
+        SITEMAP_DAYS of a sitemap; and why nothing of it can be used."""
+        content = read_list(
+            response.body,
+            response.url,
             newest_last=self.outlet.newest_last,
             max_bytes=self.limits.sitemap_bytes,
             max_entries=self.limits.sitemap_entries,
+            charset=charset_of(response),
+            zone=self.zone,
+            is_ours=self.outlet.owns,
+            stopped="download_stopped" in response.flags,
+            torn="dataloss" in response.flags,
         )
+        content = sitemap_index.with_listed_sitemaps(content, self.outlet)
+        unusable = sitemap_index.why_unusable(content, self.outlet)
         if source.kind == "feed" or source.archive:
-            return content, content.pages
-        return content, recent_entries(content.pages, datetime.now(UTC) - self.limits.sitemap_age)
+            return content, content.pages, unusable
+        recent = recent_entries(content.pages, datetime.now(UTC) - self.limits.sitemap_age)
+        return content, recent, unusable
 
-    async def parse_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
-        """Read a section page, and yield its candidates and the request for its next page."""
+    async def _read_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._note_redirect(response, source)
         if self._is_unchanged(response, source):
             return
         self._clear_state(source)
         if not isinstance(response, TextResponse):
-            self._mark_dead(source, "not a page of text")
-            return
+            raise NotAList("not a page of text")
+        if "dataloss" in response.flags:
+            self._note_damage(source, TORN, torn=True)
         links = list(dict.fromkeys(response.css("a::attr(href)").getall()))  # without duplicates, in order
         if len(links) > MAX_LINKS:
             self.note_cap(source, "links", MAX_LINKS)
@@ -330,6 +398,11 @@ class SourceSpider(CandidateSpider):
         if source.archive:
             self.archive_contents[source.url] = SourceContent(entries, next_page=next_url)
             return
+        if (
+            source.kind == "section" and source.page == 1
+        ):  # a page of today's articles may be empty in the morning
+            why = sitemap_index.why_unusable(Listing(entries), self.outlet) if entries else "it has no link"
+            self._note_unusable(source, why)
         new_before = self.sources[source.url]["new"]
         async for request in self._follow_entries(entries, source):
             yield request
@@ -341,19 +414,18 @@ class SourceSpider(CandidateSpider):
         elif next_request := self.source_request(replace(source, page=source.page + 1), next_url):
             yield next_request
 
-    def dead_source(self, failure: Failure) -> None:
-        """Record a source that did not answer. A later page ends its section; a usual path of source discovery is
-        forgotten."""
-        source: Source = failure.request.cb_kwargs["source"]  # type: ignore[attr-defined]  # set by Scrapy
+    def dead_source(self, failure: Failure) -> Request | None:
+        """Record a source that did not answer. Return a last request for one whose transfer breaks off again and
+        again: it is read as far as it goes."""
+        request: Request = failure.request  # type: ignore[attr-defined]  # set by Scrapy
+        source: Source = request.cb_kwargs["source"]
+        assert failure.value
+        if is_torn(failure.value) and request.meta.get("download_fail_on_dataloss", True):
+            return request.replace(meta={**request.meta, "download_fail_on_dataloss": False})
         response = getattr(failure.value, "response", None)
-        why = f"answered {response.status}" if response is not None else failure.getErrorMessage()
-        if source.page > 1:
-            self.sources[source.url]["stopped"] = f"page {source.page}: {why}"
-        elif source.known_by == "usual path":  # a guess: its absence is no error
-            del self.sources[source.url]
-            self._count("finding/missed")
-        else:
-            self._mark_dead(source, why)
+        why = f"answered {response.status}" if response is not None else failure_text(failure.value)
+        self._mark_dead(source, why)
+        return None
 
     # ------------------------------------------------------------ candidates
 
@@ -423,6 +495,19 @@ class SourceSpider(CandidateSpider):
         self._count(f"capped/{bound}")
         self.logger.warning("%s: read as far as the bound of %s goes: %d", source.url, bound, reached)
 
+    def _note_unusable(self, source: Source, why: str | None) -> None:
+        """Record that a source answered, and why nothing that it lists can be used; None: something can."""
+        if why:
+            self.sources[source.url]["unusable"] = why
+            self._count("unusable_sources")
+            self.logger.warning("%s lists nothing that can be used: %s", source.url, why)
+
+    def _note_damage(self, source: Source, what: str, *, torn: bool) -> None:
+        """Record what is wrong with a source that was read as far as it goes; torn: its end is missing."""
+        self.sources[source.url] |= {"damaged": what, **({"torn": True} if torn else {})}
+        self._count("damaged_sources")
+        self.logger.warning("%s: read as far as it goes: %s", source.url, what)
+
     def _clear_state(self, source: Source) -> None:
         """Declare the stored state of a source void until it has been read to its end."""
         if self._keeps_state(source):
@@ -436,10 +521,24 @@ class SourceSpider(CandidateSpider):
             self.logger.info("source %s has moved to %s", source.url, response.url)
 
     def _mark_dead(self, source: Source, why: str) -> None:
-        """Record why a source cannot be read; the other sources go on."""
+        """Record why a source cannot be read; the other sources go on. A later page ends its section; a usual path of
+        source discovery is forgotten."""
+        if source.page > 1:
+            self.sources[source.url]["stopped"] = f"page {source.page}: {why}"
+            return
+        if source.known_by == "usual path":  # a guess: its absence is no error
+            del self.sources[source.url]
+            self._count("finding/missed")
+            return
         self.sources[source.url]["error"] = why
         self._count("dead_sources")
         self.logger.warning("dead source %s: %s", source.url, why)
+
+
+def has_listed(facts: dict[str, Any]) -> bool:
+    """Whether a source listed an article of the outlet in this run, or is known to list what it did before."""
+    is_as_before = facts.get("unchanged") or facts.get("not_due")
+    return bool(facts["found"] or (is_as_before and not facts.get("unusable")))
 
 
 def _now() -> datetime:

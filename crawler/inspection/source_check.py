@@ -21,9 +21,21 @@ from twisted.python.failure import Failure
 
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import download_slots
-from crawler.sources import sitemaps
+from crawler.sources import sitemap_index
 from crawler.sources.entries import Entry, NotAList
-from crawler.sources.source import LIST_KINDS, KnownBy, Source, SourceKind, named_sources, page_links
+from crawler.sources.failures import failure_text
+from crawler.sources.lists import read_list
+from crawler.sources.source import (
+    LIST_KINDS,
+    KnownBy,
+    Source,
+    SourceKind,
+    SourceLimits,
+    charset_of,
+    named_sources,
+    page_links,
+    zone_of,
+)
 from outlets import Outlet, on_day
 
 
@@ -82,6 +94,7 @@ class SourceCheckSpider(Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Yield the request of each source."""
+        max_bytes = SourceLimits.from_settings(self.settings).sitemap_bytes
         for outlet in self.outlets_to_check:
             for kind, url in all_sources(outlet):
                 is_list = kind in LIST_KINDS
@@ -91,18 +104,35 @@ class SourceCheckSpider(Spider):
                     errback=self.missed,
                     cb_kwargs={"outlet": outlet, "kind": kind, "url": url},
                     headers={"Accept-Encoding": "gzip"} if is_list else None,
-                    meta={"download_maxsize": sitemaps.MAX_BYTES, "packed": True} if is_list else None,
+                    meta={"packed": max_bytes, "download_maxsize": 0} if is_list else None,
                     dont_filter=True,
                 )
 
     async def parse_list(self, response: Response, outlet: Outlet, kind: SourceKind, url: str) -> None:
         """Record what a feed or a sitemap lists."""
+        limits = SourceLimits.from_settings(self.settings)
         try:
             content = await asyncio.to_thread(
-                sitemaps.read_sitemap, response.body, response.url, newest_last=outlet.newest_last
+                read_list,
+                response.body,
+                response.url,
+                newest_last=outlet.newest_last,
+                max_bytes=limits.sitemap_bytes,
+                max_entries=limits.sitemap_entries,
+                charset=charset_of(response),
+                zone=zone_of(outlet),
+                is_ours=outlet.owns,
+                stopped="download_stopped" in response.flags,
+                torn="dataloss" in response.flags,
             )
+            content = sitemap_index.with_listed_sitemaps(content, outlet)
         except NotAList as error:
             self.answers.append(SourceAnswer(outlet.key, kind, url, response.status, error=str(error)))
+            return
+        except Exception as error:  # parsers raise anything; it costs this source alone
+            self.logger.exception("%s: %s cannot be read", outlet.key, url)
+            why = f"it cannot be read: {type(error).__name__}: {failure_text(error)}"
+            self.answers.append(SourceAnswer(outlet.key, kind, url, response.status, error=why))
             return
         self._add_answer(outlet, kind, url, response.status, content.pages, len(content.children))
 
@@ -153,7 +183,8 @@ class SourceCheckSpider(Spider):
         """Record a source that gave no usable answer."""
         request_facts: dict[str, Any] = failure.request.cb_kwargs  # type: ignore[attr-defined]  # set by Scrapy
         status = getattr(getattr(failure.value, "response", None), "status", None)
-        why = f"answered {status}" if status else failure.getErrorMessage() or type(failure.value).__name__
+        assert failure.value
+        why = f"answered {status}" if status else failure_text(failure.value)
         self.answers.append(
             SourceAnswer(
                 request_facts["outlet"].key, request_facts["kind"], request_facts["url"], status, error=why

@@ -11,6 +11,7 @@ from scrapy.statscollectors import StatsCollector
 
 from cleaning.wording import counted
 from crawler.reports.endings import Ending
+from crawler.reports.source_findings import why_failed
 from lake.runs.run import Run
 
 _LOCAL_FAULTS = {  # by the stat local_faults/…, of crawler/politeness/failures.py
@@ -77,8 +78,8 @@ def _failed_outlets(crawl: EndedCrawl) -> Iterator[str]:
     sources: dict[str, dict[str, Any]] = getattr(crawl.spider, "sources", {})
     if outlet_crawls := getattr(crawl.spider, "outlet_crawls", None):
         yield from outlet_crawls.faults()
-    elif sources and all(s["error"] for s in sources.values()):
-        yield "no source answered"
+    elif why := why_failed(sources):
+        yield why
 
 
 def _unreadable_warcs(crawl: EndedCrawl) -> Iterator[str]:

@@ -23,6 +23,7 @@ class LastWord:
     faults: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)  # what is told of sources that did not fail the crawl
     is_said: bool = False
 
     @property
@@ -33,6 +34,7 @@ class LastWord:
             f"FAILED: {_some(self.faults)}" if self.faults else "",
             f"STOPPED: {self.stopped}" if self.stopped else "",
             f"CHANGED: {_some(self.alerts)}" if self.alerts else "",
+            f"SOURCES: {_some(self.sources)}" if self.sources else "",
         ]
         return f"{self.name}: {'; '.join(filter(None, parts))}"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from cleaning.wording import counted
 from crawler.reports.outlet_health import READERS, SHARED_NAME, read_record, runs_by_name
+from crawler.reports.source_findings import failure_of
 from lake.storage.store import Store
 from outlets import Limits
 
@@ -177,12 +178,12 @@ def _hours_since(since: str, now: datetime) -> float:
 
 
 def source_counts(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
-    """Facts of an outlet's sources, for the monitors and lake/runs/visit_history.py: how many there are, are dead,
+    """Facts of an outlet's sources, for the monitors and lake/runs/visit_history.py: how many there are, have failed,
     were not due, answered; and the pages listed. answered: with new content; unchanged sources are not counted."""
-    answered = [s for s in sources if not s.get("error") and "not_due" not in s and not s.get("unchanged")]
+    answered = [s for s in sources if not failure_of(s) and "not_due" not in s and not s.get("unchanged")]
     return {
         "sources": len(sources),
-        "dead_sources": sum(bool(s.get("error")) for s in sources),
+        "dead_sources": sum(bool(failure_of(s)) for s in sources),
         "not_due": sum("not_due" in s for s in sources),
         "answered": len(answered),
         "listed": sum(s.get("found", 0) for s in answered),

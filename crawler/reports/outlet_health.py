@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from crawler.reports.source_findings import failure_of
 from lake.storage.store import Store
 
 # newest records read: of an outlet's own runs (an older article counts as none), and of runs over many outlets (more,
@@ -138,7 +139,7 @@ def _health_from_own_runs(store: Store, name: str, keys: list[str]) -> Health | 
     for key in keys:
         if record := read_record(store, key):
             sources = record.get("sources", {})
-            dead = sum(bool(facts.get("error")) for facts in sources.values())
+            dead = sum(bool(failure_of(facts)) for facts in sources.values())
             health = _health_from_record(
                 record,
                 name,

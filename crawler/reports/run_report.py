@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +24,7 @@ from crawler.reports.endings import LEFT_TO_OTHERS, ending_of
 from crawler.reports.faults import EndedCrawl, faults
 from crawler.reports.last_word import LastWord
 from crawler.reports.monitors import FIELD_NAMES, alerts, carried_facts, outlet_histories, source_counts
+from crawler.reports.source_findings import findings
 from crawler.reports.summary import summary
 from crawler.reports.troubles import FAILED, SeenOutlet, trouble_lines
 from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS
@@ -288,6 +290,7 @@ class RunReport:
             found,
             self.alerts,
             trouble_lines(self._seen, self.crawler.spider, [*found, *self.alerts]),
+            list(self._source_findings()),
         )
 
     def fail(self, fault: str) -> None:
@@ -295,6 +298,15 @@ class RunReport:
         self.stats.set_value(EXIT_STAT, EXIT_FAILED)
         self.last_word.faults.append(fault)
         self.notify_record = {**self.notify_record, "faults": self.last_word.faults}
+
+    def _source_findings(self) -> Iterator[str]:
+        """What the last line says of sources that failed or were read only in part, where the crawl did not fail."""
+        outlet_crawls = getattr(self.crawler.spider, "outlet_crawls", None)
+        yield from (
+            outlet_crawls.findings()
+            if outlet_crawls
+            else findings(getattr(self.crawler.spider, "sources", {}))
+        )
 
     def _engine_stopped(self) -> None:
         """Say the last word, behind Scrapy's own last lines, unless a command is to say it."""

@@ -12,6 +12,7 @@ from scrapy import Spider
 
 from cleaning.wording import counted
 from crawler.reports.monitors import article_pages, judged_pages
+from crawler.reports.source_findings import failure_of, why_failed
 from outlets import Limits, Outlet
 
 _MAX_LINES = 10  # cron mails and terminals show few lines; the run record has all outlets
@@ -60,8 +61,8 @@ def _sources_by_outlet(spider: Spider | None) -> dict[str, Sources]:
 
 def _own_troubles(outlet: SeenOutlet, sources: Sources, *, tells_few: bool) -> Iterator[str]:
     """What stands in no fault or alert as this outlet's. tells_few: also a few pages that are no articles are told."""
-    if sources and all(source.get("error") is not None for source in sources.values()):
-        yield "no source answered"
+    if why := why_failed(sources):
+        yield why
     if outlet.failed:
         yield f"{counted(outlet.failed, 'page')} failed in the pipeline"
     pages = judged_pages(outlet.counts)
@@ -74,14 +75,7 @@ def _where_to_look(key: str, told: Sequence[str], outlet: SeenOutlet, sources: S
     kind = _kind_to_look_at(told, outlet)
     if kind:
         return f"one ({kind}): scrapy explain {shlex.quote(outlet.examples[kind])}"
-    dead = next(
-        (
-            f"{url} ({s['error'] or 'no message'}): "
-            for url, s in sources.items()
-            if s.get("error") is not None
-        ),
-        "",
-    )
+    dead = next((f"{url} ({why}): " for url, s in sources.items() if (why := failure_of(s))), "")
     return f"{dead}scrapy outlets --live {key}"
 
 

@@ -1,11 +1,15 @@
-"""Entry, one item of a feed, a sitemap or a section page, and the order in which entries are followed."""
+"""Entry, one item of a feed, a sitemap or a section page; Listing, what one list holds; the order of entries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heappush, heappushpop
 from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class NotAList(ValueError):
@@ -29,6 +33,54 @@ class Entry:
         return max(dates, default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The content of one list (feed, sitemap, text file), as far as it could be read."""
+
+    pages: list[Entry]  # newest first
+    children: list[Entry] = field(default_factory=list)  # sitemaps that an index lists, in the file's order
+    # for each limit that was reached: "bytes" → the limit, "entries" → the number of entries in the file
+    capped: dict[str, int] = field(default_factory=dict)
+    damaged: str | None = None  # what is wrong with it, where entries may be missing
+    torn: bool = False  # it ends before its end: entries are missing
+
+
+class NewestEntries:
+    """Collects entries and keeps the newest, at most `limit` pages and as many child sitemaps."""
+
+    def __init__(self, limit: int, *, newest_last: bool = False) -> None:
+        """newest_last: entries without a date are added in ascending order."""
+        self.seen = 0  # pages and children, whether kept or dropped
+        self.without_address = 0  # entries that are neither
+        self.children: list[Entry] = []
+        self.limit, self._newest_last = limit, newest_last
+        self._dated: list[tuple[float, int, Entry]] = []  # a heap, the oldest first; ranks are unique
+        self._undated: list[Entry] = []
+
+    def add(self, entry: Entry) -> None:
+        """Take a page."""
+        self.seen += 1
+        if not entry.latest_date:
+            self._undated.append(entry)
+            if len(self._undated) > 3 * self.limit:  # the newest may be at either end
+                del self._undated[self.limit : -self.limit]
+            return
+        rank = self.seen if self._newest_last else -self.seen
+        push = heappush if len(self._dated) < self.limit else heappushpop
+        push(self._dated, (entry.latest_date.timestamp(), rank, entry))
+
+    def add_child(self, entry: Entry) -> None:
+        """Take a sitemap that an index lists."""
+        self.seen += 1
+        if len(self.children) < self.limit:
+            self.children.append(entry)
+
+    def newest(self) -> list[Entry]:
+        """The pages that were kept, newest first, those without a date behind them."""
+        pages = [entry for _, _, entry in sorted(self._dated, reverse=True)]
+        return newest([*pages, *self._undated], self.limit, newest_last=self._newest_last)
+
+
 def newest(entries: Sequence[Entry], limit: int, *, newest_last: bool = False) -> list[Entry]:
     """At most limit entries: those with a date first, newest first, then the undated ones in their order, or reversed
     with newest_last. Of too many undated ones, half are taken from either end of the list unless newest_last is set:
@@ -50,8 +102,8 @@ def _newest_first(entry: Entry) -> float:
     return -entry.latest_date.timestamp()
 
 
-def batched(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
-    """The entries in lists of at most size."""
-    remaining = iter(entries)
+def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The things in lists of at most size."""
+    remaining = iter(things)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -17,11 +17,12 @@ _MAX_LAYERS = 3  # of gzip inside gzip; no real sitemap has more
 class Gunzipped:
     """The decompressed body as slices, at most max_bytes in all. The limit holds at every layer, because a
     decompression bomb may be inside. After the last slice, capped says whether the limit was reached, damaged what
-    was wrong."""
+    was wrong, cut_off whether its end is missing."""
 
     def __init__(self, body: bytes, max_bytes: int) -> None:
         self.capped = False
         self.damaged: str | None = None
+        self.cut_off = False
         self._max_bytes = max_bytes
         self.slices = self._decode_layer(in_slices(body), _MAX_LAYERS)
 
@@ -56,7 +57,7 @@ class Gunzipped:
                         piece, decompressor = decompressor.unused_data.lstrip(b"\0"), zlib.decompressobj(31)
             if not member_ended:
                 yield decompressor.flush()
-                self.damaged = "gzip: cut off"
+                self.damaged, self.cut_off = "gzip: cut off", True
         except zlib.error as error:
             self.damaged = f"gzip: {error}"
 

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from scrapy.http import TextResponse
+from scrapy.http import Response, TextResponse
 from scrapy.settings import BaseSettings
+from w3lib.encoding import http_content_type_encoding
 
+from cleaning.url import ascii_host
 from crawler.sources.entries import Entry
 from outlets import Outlet
 
@@ -33,12 +36,16 @@ class Source:
     page: int = 1
     archive: bool = False  # its entries are not followed at once, but in the order of the archive crawl
     modified_at: datetime | None = None  # the sitemap's lastmod in the index
+    named_by: str = ""  # URL of the sitemap index that lists it
 
     def facts(self) -> dict[str, Any]:
-        """The source's entry in the run record, as it begins. Added when they apply: moved_to, pages, children,
-        stopped, capped, damaged, foreign (it lists no page of the outlet), not_fetched, complete, unchanged, not_due,
-        and visited (its state for later runs; crawler/sources/source_state.py)."""
-        return {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}
+        """The source's entry in the run record, as it begins. `error` is None or a text that is not empty. Added when
+        they apply: named_by, moved_to, pages, children, stopped, capped, damaged, torn (its end is missing), unusable
+        (it answered, and lists nothing that the outlet can use: why), foreign (it lists no page of the outlet),
+        not_fetched, complete, unchanged, not_due, and visited (its state for later runs;
+        crawler/sources/source_state.py). crawler/reports/source_findings.py says what they mean for the run."""
+        facts = {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}
+        return {**facts, "named_by": self.named_by} if self.named_by else facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def source_hosts(outlet: Outlet) -> Iterable[str]:
     """The host of each source that the outlet file names, dated sections included; hosts may repeat."""
     for _, urls in [*named_sources(outlet), ("dated_section", outlet.dated_sections)]:
         for url in urls:
-            yield urlsplit(url).hostname or ""
+            yield ascii_host(urlsplit(url).hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,18 @@ class SourceLimits:
             settings.getint("SITEMAP_BYTES"),
             timedelta(days=settings.getfloat("SITEMAP_DAYS")),
         )
+
+
+def zone_of(outlet: Outlet) -> tzinfo:
+    """The outlet's time zone; UTC where its file names none."""
+    name = outlet.rules.timezone
+    return ZoneInfo(name) if name else UTC
+
+
+def charset_of(response: Response) -> str | None:
+    """The charset that the Content-Type of an answer names; None where it names none."""
+    content_type = response.headers.get("Content-Type") or b""
+    return http_content_type_encoding(content_type.decode("latin-1"))
 
 
 def page_links(page: TextResponse) -> Iterator[Entry]:

@@ -6,6 +6,7 @@
    bytes counts as unchanged, too, although it is no 304.
 3. When a page it listed is due for a retry, the source is fetched unconditionally and at once: a 304 would not list
    the page again.
+4. A source that has answered 304 for a day is fetched unconditionally, too: some servers answer 304 for ever.
 
 The state is stored in the record of a run that settled all of the source's pages, or knows when they are due.
 """
@@ -23,7 +24,8 @@ from scrapy.http import Response
 _AGE_FRACTION = 0.1  # wait per time for which a source has stayed unchanged
 _MAX_AGE_DIRECTIVE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
 _NO_CACHE_DIRECTIVE = re.compile(r"\bno-(?:cache|store)\b")
-_DATETIME_FIELDS = ("asked_at", "changed_at", "due_at")
+_MAX_UNREAD = timedelta(days=1)  # without a body
+_DATETIME_FIELDS = ("asked_at", "changed_at", "due_at", "read_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,15 @@ class SourceState:
     etag: str | None
     last_modified: str | None
     due_at: datetime | None = None  # when a page that it listed is to be fetched again; None: no page is
+    read_at: datetime | None = (
+        None  # when it last answered with a body; None, as in older records: at changed_at
+    )
+    unusable: str | None = None  # why nothing that it lists can be used; None: something can
 
     @classmethod
-    def of(cls, response: Response, digest: str, before: SourceState | None) -> SourceState:
+    def of(
+        cls, response: Response, digest: str, before: SourceState | None, unusable: str | None = None
+    ) -> SourceState:
         """The state after an answer, which has a body or is a 304. before: the stored state, whether or not the
         request was conditional; None if there is none."""
         now = datetime.now(UTC)
@@ -60,6 +68,8 @@ class SourceState:
             etag=_header(response, "ETag") or (before.etag if before and is_unchanged else None),
             last_modified=_header(response, "Last-Modified")
             or (before.last_modified if before and is_unchanged else None),
+            read_at=before.read_at or before.changed_at if before and response.status == 304 else now,
+            unusable=unusable,
         )
 
     def next_at(self, min_s: float, max_s: float) -> datetime:
@@ -68,8 +78,11 @@ class SourceState:
         wait_s = max(self.max_age_s, _AGE_FRACTION * max(unchanged_s, self.period_s), min_s)
         return self.asked_at + timedelta(seconds=min(wait_s, max_s))
 
-    def conditions(self) -> dict[str, str]:
-        """The headers that make a request conditional; empty where the source sent no validators."""
+    def conditions(self, now: datetime) -> dict[str, str]:
+        """The headers that make a request conditional; empty where the source sent no validators, or no body for a
+        day."""
+        if now - (self.read_at or self.changed_at) >= _MAX_UNREAD:
+            return {}
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if value}
 
@@ -87,7 +100,8 @@ def restore_state(facts: dict[str, Any] | None) -> SourceState | None:
     fields: dict[str, Any] = dict(facts or {})
     try:
         for name in _DATETIME_FIELDS:
-            fields[name] = datetime.fromisoformat(fields[name]) if fields[name] else None
+            value = fields.get(name) if name == "read_at" else fields[name]  # older records have none
+            fields[name] = datetime.fromisoformat(value) if value else None
         return SourceState(**fields)
     except (KeyError, TypeError, ValueError):
         return None

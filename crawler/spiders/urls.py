@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, sel
 from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
 from crawler.politeness.request_policy import REQUESTED_URL_KEY
+from crawler.sources.list_text import marked_encoding
+from crawler.sources.url_lines import UNUSABLE, read_lines
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
@@ -28,8 +31,8 @@ _REQUESTS_PER_HOST = 64  # of one host that wait at a time; more than are ever s
 
 
 class Urls(CandidateSpider):
-    """Reads one URL from each line; empty lines and lines that begin with # are skipped. A URL belongs to the outlet
-    that owns its domain; one of an unknown domain gets the general rules."""
+    """Reads the URLs of a list, one a line or in a column of their own; empty lines and lines that begin with # are
+    skipped. A URL belongs to the outlet that owns its domain; one of an unknown domain gets the general rules."""
 
     name = "urls"
     arguments = ("file", "fresh", *SELECTION_ARGUMENTS)
@@ -49,9 +52,7 @@ class Urls(CandidateSpider):
             selection_of(Selection(), arguments)
         except BadArgument as error:
             raise UsageError(f"-a {error}", print_help=False) from error
-        return sorted(
-            {host_of(url) for url in _read_urls(file) if url.startswith(("http://", "https://"))} - {""}
-        )
+        return sorted({host_of(url) for url in _read_urls(file).addresses} - {""})
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
@@ -69,11 +70,15 @@ class Urls(CandidateSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield the candidates of the list, and record the list as a source."""
-        urls_by_host = _group_by_host(_read_urls(self._file))
-        line_count = sum(map(len, urls_by_host.values()))
+        url_list = _read_urls(self._file)
+        urls_by_host = _group_by_host(url_list.addresses)
+        line_count = len(url_list.addresses) + len(url_list.bad_lines)
         source: dict[str, Any] = {"kind": "list", "lines": line_count, "found": 0, "new": 0, "error": None}
         self.sources[self._file] = source
-        bad_count = line_number = 0
+        for problem in url_list.bad_lines:
+            self._count("bad_addresses")
+            self.logger.warning("%s: %s", self._file, problem)
+        bad_count, line_number = len(url_list.bad_lines), 0
         async for host, url in self._round_robin(urls_by_host):
             line_number += 1
             # a long list must not delay the answers to earlier requests
@@ -96,7 +101,10 @@ class Urls(CandidateSpider):
         if bad_count:
             source["bad"] = bad_count
             if not source["found"]:
-                source["error"] = f"none of its {counted(bad_count, 'line')} is an http or https address"
+                first = f": {url_list.bad_lines[0]}" if url_list.bad_lines else ""
+                source["error"] = (
+                    f"none of its {counted(bad_count, 'line')} is an http or https address{first}"
+                )
 
     async def _round_robin(self, urls_by_host: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
         """Yield (host, URL): one URL of each host, then the next of each, as answers make room. A URL that waits
@@ -136,14 +144,28 @@ def _group_by_host(urls: Iterable[str]) -> dict[str, deque[str]]:
     return hosts
 
 
-def _read_urls(file: str) -> list[str]:
-    """Return the lines of the file that are meant as URLs. Raises UsageError where it cannot be read."""
+@dataclass(frozen=True, slots=True)
+class _UrlList:
+    """What a file of addresses holds."""
+
+    addresses: list[str]
+    bad_lines: list[str]  # a message for each line that is neither an address nor columns with one
+
+
+def _read_urls(file: str) -> _UrlList:
+    """Return the URLs of the file, and its lines that cannot be used. Raises UsageError where it cannot be read."""
     if not file:
         raise UsageError(
             "urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False
         )
     try:
-        lines = Path(file).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = Path(file).read_bytes()
+        text = content.decode(marked_encoding(content) or "utf-8").removeprefix("\ufeff").encode()
+    except (OSError, UnicodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}", print_help=False) from error
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    url_list = _UrlList([], [])
+    for line in read_lines(text):
+        url_list.addresses.extend(line.addresses)
+        if not line.addresses:
+            url_list.bad_lines.append(f"line {line.number}: {UNUSABLE}: {line.text[:200]!r}")
+    return url_list

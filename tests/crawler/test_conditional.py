@@ -21,9 +21,9 @@ CONDITIONS = ("If-None-Match", "If-Modified-Since")
 
 
 @contextmanager
-def site(answers, headers=None):
-    """(address, requests as (path, conditions)): answers with an ETag, and 304 where it still holds. A value of
-    answers may be a body, or (status, body)."""
+def site(answers, headers=None, stuck=False):
+    """(address, requests as (path, conditions)): answers with an ETag, and 304 where it still holds; stuck: 304 to
+    any condition. A value of answers may be a body, or (status, body)."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,7 +36,7 @@ def site(answers, headers=None):
                 asked.append((self.path, told))
             status, body = given if isinstance(given, tuple) else (200, given)
             etag = f'"{hash((self.path, body))}"'
-            if status == 200 and told.get("If-None-Match") == etag:
+            if status == 200 and (told.get("If-None-Match") == etag or (stuck and told)):
                 status, body = 304, ""
             self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -88,8 +88,8 @@ def outlet(tmp_path):
     """outlet(answers) → a context with an Outlet."""
 
     @contextmanager
-    def outlet(answers, headers=None):
-        with site(answers, headers) as (home, asked):
+    def outlet(answers, headers=None, stuck=False):
+        with site(answers, headers, stuck) as (home, asked):
             yield Outlet(tmp_path, home, asked)
 
     return outlet
@@ -143,6 +143,31 @@ def age(folder, hours):
             due = datetime.fromisoformat(told["due_at"]) - timedelta(hours=hours)
             told["due_at"] = due.isoformat()
             db.execute("UPDATE visited SET facts = ? WHERE url = ?", (json.dumps(told), url))
+
+
+def age_sources(folder, hours):
+    """As if all that the index remembers of sources had been seen so long before."""
+    (index,) = (folder / "state").glob("index-*.sqlite")
+    with closing(sqlite3.connect(index)) as db, db:
+        for url, facts in db.execute("SELECT url, facts FROM visited").fetchall():
+            told = json.loads(facts)
+            for name in ("asked_at", "changed_at", "read_at"):
+                told[name] = (datetime.fromisoformat(told[name]) - timedelta(hours=hours)).isoformat()
+            db.execute("UPDATE visited SET facts = ? WHERE url = ?", (json.dumps(told), url))
+
+
+def test_a_source_that_answers_304_for_ever_is_read_once_a_day(outlet, tmp_path):
+    answers = {"/map.xml": urlset("/news/a"), "/news/a": STORY, "/news/b": OTHER}
+    with outlet(answers, stuck=True) as run:
+        run()
+        answers["/map.xml"] = urlset("/news/b", "/news/a")
+        age_sources(tmp_path, hours=13)
+        assert run() == [("/map.xml", ["If-None-Match"])]
+        age_sources(tmp_path, hours=10)
+        assert run() == [("/map.xml", ["If-None-Match"])]
+        age_sources(tmp_path, hours=2)  # it was read 25 hours ago, and asked for 2 hours ago
+        assert [path for path, told in run() if not told and path != "/robots.txt"] == ["/map.xml", "/news/b"]
+        assert run() == [("/map.xml", ["If-None-Match"])]
 
 
 def test_a_run_that_did_not_go_to_its_end_remembers_nothing(outlet):
@@ -246,9 +271,17 @@ def test_the_wait_follows_what_was_seen_of_a_source(unchanged_s, period_s, max_a
 
 
 def test_a_memory_reads_back_as_it_was_and_a_foreign_one_is_none():
-    seen = SourceState("d", NOW, NOW, 1.0, 2.0, "b", '"e"', None, NOW)
+    seen = SourceState("d", NOW, NOW, 1.0, 2.0, "b", '"e"', None, NOW, NOW, "nothing")
     assert restore_state(json.loads(json.dumps(seen.facts()))) == seen
     assert [restore_state(f) for f in (None, {}, {"digest": "d"}, {**seen.facts(), "more": 1})] == [None] * 4
+
+
+def test_a_memory_of_an_earlier_version_reads_as_if_it_had_been_read_when_it_changed():
+    seen = SourceState("d", NOW, NOW - timedelta(hours=23), 0.0, 0.0, "b", '"e"', None)
+    facts = {name: value for name, value in seen.facts().items() if name not in ("read_at", "unusable")}
+    assert restore_state(facts) == seen
+    assert seen.conditions(NOW) == {"If-None-Match": '"e"'}
+    assert seen.conditions(NOW + timedelta(hours=1)) == {}
 
 
 # ---------------------------------------------------------------- robots.txt

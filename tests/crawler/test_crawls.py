@@ -177,6 +177,41 @@ def test_a_long_list_is_fetched_to_its_last_line_in_spite_of_lines_that_are_none
     assert len(rows("articles")) + len(rows("copies")) == 71
 
 
+def test_a_list_of_columns_in_utf_16_names_hosts_in_unicode_or_punycode(run, rows, tmp_path):
+    with site(lambda path: None if path == "/robots.txt" else OTHER) as (home, asked):
+        port = home.rpartition(":")[2]
+        hosts = ("grünblatt.test", "xn--grnblatt-75a.test", "GRÜNBLATT.test.")
+        lines = [f"{n}\thttp://{host}:{port}/news/{n}\tA title" for n, host in enumerate(hosts)]
+        lines += [
+            "no\taddress\there",
+            f"http://grünblatt.test:{port}/news/x http://grünblatt.test:{port}/news/y",
+        ]
+        (tmp_path / "list.tsv").write_bytes("\r".join(["id\turl\ttitle", *lines]).encode("utf-16"))
+        outlets = outlet(tmp_path, home)
+        (tmp_path / "outlets" / "mine.toml").write_text(
+            f'name = "Mine"\nhome = "http://grünblatt.test:{port}/"\ndomains = ["grünblatt.test"]', "utf-8"
+        )
+        names = ("-s", 'DNS_OVERRIDES={"xn--grnblatt-75a.test": "127.0.0.1"}')
+        done = run("urls", "-a", f"file={tmp_path / 'list.tsv'}", *PRIVATE, *QUICK, *outlets, *names)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p for p in asked if p.startswith("/news/")) == [
+        f"/news/{n}" for n in ("0", "1", "2", "x", "y")
+    ]
+    assert (
+        "line 5: not an http or https address, nor columns of which one holds addresses: 'no\\taddress"
+        in done.stderr
+    )
+    assert {r["outlet"] for table in ("articles", "copies") for r in rows(table)} == {"mine"}
+
+
+def test_a_list_without_an_address_fails_and_names_its_first_line(run, tmp_path):
+    (tmp_path / "list.csv").write_text("title,day\nA title,2026-11-30\n")
+    done = run("urls", "-a", f"file={tmp_path / 'list.csv'}", *PRIVATE, *QUICK)
+    assert done.returncode == 1
+    told = "FAILED: no source answered: .*: none of its 2 lines .*: line 1: not an http .*: 'title,day'"
+    assert re.search(told, done.stderr)
+
+
 @pytest.mark.parametrize(
     "spelling", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost", "[::ffff:127.0.0.1]"]
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from crawler.sources.entries import NotAList
-from crawler.sources.sitemaps import MAX_ENTRIES, read_sitemap
+from crawler.sources.lists import MAX_ENTRIES, read_list
 
 HOME = "https://example.org/sitemap.xml"
 NS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
@@ -24,7 +24,7 @@ def url(loc, lastmod="", more=""):
 
 
 def paths(body, **options):
-    return [p.url.removeprefix("https://example.org") for p in read_sitemap(body, HOME, **options).pages]
+    return [p.url.removeprefix("https://example.org") for p in read_list(body, HOME, **options).pages]
 
 
 def test_pages_are_told_newest_first_and_those_without_a_date_behind_them():
@@ -34,13 +34,13 @@ def test_pages_are_told_newest_first_and_those_without_a_date_behind_them():
         url("https://example.org/new", "2026-03-03T08:00:00+01:00"),
     )
     assert paths(body) == ["/new", "/old", "/undated"]
-    assert read_sitemap(body, HOME).pages[0].modified_at == datetime(2026, 3, 3, 7, tzinfo=UTC)
+    assert read_list(body, HOME).pages[0].modified_at == datetime(2026, 3, 3, 7, tzinfo=UTC)
 
 
 def test_the_news_extension_is_carried_along():
     news = """<news:news><news:publication><news:name>X</news:name><news:language>de</news:language></news:publication>
     <news:publication_date>2026-03-01T10:00:00Z</news:publication_date><news:title>Brücke &amp; Fluss</news:title></news:news>"""
-    (page,) = read_sitemap(urlset(url("https://example.org/a", "2026-03-02", news), ns=ALL_NS), HOME).pages
+    (page,) = read_list(urlset(url("https://example.org/a", "2026-03-02", news), ns=ALL_NS), HOME).pages
     assert (page.published_at, page.modified_at) == (
         datetime(2026, 3, 1, 10, tzinfo=UTC),
         datetime(2026, 3, 2, tzinfo=UTC),
@@ -51,14 +51,14 @@ def test_the_news_extension_is_carried_along():
 def test_images_and_other_languages_of_a_page_are_no_pages():
     more = """<xhtml:link rel="alternate" hreflang="de" href="https://example.org/de/a"/>
     <image:image><image:loc>https://example.org/a.jpg</image:loc><image:title>no</image:title></image:image>"""
-    (page,) = read_sitemap(urlset(url("https://example.org/a", "", more), ns=ALL_NS), HOME).pages
+    (page,) = read_list(urlset(url("https://example.org/a", "", more), ns=ALL_NS), HOME).pages
     assert (page.url, page.title) == ("https://example.org/a", None)
 
 
 def test_an_index_names_its_children_in_their_order():
     body = f"""<sitemapindex {NS}><sitemap><loc>/s1.xml</loc><lastmod>2026-01-01</lastmod></sitemap>
     <sitemap><loc>https://example.org/s2.xml.gz</loc></sitemap></sitemapindex>""".encode()
-    found = read_sitemap(body, HOME)
+    found = read_list(body, HOME)
     assert [c.url for c in found.children] == ["https://example.org/s1.xml", "https://example.org/s2.xml.gz"]
     assert found.children[0].modified_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert found.pages == []
@@ -109,7 +109,7 @@ def test_an_ampersand_at_the_edge_of_a_slice_is_kept():
 
 def test_damaged_xml_is_read_up_to_the_break_and_told():
     body = urlset(url("https://example.org/a"), url("https://example.org/b"))[:-30] + b"<<< \x00 >"
-    found = read_sitemap(body, HOME)
+    found = read_list(body, HOME)
     assert found.pages[0].url == "https://example.org/a"
     assert found.damaged
 
@@ -118,7 +118,7 @@ def test_a_gzip_that_was_cut_off_is_read_up_to_the_cut_and_told():
     whole = gzip.compress(
         urlset(*(url(f"https://example.org/{n}", f"20{n % 26:02}-01-01") for n in range(5000)))
     )
-    found = read_sitemap(whole[: len(whole) // 2], HOME)
+    found = read_list(whole[: len(whole) // 2], HOME)
     assert 1000 < len(found.pages) < 5000
     assert "gzip" in found.damaged
 
@@ -137,11 +137,11 @@ def test_a_gzip_that_was_cut_off_is_read_up_to_the_cut_and_told():
 )
 def test_what_is_neither_a_feed_nor_a_sitemap_is_told(body):
     with pytest.raises(NotAList):
-        read_sitemap(body, HOME)
+        read_list(body, HOME)
 
 
 def test_an_empty_sitemap_is_a_sitemap():
-    assert read_sitemap(urlset(), HOME).pages == []
+    assert read_list(urlset(), HOME).pages == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_an_empty_sitemap_is_a_sitemap():
     ],
 )
 def test_a_date_that_cannot_be_is_none(date):
-    assert read_sitemap(urlset(url("https://example.org/a", date)), HOME).pages[0].modified_at is None
+    assert read_list(urlset(url("https://example.org/a", date)), HOME).pages[0].modified_at is None
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_date_that_cannot_be_is_none(date):
     ],
 )
 def test_dates_are_read_as_they_are_written(written, meant):
-    assert read_sitemap(urlset(url("https://example.org/a", written)), HOME).pages[0].modified_at == meant
+    assert read_list(urlset(url("https://example.org/a", written)), HOME).pages[0].modified_at == meant
 
 
 # ---------------------------------------------------------------- bounds
@@ -181,9 +181,9 @@ def test_dates_are_read_as_they_are_written(written, meant):
 
 def test_of_too_many_entries_the_newest_are_kept_wherever_they_stand():
     entries = [url(f"https://example.org/{n}", f"2025-{1 + n % 12:02}-{1 + n % 28:02}") for n in range(100)]
-    found = read_sitemap(urlset(*entries), HOME, max_entries=10)
+    found = read_list(urlset(*entries), HOME, max_entries=10)
     assert found.capped == {"entries": 100}
-    everything = sorted((p.modified_at for p in read_sitemap(urlset(*entries), HOME).pages), reverse=True)
+    everything = sorted((p.modified_at for p in read_list(urlset(*entries), HOME).pages), reverse=True)
     assert [p.modified_at for p in found.pages] == everything[:10]
 
 
@@ -196,7 +196,7 @@ def test_of_too_many_without_a_date_both_ends_are_kept():
 def test_entries_without_end_are_read_within_bounds():
     body = urlset(*(url(f"https://example.org/{n}") for n in range(200_000)))
     began = time.process_time()
-    found = read_sitemap(gzip.compress(body, 1), HOME)
+    found = read_list(gzip.compress(body, 1), HOME)
     assert len(found.pages) == MAX_ENTRIES
     assert found.capped["entries"] == 200_000
     assert time.process_time() - began < 15
@@ -205,15 +205,13 @@ def test_entries_without_end_are_read_within_bounds():
 def test_a_gzip_bomb_costs_no_more_than_its_bound():
     bomb = gzip.compress(b"<urlset>" + b" " * (100 * 2**20), 9)
     for body in (bomb, gzip.compress(bomb)):
-        found = read_sitemap(body, HOME, max_bytes=2**20)
+        found = read_list(body, HOME, max_bytes=2**20)
         assert (found.pages, found.capped) == ([], {"bytes": 2**20})
 
 
 def test_members_of_nothing_are_bounded_too():
     began = time.process_time()
-    assert read_sitemap(
-        gzip.compress(b"<urlset>") + gzip.compress(b"") * 200_000, HOME, max_bytes=10_000
-    ).capped
+    assert read_list(gzip.compress(b"<urlset>") + gzip.compress(b"") * 200_000, HOME, max_bytes=10_000).capped
     assert time.process_time() - began < 5
 
 

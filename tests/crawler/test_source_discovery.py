@@ -103,8 +103,10 @@ def test_where_nothing_is_found_the_crawl_fails(found):
 
 def test_nothing_is_looked_for_where_a_named_source_answers(found):
     done, asked = found({"/feed": RSS.format("/about"), "/": HOME.format("")}, feeds=["/feed"])
-    assert done.code == 0, done.log
     assert asked == ["/robots.txt", "/feed"]
+    # it is the outlet's, and of no use
+    assert done.code == 1
+    assert "/feed: 1 address listed, none of an article by [articles] allow and deny" in done.log
 
 
 @pytest.mark.parametrize("left_behind", ["", "<item><link>https://elsewhere.example/news/a</link></item>"])

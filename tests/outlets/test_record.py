@@ -54,6 +54,21 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.parametrize("domain", ["grünblatt.test", "xn--grnblatt-75a.test"])
+def test_a_domain_owns_its_addresses_in_unicode_and_in_punycode(write, domain):
+    outlet = read(write(GOOD.replace('["example.org"]', f'["{domain}"]')))
+    assert outlet.domains == ("xn--grnblatt-75a.test",)
+    for host in (
+        "grünblatt.test",
+        "xn--grnblatt-75a.test",
+        "www.GRÜNBLATT.test.",
+        "news.xn--grnblatt-75a.test:80",
+    ):
+        assert outlet.owns(f"https://{host}/a")
+        assert outlet.wants(f"https://{host}/2026/a")
+    assert not outlet.owns("https://grunblatt.test/a")
+
+
 def problems_of(path):
     with pytest.raises(OutletErrors) as caught:
         read(path)

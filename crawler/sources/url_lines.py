@@ -1,0 +1,145 @@
+"""Reads lists of addresses as plain text: one a line, or one of several columns.
+
+A comma or semicolon may be part of an address, so it separates columns only where something shows that it does.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+_SAMPLE_LINES = 1000  # by these the columns are told
+_MAX_LINE_LENGTH = 2**16  # a longer one is no address
+_YIELD_LINES = 500  # lines between two yields of the interpreter, because this may run in a thread
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_ADDRESS = re.compile(r"https?://\S+", re.I)
+_HEADINGS = frozenset(
+    [
+        "url",
+        "urls",
+        "uri",
+        "link",
+        "links",
+        "href",
+        "loc",
+        "address",
+        "addresses",
+        "permalink",
+        "page_url",
+        "article_url",
+    ]
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}")
+_WORD = re.compile(r"\w*")
+UNUSABLE = "not an http or https address, nor columns of which one holds addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that is neither empty nor a comment nor a heading."""
+
+    number: int  # from 1
+    text: str
+    addresses: Sequence[str]  # none where it has no address, or more than an address
+
+
+def read_lines(text: bytes, *, is_cut: bool = False) -> Iterator[Line]:
+    """The lines of a text in UTF-8, whatever ends them. is_cut: the last counts only if it ends, too."""
+    if is_cut:
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
+    lines = _numbered_lines(text)
+    sample = list(islice(lines, _SAMPLE_LINES))
+    columns = _Columns.of([line for _, line in sample])
+    for count, (number, line) in enumerate(chain(sample, lines)):
+        if count % _YIELD_LINES == 0:
+            time.sleep(0)
+        addresses = columns.addresses_in(line)
+        if addresses or count or not columns.is_heading(line):
+            yield Line(number, line, addresses)
+
+
+def _numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
+    number = at = 0
+    while at < len(text):
+        end = _LINE_END.search(text, at)
+        number, stop = number + 1, end.start() if end else len(text)
+        line = text[at : min(stop, at + _MAX_LINE_LENGTH)].decode("utf-8", "replace").strip()
+        at = end.end() if end else len(text)
+        if line and not line.startswith("#"):
+            yield number, line
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """How the lines of a list are divided."""
+
+    separator: str | None = None  # None: a line is an address
+    address: int = 0  # index of the column that holds the addresses
+    is_named: bool = False  # a heading says so: other columns with addresses are left alone
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> _Columns:
+        """The columns of a list, told by its first lines."""
+        for separator in "\t,;|":
+            rows = [_fields(line, separator) for line in lines if separator in line]
+            if rows and _separates(separator, lines, rows):
+                return cls(separator, *_address_column(rows))
+        return cls()
+
+    def addresses_in(self, line: str) -> Sequence[str]:
+        """The addresses of a line: that of its address column, or all of a line that holds nothing else."""
+        has_columns = self.separator is not None and self.separator in line
+        fields = [f.strip("\"'<>") for f in (_fields(line, self.separator) if has_columns else line.split())]  # type: ignore[arg-type]
+        if not (has_columns and self.is_named) and all(map(_ADDRESS.fullmatch, filter(None, fields))):
+            return [field for field in fields if field]
+        field = fields[self.address] if has_columns and self.address < len(fields) else ""
+        return [field] if _ADDRESS.fullmatch(field) else []
+
+    def is_heading(self, line: str) -> bool:
+        """Whether a line, the first, names the columns."""
+        fields = _fields(line, self.separator) if self.separator else [line]
+        return any(field.lower() in _HEADINGS for field in fields) or len(fields) > 1
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
+
+
+def _address_column(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
+    """The column that its heading names (True), or else the one with the most addresses, the first of several."""
+    counts = Counter(n for row in rows for n, field in enumerate(row) if _ADDRESS.fullmatch(field))
+    named = next((n for n, field in enumerate(rows[0]) if field.lower() in _HEADINGS and counts[n]), None)
+    return (
+        (named, True) if named is not None else (min(counts, key=lambda n: (-counts[n], n), default=0), False)
+    )
+
+
+def _separates(separator: str, lines: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a character separates columns here, and is not part of addresses. It does where it is a tab; where a line
+    with it does not begin with its address, or has white space, a date or another address behind it; and where
+    behind it each line has nothing but words, in the same number, and before it an address of its own."""
+    if separator == "\t":
+        return True
+    for line, row in zip((line for line in lines if separator in line), rows, strict=True):
+        if not _ADDRESS.match(line):
+            if any(map(_ADDRESS.match, row)) or any(field.lower() in _HEADINGS for field in row):
+                return True
+        elif f"{separator} " in line or any(map(_shows_a_column, row[1:])):
+            return True
+    rows = [row for row in rows if _ADDRESS.match(row[0])]
+    return (
+        len(rows) > 1
+        and sum(map(bool, map(_ADDRESS.match, lines))) == len(rows)
+        and len({len(row) for row in rows}) == 1
+        and all(map(_WORD.fullmatch, (field for row in rows for field in row[1:])))
+        and len({row[0] for row in rows}) == len(rows)
+    )
+
+
+def _shows_a_column(field: str) -> bool:
+    return bool(" " in field or _DATE.fullmatch(field) or _ADDRESS.match(field))
