@@ -31,6 +31,8 @@ _OTHER_TROUBLE = {
 }
 # another machine has the outlet: no failure; where pages were left to it the exit code says so
 LEFT_TO_OTHERS = ("held", "lease_lost")
+# close reasons that are no failure in a run record, which does not say whether the user had set a bound
+HARMLESS = ("finished", "shutdown", *LEFT_TO_OTHERS, *_WANTED_BOUNDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from crawler.reports.endings import HARMLESS
 from crawler.reports.source_findings import failure_of
 from lake.storage.store import Store
 
@@ -24,9 +25,6 @@ _SHARED_RECORDS = 50
 SHARED_NAME = "all"  # the spider of runs over many outlets; crawler/spiders/all.py
 READERS = 8  # threads
 _LANDED = ("articles", "copies", "revisions")
-# how a run may end without trouble: by itself, by its user, or because another crawl has the outlet
-_HARMLESS_ENDS = frozenset({"finished", "shutdown", "held", "lease_lost"})
-_USERS_BOUNDS = ("closespider_timeout", "closespider_itemcount", "closespider_pagecount")
 # such a page is no article, or not a wanted one: it says nothing against the outlet
 _HARMLESS_REASONS = frozenset({"gallery", "video", "listing", "part", "not_selected"})
 
@@ -62,7 +60,7 @@ class Health:
         """What is wrong with the outlet, as phrases; empty for a healthy one."""
         outcome = self.last_outcome
         told = []
-        if self.ended not in _HARMLESS_ENDS and self.ended not in _USERS_BOUNDS:
+        if self.ended not in HARMLESS:
             told.append(f"the last run ended early: {self.ended}")
         if self.sources and self.dead == self.sources:
             told.append("no source answered")
