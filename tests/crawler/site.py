@@ -16,10 +16,14 @@ class Raw(bytes):
 
 @contextmanager
 def site(
-    answer: Callable[..., Answer | Raw | str | bytes | None], *, with_cookies: bool = False
+    answer: Callable[..., Answer | Raw | str | bytes | None],
+    *,
+    with_cookies: bool = False,
+    on_conditional: dict[str, Callable[[bool], Answer]] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """(address, paths asked for, in order). `answer(path)` gives a body, (status, body, headers), a whole answer
-    (Raw), or None for 404. with_cookies: it also gets the Cookie header."""
+    (Raw), or None for 404. with_cookies: it also gets the Cookie header.
+    on_conditional: by path, an answer to be made of whether the request is conditional."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -28,7 +32,10 @@ def site(
         def do_GET(self) -> None:
             asked.append(self.path)  # before the answer, which may take its time
             cookies = (self.headers.get("Cookie") or "",) if with_cookies else ()
-            given = answer(self.path, *cookies)
+            if make := (on_conditional or {}).get(self.path):
+                given = make(bool(self.headers.get("If-None-Match")))
+            else:
+                given = answer(self.path, *cookies)
             if given is None and self.path == "/.well-known/tdmrep.json":  # few sites have one
                 asked.remove(self.path)
             if isinstance(given, Raw):
