@@ -166,8 +166,10 @@ def _address(record: Any, item: bytes, version: str, context: FeedContext) -> st
     the outlet that the item gives beside it."""
     guid, guid_is_link = str(record.get("id") or ""), bool(record.get("guidislink"))
     is_permalink = guid.startswith(("http://", "https://")) and not _NO_PERMALINK.search(item)
+    link = record.get("link")
     links = [
-        record.get("link") if not guid_is_link else None,  # feedparser's link is the guid, whatever it is
+        # where an item has no link, feedparser's is the guid, whatever that is
+        None if guid_is_link and link == guid else link,
         record.get("feedburner_origlink"),
         guid if version in _RDF or (is_permalink and (guid_is_link or version.startswith("rss"))) else None,
     ]

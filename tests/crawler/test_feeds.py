@@ -208,6 +208,8 @@ ORIGINAL = "<feedburner:origLink>https://example.org/a</feedburner:origLink>"
         ("<link> <![CDATA[ ]]> </link><guid>https://example.org/a</guid>", "https://example.org/a"),
         ("<guid>https://example.org/a</guid>", "https://example.org/a"),
         ("<link>/a</link><guid>https://example.org/?p=4711</guid>", "https://example.org/a"),
+        ("<guid>https://example.org/?p=4711</guid><link>/a</link>", "https://example.org/a"),
+        ("<guid>post-4711</guid><link>https://example.org/a</link>", "https://example.org/a"),
         (f"<link>{PROXY}</link><guid>https://example.org/a</guid>", "https://example.org/a"),
         (f"<link>{PROXY}</link><guid isPermaLink='false'>https://example.org/?p=1</guid>", PROXY),
         (f"<link>{PROXY}</link>{ORIGINAL}<guid isPermaLink='false'>4711</guid>", "https://example.org/a"),
