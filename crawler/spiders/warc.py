@@ -16,12 +16,12 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
-from cleaning import RawPage
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument
 from crawler.discovery.warc_replay import (
     NotAWarc,
     ReplayChoice,
     WarcBatch,
+    WarcItem,
     is_set,
     read_batches,
     replay_choice,
@@ -138,10 +138,10 @@ class Warc(Spider):
 
     async def _read_files(
         self, files: list[str], progress: dict[str, Progress]
-    ) -> AsyncGenerator[RawPage, None]:
+    ) -> AsyncGenerator[WarcItem, None]:
         """Yield the pages of `parallel` files at a time. The pages of one file come in order, those of several files
         mixed."""
-        queue: asyncio.Queue[RawPage | Exception | None] = asyncio.Queue(1)
+        queue: asyncio.Queue[WarcItem | Exception | None] = asyncio.Queue(1)
         threads, waiting = ThreadPoolExecutor(self.parallel, "warc"), iter(files)
         readers = [
             asyncio.create_task(self._read_in_thread(waiting, progress, queue, threads))
@@ -166,7 +166,7 @@ class Warc(Spider):
         self,
         waiting: Iterator[str],
         progress: dict[str, Progress],
-        queue: asyncio.Queue[RawPage | Exception | None],
+        queue: asyncio.Queue[WarcItem | Exception | None],
         threads: ThreadPoolExecutor,
     ) -> None:
         """Put the pages of one file after another into the queue; None at the end. An unexpected error goes into the
