@@ -234,17 +234,22 @@ class _PageReader:
         self._first_url = capture.url
 
     def _add_later_page(self, place: RecordPlace, capture: Capture) -> None:
-        """Add a page to the article that the batch ends with; it shares that article's fate."""
+        """Add a page to the article that the batch ends with; it shares that article's fate. Raises BadPayload,
+        TooLarge, or NoPage where the page before it is not there."""
         if self._passed_over:
             self._count(self._passed_over)
             return
-        page = _raw_page(capture, capture_source(self._file_name, place), self._bytes_left)
         article = self.batch.pages[-1]
         first, later = (
             (article.first, article.later) if isinstance(article, ArchivedArticle) else (article, ())
         )
+        if (
+            capture.part != len(later) + 2
+        ):  # the page before is broken: a text with a gap would read as a whole one
+            raise NoPage("part_without_the_one_before")
         if len(later) >= _MAX_LATER_PAGES:
             raise TooLarge
+        page = _raw_page(capture, capture_source(self._file_name, place), self._bytes_left)
         self._bytes_left -= len(page.body)
         page = replace(page, part_of=first.id, part=capture.part)
         self.batch.pages[-1] = ArchivedArticle(first, (*later, page))
