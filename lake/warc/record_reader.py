@@ -45,7 +45,7 @@ _RECORD_END = re.compile(
     rb"\r\n\r\n|(?s:(?P<uncounted>.{0,%d}?))(?:\r?\n){0,3}(?:WARC/[0-9]|\Z)" % _SLACK_BYTES
 )
 _PEEK_BYTES = 64  # more than an end has
-_SCAN_BYTES = 2**20  # read at once in search of an end
+_SCAN_BYTES = 64 * 2**10  # read at once in search of an end
 _OTHER_RECORD_TYPES = ("warcinfo", "request", "metadata", "revisit", "conversion", "continuation")
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 
@@ -104,9 +104,7 @@ class Capture:
     fetched_at: datetime  # UTC
     payload: bytes
     status: int = 200  # or 203, a success that came through a proxy
-    part_of: str | None = (
-        None  # on a later page of an article: the address of its first page, as in the archive
-    )
+    part_of: str | None = None  # on a later page of an article: the address of its first page
     part: int = 1  # its number within the article
 
     def body(self, max_bytes: int) -> bytes:
@@ -240,34 +238,30 @@ def _read_to_true_end(
     try:
         fields = _RECORD_PARSER.parse(io.BytesIO(_read_header(stream, place)))
         length, first = _length_of(fields) or 0, stream.place()
-        if not _kind_of(fields) or length > MAX_BLOCK or first is None:
+        is_in_one_member = first is not None and (not compression.magic or first.offset == place.offset)
+        if not _kind_of(fields) or length > MAX_BLOCK or first is None or not is_in_one_member:
             return None
         data, next_start = bytearray(), None
         while piece := stream.peek(_SCAN_BYTES):
-            scanned = max(0, len(data) - _MAX_HEADER_BYTES)
+            scanned = max(0, len(data) - _SCAN_BYTES)
             data += piece
             stream.skip(len(piece))
             next_start = next_start or _RECORD_START.search(data, scanned)
-            if (next_start and len(data) > length + _MAX_HEADER_BYTES) or len(data) > MAX_BLOCK:
+            if len(data) > MAX_BLOCK or (next_start and len(data) > length + _SCAN_BYTES):
                 break
         # a page may quote a record: a start where the length has it comes before an earlier one
-        near = _RECORD_START.search(
-            data, max(0, length - _SLACK_BYTES), length + _SLACK_BYTES + _MAX_HEADER_BYTES
-        )
+        near = _RECORD_START.search(data, max(0, length - _SLACK_BYTES), length + _SCAN_BYTES)
         if near and near.start() <= length + _SLACK_BYTES:
             next_start = near
-        if next_start is None and len(data) > MAX_BLOCK:
-            return None
         end = next_start.start() if next_start else len(data)
         is_whole_member = compression.magic and not next_start
-        if end < length - _SLACK_BYTES or not (is_whole_member or data[:end].endswith(b"\n")):
+        if end > MAX_BLOCK or end < length - _SLACK_BYTES:
+            return None
+        if not is_whole_member and not data.endswith(b"\n", 0, end):
             return None
         behind = _place_after(first, end, compression) if next_start else _place_of_next(stream)
-        if is_whole_member and stream.peek(5).strip() not in (
-            b"",
-            b"WARC/",
-        ):  # the record goes on in the next member
-            return None
+        if is_whole_member and stream.peek(5).strip(b"\r\n") not in (b"", b"WARC/"):
+            return None  # the record goes on in the next member
     except (BrokenMember, _DamagedRecord):
         return None
     block = bytes(data[:end])
