@@ -6,6 +6,7 @@ scrapy crawl warc -a files=CC-NEWS-2026.warc.gz goes on where an earlier replay 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -176,11 +177,16 @@ class Warc(Spider):
             for file in waiting:
                 batches = read_batches(file, self.choice, progress.get(file, Progress()), max_bytes)
                 self.sources[file] = {"kind": "warc", "found": 0, "broken": 0, "error": None}
+                counts: Counter[str] = Counter()
                 try:
                     while batch := await loop.run_in_executor(threads, next, batches, None):
                         self._record_batch(file, batch)
+                        counts += batch.counts
                         for page in batch.pages:
                             await queue.put(page)
+                    if not self.sources[file]["found"]:
+                        told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+                        self.logger.warning("%s: no page of it is replayed: %s", file, told)
                 except (OSError, BrokenMember, NotAWarc) as error:
                     self._note_unreadable(file, error)
             await queue.put(None)

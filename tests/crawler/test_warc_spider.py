@@ -189,8 +189,14 @@ def test_what_cannot_be_read_at_all_fails_the_run_after_the_rest_has_landed(tmp_
     whole = of_page("https://b.example/1", html("library"))
     cut.write_bytes(whole + b"garbage\n" + whole[:-900])
     replay = Replay(tmp_path / "replay")
-    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", cut])
+    piece = tmp_path / "piece.warc"
+    piece.write_bytes(
+        warcs.record("response", "https://c.example/1", warcs.answer(b"<p>", status="206 Partial"))
+    )
+    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", cut, piece])
     assert code == 1
+    assert f"{piece}: no page of it is replayed: warc/no_page/status 1, warc/records 1" in log
+    assert f"{good}: no page" not in log
     assert (stats["warc/unreadable_files"], stats["outcome/articles"]) == (2, 2)
     assert stats["warc/broken_records"] == 3  # not a WARC; garbage; cut
     assert f"{cut}#{len(whole)}: no record begins here" in log
