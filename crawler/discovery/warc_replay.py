@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import BinaryIO
 
@@ -14,21 +14,24 @@ from cleaning import Header, RawPage, canonical, host_of, page_id
 from cleaning.url import without_tracking
 from crawler.command_line.arguments import BadArgument, selection_of
 from crawler.outlet_files import known_outlets
-from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, outlet_of
+from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, ArchivedArticle, outlet_of
 from lake.warc.files import open_file
 from lake.warc.http_payload import BadPayload, TooLarge
 from lake.warc.member_stream import FIRST_PLACE, RecordPlace
-from lake.warc.record_reader import BrokenRecord, Capture, NoPage, Record, capture_of, read_records
+from lake.warc.record_reader import BrokenRecord, Capture, NoPage, Record, capture_of, part_of, read_records
 from lake.warc.replay_progress import WINDOW, CaptureMark, Progress, capture_source
 from outlets import Selection
 
 _BATCH_PAGES = 8
 _BATCH_RECORDS = 500  # records without a page end a batch, too, so that counts arrive and a stop is noticed
+_MAX_LATER_PAGES = 200  # of one article
 _ANY_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+WarcItem = RawPage | ArchivedArticle
 
 
 class NotAWarc(Exception):
-    """The file contains no WARC record."""
+    """The file contains no WARC record, or no page that can be read."""
 
 
 # ---------------------------------------------------------------- which pages are replayed
@@ -108,7 +111,7 @@ def _midnight(name: str, day: str) -> datetime:
 class WarcBatch:
     """What was read of a file since the batch before."""
 
-    pages: list[RawPage] = field(default_factory=list)
+    pages: list[WarcItem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)  # by the name of a stat
     broken_records: list[str] = field(default_factory=list)  # `file#place: problem` of each
     records: int = 0  # records read, with a page or without
@@ -117,22 +120,24 @@ class WarcBatch:
 def read_batches(
     file_name: str, choice: ReplayChoice, progress: Progress, max_bytes: int
 ) -> Iterator[WarcBatch]:
-    """Return the batches of one file, in order; the last one may be empty. max_bytes: largest body of a page. Raises
-    OSError, BrokenMember or NotAWarc where the file cannot be read, after the batches that could be."""
-    batch, sound_count = WarcBatch(), 0
+    """Return the batches of one file, in order; the last one may be empty. max_bytes: largest body of a page, and of
+    the pages of one article together. Raises OSError, BrokenMember or NotAWarc where the file cannot be read, after the
+    batches that could be."""
+    reader = _PageReader(file_name, choice, progress, max_bytes)
+    first_problem = ""
     with open_file(file_name) as file:
         for record in _records_after(file, progress):
-            if isinstance(record, BrokenRecord):
-                _note_broken(batch, file_name, record.place, record.what)
-            else:
-                sound_count += 1
-                _add_record(batch, file_name, record, choice, progress, max_bytes)
-            if len(batch.pages) >= _BATCH_PAGES or batch.records >= _BATCH_RECORDS:
-                yield batch
-                batch = WarcBatch()
-    yield batch
-    if not sound_count:
-        raise NotAWarc("it holds no WARC record" if batch.broken_records else "it is empty")
+            if reader.is_batch_full and not reader.is_later_page(record):
+                yield reader.take_batch()
+            reader.add(record)
+            first_problem = first_problem or "".join(reader.batch.broken_records[:1])
+    yield reader.take_batch()
+    if not reader.sound_count:
+        raise NotAWarc(
+            f"it holds no WARC record: {first_problem.partition(': ')[2]}" if first_problem else "it is empty"
+        )
+    if first_problem and not reader.page_count:
+        raise NotAWarc(f"no page in it can be read: {first_problem.partition(': ')[2]}")
 
 
 def _records_after(file: BinaryIO, progress: Progress) -> Iterator[Record | BrokenRecord]:
@@ -155,41 +160,107 @@ def _capture_mark(record: Record) -> CaptureMark | None:
         return None
 
 
-def _add_record(
-    batch: WarcBatch, file_name: str, record: Record, choice: ReplayChoice, progress: Progress, max_bytes: int
-) -> None:
-    """Add a record's page to the batch, or count why it has none."""
-    batch.records += 1
-    batch.counts["warc/records"] += 1
-    if record.is_altered:
-        batch.counts["warc/wrong_digests"] += 1
-    try:
-        capture = capture_of(record)
-        if why := choice.why_not_replayed(capture):
-            batch.counts[f"not_fetched/{why}"] += 1
-            return
-        mark = record.place, page_id(capture.url), capture.fetched_at
-        if mark in progress.landed:
-            batch.counts["warc/landed_before"] += 1
-            return
-        batch.pages.append(_raw_page(capture, capture_source(file_name, record.place), max_bytes))
-    except NoPage as no_page:
-        batch.counts[f"warc/no_page/{no_page.why}"] += 1
-    except TooLarge:
-        batch.counts["warc/no_page/too_large"] += 1
-    except BadPayload as error:
-        _note_broken(batch, file_name, record.place, str(error))
-    except ValueError:  # not an http(s) URL, or an invalid port
-        batch.counts["warc/no_page/scheme"] += 1
-    # hostile bytes may make a parser raise anything: one bad record must not cost the others
-    except Exception as error:
-        _note_broken(batch, file_name, record.place, f"{type(error).__name__}: {error}")
+class _PageReader:
+    """Fills batches with the pages of one file's records."""
 
+    def __init__(self, file_name: str, choice: ReplayChoice, progress: Progress, max_bytes: int) -> None:
+        self._file_name, self._choice, self._progress = file_name, choice, progress
+        self._max_bytes = max_bytes
+        self.batch = WarcBatch()
+        self.sound_count = self.page_count = (
+            0  # sound records; pages among them, with those that are passed over
+        )
+        # the first page of the article that may go on: its address, the stat that counts its later pages where it is
+        # passed over, and the bytes that are left for them
+        self._first_url, self._passed_over, self._bytes_left = "", "", 0
 
-def _note_broken(batch: WarcBatch, file_name: str, place: RecordPlace, problem: str) -> None:
-    """Count a broken record, and keep its place and its problem for the log."""
-    batch.counts["warc/broken_records"] += 1
-    batch.broken_records.append(f"{capture_source(file_name, place)}: {problem}")
+    @property
+    def is_batch_full(self) -> bool:
+        return len(self.batch.pages) >= _BATCH_PAGES or self.batch.records >= _BATCH_RECORDS
+
+    def take_batch(self) -> WarcBatch:
+        """Return the batch, and begin the next one."""
+        batch, self.batch = self.batch, WarcBatch()
+        return batch
+
+    def is_later_page(self, record: Record | BrokenRecord) -> bool:
+        """Whether a record is a later page of the article before it, by the fields that an export writes."""
+        return isinstance(record, Record) and bool(self._first_url) and part_of(record) == self._first_url
+
+    def add(self, record: Record | BrokenRecord) -> None:
+        """Add a record's page to the batch, or count why it has none."""
+        if isinstance(record, BrokenRecord):
+            self._note_broken(record.place, record.what)
+            return
+        self.sound_count += 1
+        self.batch.records += 1
+        self._count("warc/records")
+        if record.is_altered:
+            self._count("warc/wrong_digests")
+        if record.has_wrong_length:
+            self._count("warc/wrong_lengths")
+        try:
+            self._add_capture(record.place, capture_of(record), self.is_later_page(record))
+        except NoPage as no_page:
+            self._count(f"warc/no_page/{no_page.why}")
+        except TooLarge:
+            self._count("warc/no_page/too_large")
+        except BadPayload as error:
+            self._note_broken(record.place, str(error))
+        except ValueError:  # not an http(s) URL, or an invalid port
+            self._count("warc/no_page/scheme")
+        # hostile bytes may make a parser raise anything: one bad record must not cost the others
+        except Exception as error:
+            self._note_broken(record.place, f"{type(error).__name__}: {error}")
+
+    def _add_capture(self, place: RecordPlace, capture: Capture, is_later_page: bool) -> None:
+        """Add a page to the batch, or count why it is passed over. Raises BadPayload, TooLarge or ValueError."""
+        if is_later_page:
+            self._add_later_page(place, capture)
+            return
+        self._first_url = ""  # a page that cannot be read has no later pages
+        mark = place, page_id(capture.url), capture.fetched_at
+        if why := self._choice.why_not_replayed(capture):
+            self._passed_over = f"not_fetched/{why}"
+        else:
+            self._passed_over = "warc/landed_before" if mark in self._progress.landed else ""
+        if self._passed_over:
+            self._count(self._passed_over)
+        else:
+            page = _raw_page(capture, capture_source(self._file_name, place), self._max_bytes)
+            self.batch.pages.append(page)
+            self._bytes_left = self._max_bytes - len(page.body)
+        self.page_count += 1
+        self._first_url = capture.url
+
+    def _add_later_page(self, place: RecordPlace, capture: Capture) -> None:
+        """Add a page to the article that the batch ends with; it shares that article's fate. Raises BadPayload,
+        TooLarge, or NoPage where the page before it is not there."""
+        if self._passed_over:
+            self._count(self._passed_over)
+            return
+        article = self.batch.pages[-1]
+        first, later = (
+            (article.first, article.later) if isinstance(article, ArchivedArticle) else (article, ())
+        )
+        if (
+            capture.part != len(later) + 2
+        ):  # the page before is broken: a text with a gap would read as a whole one
+            raise NoPage("part_without_the_one_before")
+        if len(later) >= _MAX_LATER_PAGES:
+            raise TooLarge
+        page = _raw_page(capture, capture_source(self._file_name, place), self._bytes_left)
+        self._bytes_left -= len(page.body)
+        page = replace(page, part_of=first.id, part=capture.part)
+        self.batch.pages[-1] = ArchivedArticle(first, (*later, page))
+
+    def _count(self, name: str) -> None:
+        self.batch.counts[name] += 1
+
+    def _note_broken(self, place: RecordPlace, problem: str) -> None:
+        """Count a broken record, and keep its place and its problem for the log."""
+        self._count("warc/broken_records")
+        self.batch.broken_records.append(f"{capture_source(self._file_name, place)}: {problem}")
 
 
 def _raw_page(capture: Capture, source: str, max_bytes: int) -> RawPage:
@@ -200,7 +271,7 @@ def _raw_page(capture: Capture, source: str, max_bytes: int) -> RawPage:
         url=canonical(capture.url),
         requested_url=requested_url,
         outlet=outlet_of(capture.url),
-        status=200,
+        status=capture.status,
         headers=tuple(
             Header(header, value)
             for header in HEADERS_THAT_MATTER

@@ -16,6 +16,7 @@ from crawler.command_line.arguments import selection_of
 from crawler.outlet_files import known_outlets
 from crawler.pipeline.from_settings import limits_of, rules_of
 from crawler.pipeline.later_pages import LaterPages
+from crawler.pipeline.raw_page import ArchivedArticle
 from crawler.politeness.tdmrep import tdm_policy
 from lake.schema.records import ProcessedPage, Reject
 from lake.workers.page_processing import apply_selection, reject_reserved
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Clean:
-    """Item pipeline from RawPage or Reject to ProcessedPage. Worker processes do the work, so the event loop keeps
+    """Item pipeline from RawPage, ArchivedArticle or Reject to ProcessedPage. Worker processes do the work, so the event loop keeps
     serving the network; Scrapy waits for items, so it fetches no faster than the workers clean. The later pages of a
     paginated article are fetched here. A page that the run's selection does not want becomes a reject."""
 
@@ -43,15 +44,21 @@ class Clean:
         return cls(crawler)
 
     async def process_item(self, item: Any) -> Any:
-        """Return the ProcessedPage of a RawPage or a Reject; other items pass through. Raises WorkersFailed."""
+        """Return the ProcessedPage of a RawPage, an ArchivedArticle or a Reject; other items pass through. Raises
+        WorkersFailed."""
         if isinstance(item, Reject):
             return ProcessedPage(None, reject=item)
+        archived_pages: tuple[RawPage, ...] = ()
+        if isinstance(item, ArchivedArticle):
+            item, archived_pages = item.first, item.later
         if not isinstance(item, RawPage):
             return item
         rules, selection = rules_of(item.outlet), self._selection_for(item.outlet)
         try:
             async with self._free_places:
                 processed = await self._await_result(self._workers.process(item, rules))
+                for page in archived_pages:
+                    processed = await self._await_result(self._workers.append_page(processed, page, rules))
         except WorkersFailed as error:
             # raised again, the error counts this page as lost; all others would be, too
             self._stop_crawl(error)

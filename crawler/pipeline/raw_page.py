@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from scrapy.http import Response
@@ -15,6 +16,14 @@ HEADERS_THAT_MATTER = (
     "content-type", "content-language", "last-modified", "etag", "date", "link", "x-robots-tag", "tdm-reservation",
     "tdm-policy",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedArticle:
+    """A paginated article all of whose pages an archive holds: an item that the pipelines take as one."""
+
+    first: RawPage
+    later: tuple[RawPage, ...]  # in order, with part_of and part
 
 
 def page_of(response: Response, asked: str | None = None, source: str | None = None) -> RawPage:

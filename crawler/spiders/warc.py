@@ -6,6 +6,7 @@ scrapy crawl warc -a files=CC-NEWS-2026.warc.gz goes on where an earlier replay 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -16,12 +17,12 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import UsageError
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
 
-from cleaning import RawPage
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument
 from crawler.discovery.warc_replay import (
     NotAWarc,
     ReplayChoice,
     WarcBatch,
+    WarcItem,
     is_set,
     read_batches,
     replay_choice,
@@ -138,10 +139,10 @@ class Warc(Spider):
 
     async def _read_files(
         self, files: list[str], progress: dict[str, Progress]
-    ) -> AsyncGenerator[RawPage, None]:
+    ) -> AsyncGenerator[WarcItem, None]:
         """Yield the pages of `parallel` files at a time. The pages of one file come in order, those of several files
         mixed."""
-        queue: asyncio.Queue[RawPage | Exception | None] = asyncio.Queue(1)
+        queue: asyncio.Queue[WarcItem | Exception | None] = asyncio.Queue(1)
         threads, waiting = ThreadPoolExecutor(self.parallel, "warc"), iter(files)
         readers = [
             asyncio.create_task(self._read_in_thread(waiting, progress, queue, threads))
@@ -166,7 +167,7 @@ class Warc(Spider):
         self,
         waiting: Iterator[str],
         progress: dict[str, Progress],
-        queue: asyncio.Queue[RawPage | Exception | None],
+        queue: asyncio.Queue[WarcItem | Exception | None],
         threads: ThreadPoolExecutor,
     ) -> None:
         """Put the pages of one file after another into the queue; None at the end. An unexpected error goes into the
@@ -176,11 +177,16 @@ class Warc(Spider):
             for file in waiting:
                 batches = read_batches(file, self.choice, progress.get(file, Progress()), max_bytes)
                 self.sources[file] = {"kind": "warc", "found": 0, "broken": 0, "error": None}
+                counts: Counter[str] = Counter()
                 try:
                     while batch := await loop.run_in_executor(threads, next, batches, None):
                         self._record_batch(file, batch)
+                        counts += batch.counts
                         for page in batch.pages:
                             await queue.put(page)
+                    if not self.sources[file]["found"]:
+                        told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+                        self.logger.warning("%s: no page of it is replayed: %s", file, told)
                 except (OSError, BrokenMember, NotAWarc) as error:
                     self._note_unreadable(file, error)
             await queue.put(None)

@@ -25,10 +25,11 @@ from lake.parquet.raw_page_selection import RawPageSelection
 from lake.parquet.reading import rows_of
 from lake.storage.store import Store
 from lake.storage.tombstones import parse_tombstones, tombstone_names
-from lake.warc.record_reader import REQUESTED_URI_FIELD
+from lake.warc.record_reader import PART_FIELD, PART_OF_FIELD, REQUESTED_URI_FIELD
 
 _COLUMNS = [
-    "id", "part_of", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "truncated", "fetched_at", "landed_at",
+    "id", "part_of", "part", "url", "requested_url", "outlet", "status", "headers", "body", "tdm", "truncated", "fetched_at",
+    "landed_at",
 ]  # fmt: skip
 _BATCH_ROWS = 16  # pages in memory
 
@@ -39,19 +40,24 @@ def export(
     """Write the chosen pages, and return the number of pages by file.
 
     out: the name of the file, x.warc or x.warc.gz. split_bytes: write several files of about this size instead,
-    x-00000.warc.gz and so on. A file appears under its name when it is complete. Raises FileExistsError rather than
+    x-00000.warc.gz and so on; the pages of one article stay together. A file appears under its name when it is complete. Raises FileExistsError rather than
     overwrite a file, and LakeError."""
     written: dict[Path, int] = {}
     with ExitStack() as stack:
         file: _WarcFile | None = None
+        first_page: dict[str, Any] | None = None
         for row in _chosen_rows(store, choice):
-            if file is None or (split_bytes is not None and file.size >= split_bytes):
+            if not row.get("part_of"):  # parts that are older than this column do not have it
+                first_page = row
+            is_later_page = first_page is not None and row.get("part_of") == first_page["id"]
+            is_full = file is not None and split_bytes is not None and file.size >= split_bytes
+            if file is None or (is_full and not is_later_page):
                 if file is not None:
                     written[file.path] = file.close()
                 path = _numbered_path(out, len(written)) if split_bytes is not None else out
                 file = _WarcFile(path, store.uri, row["landed_at"])
                 stack.callback(file.discard)
-            file.add(row)
+            file.add(row, first_page["url"] if first_page and is_later_page else None)
         if file is not None:
             written[file.path] = file.close()
     return written
@@ -92,9 +98,9 @@ class _WarcFile:
         """Bytes written so far."""
         return self._file.tell()
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Write a row of raw as a response record."""
-        self._writer.write_record(_response_record(row))
+    def add(self, row: dict[str, Any], part_of: str | None) -> None:
+        """Write a row of raw as a response record. part_of: on a later page, the URL of its article's first page."""
+        self._writer.write_record(_response_record(row, part_of))
         self._pages += 1
 
     def close(self) -> int:
@@ -121,7 +127,7 @@ def _warcinfo_record(name: str, lake: str, created_at: datetime) -> ArcWarcRecor
     return _build_record("warcinfo", fields, created_at, "application/warc-fields", information.encode())
 
 
-def _response_record(row: dict[str, Any]) -> ArcWarcRecord:
+def _response_record(row: dict[str, Any], part_of: str | None) -> ArcWarcRecord:
     body: bytes = row["body"]
     fields = {
         "WARC-Target-URI": row["url"],
@@ -131,6 +137,8 @@ def _response_record(row: dict[str, Any]) -> ArcWarcRecord:
         fields[REQUESTED_URI_FIELD] = row["requested_url"]
     if truncated := row.get("truncated"):  # parts that are older than this column do not have it
         fields["WARC-Truncated"] = truncated
+    if part_of:
+        fields |= {PART_OF_FIELD: part_of, PART_FIELD: str(row["part"])}
     block = _http_header(row, len(body)) + body
     return _build_record("response", fields, row["fetched_at"], "application/http; msgtype=response", block)
 

@@ -31,11 +31,13 @@ def decode_body(body: bytes, headers: Sequence[tuple[str, str]], max_bytes: int)
     """Return the body with its transfer and content codings undone. headers: name and value, names in any case.
 
     Archives often store a body decoded, but with the headers that it came with: a body that does not begin as its
-    coding does is taken as it is. Raises BadPayload, and TooLarge where it decodes to more than max_bytes."""
+    coding does is taken as it is. Others store it gzipped, but without the header that says so; no page begins as gzip
+    does. Raises BadPayload, and TooLarge where it decodes to more than max_bytes."""
     if "chunked" in _codings(headers, "transfer-encoding") and _CHUNK_HEADER.match(body):
         body = _join_chunks(body)
     for coding in reversed(_codings(headers, "content-encoding")):
         body = _undo_coding(body, coding, max_bytes)
+    body = _undo_coding(body, "gzip", max_bytes)
     if len(body) > max_bytes:
         raise TooLarge
     return body
@@ -69,15 +71,23 @@ def _join_chunks(body: bytes) -> bytes:
 
 def _undo_coding(body: bytes, coding: str, max_bytes: int) -> bytes:
     """Undo one content coding; the body as it is where it does not begin as the coding does."""
-    if coding == "gzip" and body.startswith(b"\x1f\x8b"):
-        return _decompress(zlib.decompressobj(31), body, max_bytes, coding)
+    # some archives have a blank line too many before the body
+    if coding == "gzip" and (packed := body[:8].lstrip(b"\r\n") + body[8:]).startswith(b"\x1f\x8b"):
+        return _decompress(zlib.decompressobj(31), packed, max_bytes, coding)
     if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
         return _decompress(zstd.ZstdDecompressor(), body, max_bytes, coding)
     if coding == "deflate" and not is_markup(body):
         has_zlib_header = len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
         return _decompress(zlib.decompressobj(15 if has_zlib_header else -15), body, max_bytes, coding)
     if coding == "br" and not is_markup(body):
-        return _decompress(_Brotli(), body, max_bytes, coding)
+        try:
+            return _decompress(_Brotli(), body, max_bytes, coding)
+        except (
+            BadPayload
+        ):  # unlike the others, brotli takes no byte behind its end: a line end may be the record's
+            if not body.endswith(b"\n"):
+                raise
+            return _decompress(_Brotli(), body.rstrip(b"\r\n"), max_bytes, coding)
     if coding not in ("gzip", "zstd", "deflate", "br") and not is_markup(body):
         raise BadPayload(f"unknown coding {coding!r}")
     return body

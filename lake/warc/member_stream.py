@@ -107,6 +107,7 @@ class MemberStream:
             file, start.offset, compression
         )
         self._chunk, self._position = _Chunk(start.offset, -1, b""), 0
+        self._ahead: list[_Chunk | BrokenMember | None] = []  # what follows the chunk; empty: not read yet
         self.skip(start.inner)
 
     def place(self) -> RecordPlace | None:
@@ -116,11 +117,36 @@ class MemberStream:
     def _has_byte(self) -> bool:
         """Whether there is a next byte; reads the next chunk where the last one is used up."""
         while self._position >= len(self._chunk.data):
-            following = next(self._chunks, None)
+            following = self._look_ahead()
+            if isinstance(following, BrokenMember):
+                raise following
             if following is None:
                 return False
-            self._chunk, self._position = following, 0
+            self._chunk, self._position, self._ahead = following, 0, []
         return True
+
+    def _look_ahead(self) -> _Chunk | BrokenMember | None:
+        """What follows the chunk: another, the error of the member that should follow, or nothing."""
+        if not self._ahead:
+            try:
+                self._ahead = [next(self._chunks, None)]
+            except BrokenMember as error:
+                self._ahead = [error]
+        return self._ahead[0]
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, which stay the next ones; fewer only at the end of the member or of the file."""
+        while len(self._chunk.data) - self._position < size:
+            following = self._look_ahead()
+            if isinstance(following, BrokenMember) and following.offset == self._chunk.offset:
+                raise following  # the next member's error must not cost this one its record
+            if not isinstance(following, _Chunk) or following.inner == 0:
+                break
+            here = self._chunk.place(self._position)
+            rest = self._chunk.data[self._position :] + following.data
+            inner = -1 if self._chunk.inner < 0 else here.inner
+            self._chunk, self._position, self._ahead = _Chunk(here.offset, inner, rest), 0, []
+        return self._chunk.data[self._position : self._position + size]
 
     def read(self, size: int) -> bytes:
         """The next `size` bytes; fewer only at the end of the file."""
@@ -185,10 +211,11 @@ def _member_chunks(file: BinaryIO, offset: int, compression: Compression) -> Ite
     buffered = b""
     while True:
         buffered = buffered if len(buffered) >= 8 else buffered + file.read(_READ_BYTES)
-        if not buffered.strip(b"\0"):  # zero bytes between members are padding
-            if buffered and (more := file.read(_READ_BYTES)):
-                offset, buffered = offset + len(buffered), more
-                continue
+        if buffered.startswith(b"\0"):  # zero bytes between members are padding
+            unpadded = buffered.lstrip(b"\0")
+            offset, buffered = offset + len(buffered) - len(unpadded), unpadded
+            continue
+        if not buffered:
             return
         if compression.magic == _ZSTD_MAGIC and _SKIPPABLE_FRAME.match(buffered):
             size = 8 + int.from_bytes(buffered[4:8], "little")

@@ -76,11 +76,14 @@ def _last_captures(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMa
 
 
 def _landed_captures(uri: str, keys: Iterable[str]) -> Iterator[tuple[str, CaptureMark]]:
-    """(file, capture) for every row of these parts of raw."""
+    """(file, capture) for every row of these parts of raw. A later page of an article has its outcome with the first:
+    it counts as none, for WINDOW counts outcomes."""
     for key in keys:
         with suppress(
             FileNotFoundError
         ):  # removed by retention: its captures are read again, and turn out unchanged
-            for row in rows_of(uri, key, ["source", "id", "fetched_at"]):
+            for row in rows_of(uri, key, ["source", "id", "fetched_at", "part_of"]):
+                if row.get("part_of"):  # parts that are older than this column do not have it
+                    continue
                 file, _, place = (row["source"] or "").rpartition("#")
                 yield file, (RecordPlace.parse(place), row["id"], row["fetched_at"])

@@ -7,20 +7,30 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from scrapy.exceptions import UsageError
 
+from cleaning import Rules, page_id
 from crawler.command_line.arguments import BadArgument
-from crawler.discovery.warc_replay import read_batches, replay_choice
+from crawler.discovery.warc_replay import NotAWarc, read_batches, replay_choice
+from crawler.pipeline.raw_page import ArchivedArticle
 from crawler.spiders.warc import Warc
+from lake.parquet.raw_page_selection import RawPageSelection
 from lake.parquet.reading import table
+from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES
+from lake.storage.open_store import open_store
+from lake.warc.export import export
+from lake.warc.member_stream import RecordPlace
 from lake.warc.replay_progress import Progress
+from lake.workers.page_processing import process_page
 from tests.crawler.site import site
 from tests.lake import stories, warcs
+from tests.lake.test_page_processing import article_page
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -179,8 +189,14 @@ def test_what_cannot_be_read_at_all_fails_the_run_after_the_rest_has_landed(tmp_
     whole = of_page("https://b.example/1", html("library"))
     cut.write_bytes(whole + b"garbage\n" + whole[:-900])
     replay = Replay(tmp_path / "replay")
-    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", cut])
+    piece = tmp_path / "piece.warc"
+    piece.write_bytes(
+        warcs.record("response", "https://c.example/1", warcs.answer(b"<p>", status="206 Partial"))
+    )
+    code, stats, log = replay.run([good, broken, tmp_path / "empty.warc", cut, piece])
     assert code == 1
+    assert f"{piece}: no page of it is replayed: warc/no_page/status 1, warc/records 1" in log
+    assert f"{good}: no page" not in log
     assert (stats["warc/unreadable_files"], stats["outcome/articles"]) == (2, 2)
     assert stats["warc/broken_records"] == 3  # not a WARC; garbage; cut
     assert f"{cut}#{len(whole)}: no record begins here" in log
@@ -224,6 +240,138 @@ def test_names_that_name_nothing_are_told_before_anything_is_read(tmp_path):
     code, _, log = Replay(tmp_path / "replay").run([wrong[0]])
     assert (code, log.count("\n")) == (2, 1)
     assert not (tmp_path / "replay" / "lake").exists()
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([of_page("", b"<p>")], "no page in it can be read: no WARC-Target-URI"),
+        (
+            [warcs.record("response", "https://a.example/1", b"<p>")],
+            "no page in it can be read: no HTTP status",
+        ),
+        (
+            [warcs.record("warcinfo", "", b"a: b"), of_page("https://a.example/1", b"<p>")[:-20]],
+            "no page in it can be read: cut: ",
+        ),
+        ([b"filedesc://a.arc 0.0.0.0 20200101000000 text/plain 6\n"], "an ARC file"),
+    ],
+)
+def test_a_file_of_which_no_page_can_be_read_is_unreadable(tmp_path, records, why):
+    file = tmp_path / "x.warc"
+    file.write_bytes(b"".join(records))
+    with pytest.raises(NotAWarc, match=why):
+        reading(file)
+    file.write_bytes(of_page("https://a.example/1", b"<p>") + b"".join(records))
+    pages, counts, told = reading(file)
+    assert (len(pages), counts["warc/broken_records"], len(told)) == (1, 1, 1)
+
+
+def test_a_file_without_pages_is_read(tmp_path):
+    file = tmp_path / "x.warc"
+    file.write_bytes(warcs.record("warcinfo", "", b"a: b") + warcs.record("metadata", "x:y", b"a: b"))
+    assert reading(file)[1]["warc/records"] == 2
+
+
+# ---------------------------------------------------------------- articles in several pages
+
+
+def part(number, of="https://a.example/1", body=b"<p>", url=None, **more):
+    given = {"Pressline_Part_Of": of, "Pressline_Part": str(number)} if number != 1 else {}
+    return of_page(url or (of if number == 1 else f"{of}?page={number}"), body, **{**given, **more})
+
+
+def shape(found):
+    """Of each item its address, with the numbers of its later pages."""
+    return [
+        (f.first.url[-1], [p.part for p in f.later]) if isinstance(f, ArchivedArticle) else (f.url[-1], [])
+        for f in found
+    ]
+
+
+def test_later_pages_belong_to_the_article_before_them(tmp_path):
+    file = tmp_path / "x.warc"
+    two = "https://a.example/2"
+    file.write_bytes(b"".join([part(1), part(2), part(3), part(1, two), part(2, f"<{two}>"), part(1)]))
+    found, counts, _ = reading(file)
+    assert shape(found) == [("1", [2, 3]), ("2", [2]), ("1", [])]
+    assert {p.part_of for p in found[0].later} == {found[0].first.id}
+    assert counts["warc/records"] == 6
+    # more articles than a batch holds, and each in one piece
+    many = [part(n, f"https://a.example/{m}") for m in range(20) for n in (1, 2, 3)]
+    file.write_bytes(b"".join(many))
+    assert [numbers for _, numbers in shape(reading(file)[0])] == [[2, 3]] * 20
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "two", "", "9" * 30, "1"])
+def test_a_page_with_a_number_that_is_none_is_a_page_of_its_own(tmp_path, number):
+    file = tmp_path / "x.warc"
+    file.write_bytes(part(1) + part(2, Pressline_Part=number))
+    assert shape(reading(file)[0]) == [("1", []), ("2", [])]
+
+
+def test_a_later_page_without_its_article_is_a_page_of_its_own(tmp_path):
+    file = tmp_path / "x.warc"
+    file.write_bytes(part(2) + part(1, "https://a.example/3") + part(3))
+    assert shape(reading(file)[0]) == [("2", []), ("3", []), ("3", [])]
+
+
+def test_no_text_has_a_gap_and_no_article_fills_the_memory(tmp_path):
+    file, large = tmp_path / "x.warc", b"<p>" + b"x" * 400
+    broken = warcs.record("response", "https://a.example/1?page=2", b"<p>", Pressline_Part_Of="https://a.example/1", Pressline_Part="2")  # fmt: skip
+    file.write_bytes(part(1) + broken + part(3) + part(4))
+    found, counts, _ = reading(file)
+    assert shape(found) == [("1", [])]
+    assert counts["warc/no_page/part_without_the_one_before"] == 2
+    file.write_bytes(b"".join(part(n, body=large) for n in range(1, 5)))
+    found, counts, _ = reading(file, max_bytes=1000)
+    assert shape(found) == [("1", [2])]
+    assert (counts["warc/no_page/too_large"], counts["warc/no_page/part_without_the_one_before"]) == (1, 1)
+    file.write_bytes(b"".join(part(n) for n in range(1, 401)))
+    assert len(reading(file)[0][0].later) == 200
+
+
+def test_later_pages_share_the_fate_of_their_article(tmp_path, outlets):
+    file = tmp_path / "x.warc"
+    file.write_bytes(part(1, "https://lindow.example/story/1") + part(2, "https://lindow.example/story/1", url="https://lindow.example/more/2"))  # fmt: skip
+    assert shape(reading(file)[0]) == [("1", [2])]  # whatever the outlet's patterns say of the later page
+    assert reading(file, replay_choice({"until": "2019-01-01"}))[1]["not_fetched/date"] == 2
+    landed = {(RecordPlace(0), page_id("https://lindow.example/story/1"), DAY)}
+    batches = list(read_batches(str(file), replay_choice({}), Progress(landed=landed), 10**6))
+    assert (batches[0].pages, batches[0].counts["warc/landed_before"]) == ([], 2)
+
+
+def test_an_article_in_several_pages_survives_export_and_replay(tmp_path):
+    crawled, replay = Replay(tmp_path / "crawled"), Replay(tmp_path / "replayed")
+    first = replace(article_page(1, of="none"), part_of=None)
+    with Lake(crawled.lake, crawled.state).run("crawl", lambda _: Rules(), {}) as (run, _):
+        run.add(stories.processed(stories.page("https://two.example/library", "library")))
+        run.add(process_page(first, Rules(), (article_page(2), article_page(3))))
+        run.flush()
+        run.finish("finished", {})
+    export(open_store(crawled.lake), tmp_path / "out.warc.gz", RawPageSelection(), split_bytes=1)
+    export(open_store(crawled.lake), tmp_path / "one.warc", RawPageSelection())
+    files = sorted(tmp_path.glob("out*"))
+    assert len(files) == 2  # the pages of one article stay in one file
+    code, stats, log = replay.run(files)
+    assert code == 0, log
+    assert (stats["outcome/articles"], stats.get("outcome/rejects"), stats.get("parts/not_asked")) == (
+        2,
+        None,
+        None,
+    )
+    kept = lambda lake, name, *columns: sorted(tuple(r[c] for c in columns) for r in lake.rows(name))  # noqa: E731
+    for name, *columns in (
+        ("articles", "id", "url", "text", "parts", "text_is_partial", "content_hash"),
+        ("raw", "id", "url", "requested_url", "part", "body", "fetched_at"),
+        ("raw", "url", "part_of"),
+    ):
+        assert kept(replay, name, *columns) == kept(crawled, name, *columns)
+    assert [r["part"] for r in replay.rows("raw") if r["part_of"]] == [2, 3]
+    code, stats, _ = replay.run(files)
+    assert (code, stats["warc/landed_before"], stats.get("candidates")) == (0, 4, None)
+    code, stats, _ = replay.run([tmp_path / "one.warc"], "-a", "fresh=1")
+    assert (code, stats["outcome/unchanged"]) == (0, 2)
 
 
 # ---------------------------------------------------------------- many files, any order, any death
