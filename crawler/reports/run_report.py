@@ -240,6 +240,8 @@ class RunReport:
         outlet_counts = self._seen.setdefault(outlet, SeenOutlet()).counts
         for name, count in counts.items():
             outlet_counts[name] += by * count
+            if not outlet_counts[name]:  # taken back
+                del outlet_counts[name]
         for name, count in stats.items():
             self.stats.inc_value(name, by * count)
 

@@ -192,11 +192,15 @@ class Run:
         return result
 
     def _count(self, result: Result, by: int = 1) -> None:
-        self.counts[result.outcome] += by
-        if result.reason:
-            self.counts[f"rejects/{result.reason}"] += by
-        if result.gone:
-            self.counts["gone"] += by
+        names = (
+            result.outcome,
+            result.reason and f"rejects/{result.reason}",
+            "gone" if result.gone else None,
+        )
+        for name in filter(None, names):
+            self.counts[name] += by
+            if not self.counts[name]:  # taken back
+                del self.counts[name]
 
     def _refuse_taken_down(self, processed: ProcessedPage) -> Result | None:
         """The outcome of a page that was taken down, under any of its ids; None for all other pages."""
