@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from cleaning.wording import counted
 from crawler.reports.endings import HARMLESS
 from crawler.reports.source_findings import failure_of
 from lake.storage.store import Store
+from outlets import Limits
 
 # newest records read: of an outlet's own runs (an older article counts as none), and of runs over many outlets (more,
 # because one day may have many shards)
@@ -65,14 +67,17 @@ class Health:
         if self.sources and self.dead == self.sources:
             told.append("no source answered")
         if self.spider_errors:
-            told.append(f"{self.spider_errors} errors in the spider")
+            told.append(f"{counted(self.spider_errors, 'error')} in the spider")
         if (
             outcome
             and not outcome.landed
             and not outcome.unchanged
             and outcome.reasons.keys() - _HARMLESS_REASONS
+            # a single page that is none says little of an outlet whose articles land
+            and (outcome.rejects >= Limits().min_pages or not self.last_article)
         ):
-            told.append(f"nothing landed of {outcome.rejects} pages: {count_reasons(outcome.reasons)}")
+            pages = counted(outcome.rejects, "page")
+            told.append(f"nothing landed of {pages}: {count_reasons(outcome.reasons)}")
         elif not self.last_article and self.sources and self.ended == "finished" and not told:
             told.append("no article so far")
         return [*told, *dict.fromkeys([*self.monitors, *(outcome.monitors if outcome else ())])]
