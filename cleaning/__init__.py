@@ -14,7 +14,14 @@ from cleaning.clutter.recurring_lines import (
     without_learned_lines,
     without_removed_texts,
 )
-from cleaning.pagination.address_ties import is_home_page, is_tied, without_return_address
+from cleaning.pagination.address_ties import (
+    fits_address,
+    fits_title,
+    is_home_page,
+    is_tied,
+    is_version,
+    without_return_address,
+)
 from cleaning.pagination.alternate_urls import is_alternate_url
 from cleaning.pagination.join_pages import join_page
 from cleaning.pagination.next_page import first_page_url, is_page_of, next_page_url
@@ -41,6 +48,8 @@ __all__ = [
     "check_rules",
     "clean",
     "first_page_url",
+    "fits_address",
+    "fits_title",
     "host_of",
     "is_alternate_url",
     "is_home_page",
@@ -48,6 +57,7 @@ __all__ = [
     "is_slow_pattern",
     "is_tied",
     "is_topical",
+    "is_version",
     "join_page",
     "line_key",
     "load_extractor",

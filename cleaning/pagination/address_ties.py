@@ -1,7 +1,7 @@
 """Decides whether a requested URL and the page that answered it belong together.
 
-Many URLs of an outlet may be redirected to one page that is none of them: a log-in, a maintenance notice, the home
-page. The URL of an article that has only moved says so in some way.
+Many URLs of an outlet may be answered by one page that is none of them: a log-in, a maintenance notice, the home page.
+The page of an article that has only moved says so in some way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from cleaning.url import canonical, page_id
 
 _MIN_WORDS = 2  # of a URL or title: fewer say nothing about a story
 _MIN_SHARE = 0.5  # of these words that the other side has, too
-_NUMBER = re.compile(r"(?<![0-9])[0-9]{5,}(?![0-9])")  # the id of a story; a year and a day are shorter
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{3,}(?![0-9])")
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}(?:(?:0[1-9]|1[0-2])(?:[0-3][0-9])?)?"
+)  # a year, month or day is no story's number
 _STORY_PARAMETER = re.compile(r"p|nr|no|art|article|story|page|\w*id", re.I)  # may tell which story it is
 _FILE_ENDING = re.compile(r"\.[a-z]{2,5}$", re.I)
 
@@ -33,21 +36,38 @@ def is_tied(
     both URLs, or words of the requested URL, or of the title that its source gave, in the page's URL or title.
     canonical_url, title: of the page. listed_title: from the source. Raises ValueError where a URL is not http or
     https."""
-    requested, page = canonical(requested_url), canonical(page_url)
-    if (
-        page_id(requested) == page_id(page)
-        or is_alternate_url(requested, page)
-        or _is_same_path(requested, page)
-    ):
+    requested, page = canonical(requested_url), canonical(without_return_address(page_url, requested_url))
+    if is_version(requested, page) or (canonical_url and _names(canonical_url, requested)):
         return True
-    if canonical_url and _names(canonical_url, requested):
+    if _story_numbers(requested) & _story_numbers(page):
         return True
-    if _numbers(requested) & _numbers(page):
-        return True
+    if f"{urlsplit(requested).path}/".startswith(f"{urlsplit(page).path.rstrip('/')}/"):
+        page = ""  # a page above the requested one, as its section, shares words with it for that alone
     page_words = _path_words(page) | _words(title or "")
-    return _is_shared(_path_words(requested), page_words) or _is_shared(
-        _words(listed_title or ""), page_words
-    )
+    return _is_shared(_path_words(requested), page_words) or fits_title(title, listed_title)
+
+
+def is_version(url: str, other: str) -> bool:
+    """Return whether two URLs differ only in their spelling: they are an AMP, print or mobile version of one another, or
+    have the same path, on whatever hosts, and no parameter that may name a story differs."""
+    one, two = urlsplit(canonical(url)), urlsplit(canonical(other))
+    if page_id(url) == page_id(other) or is_alternate_url(urlunsplit(one), urlunsplit(two)):
+        return True
+    paths = {_FILE_ENDING.sub("", unquote(each.path).rstrip("/")).casefold() for each in (one, two)}
+    differing = {*parse_qsl(one.query)} ^ {*parse_qsl(two.query)}
+    return len(paths) == 1 and paths != {""} and not any(_STORY_PARAMETER.fullmatch(n) for n, _ in differing)
+
+
+def fits_title(title: str | None, listed_title: str | None) -> bool:
+    """Return whether the title of a page is the one that its source gave, going by their words."""
+    own, listed = _words(title or ""), _words(listed_title or "")
+    # both ways: titles in a feed may end with the name of the site, which a notice has in its title, too
+    return _is_shared(listed, own) and _is_shared(own, listed)
+
+
+def fits_address(url: str, title: str | None) -> bool:
+    """Return whether words of a URL are in the title of its page."""
+    return _is_shared(_path_words(canonical(url)), _words(title or ""))
 
 
 def is_home_page(url: str) -> bool:
@@ -73,17 +93,12 @@ def _names(canonical_url: str, requested: str) -> bool:
         return False
 
 
-def _is_same_path(requested: str, page: str) -> bool:
-    """Whether the page's path is the requested one, on any host, and no parameter that may name a story was lost."""
-    one, other = urlsplit(requested), urlsplit(page)
-    paths = [_FILE_ENDING.sub("", unquote(url.path).rstrip("/")).casefold() for url in (one, other)]
-    lost = {*parse_qsl(one.query)} - {*parse_qsl(other.query)}
-    return paths[0] == paths[1] != "" and not any(_STORY_PARAMETER.fullmatch(name) for name, _ in lost)
-
-
-def _numbers(url: str) -> set[str]:
+def _story_numbers(url: str) -> set[str]:
+    """The numbers in the last segment of the path, and in parameters that may name a story; no dates."""
     split_url = urlsplit(url)
-    return set(_NUMBER.findall(f"{split_url.path}?{split_url.query}"))
+    values = [value for name, value in parse_qsl(split_url.query) if _STORY_PARAMETER.fullmatch(name)]
+    texts = [split_url.path.rstrip("/").rpartition("/")[2], *values]
+    return {number for text in texts for number in _NUMBER.findall(text) if not _DATE.fullmatch(number)}
 
 
 def _path_words(url: str) -> set[str]:

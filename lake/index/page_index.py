@@ -49,7 +49,7 @@ _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS pages ({_PAGE_COLUMNS}) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS pending ({_PAGE_COLUMNS}, asked TEXT NOT NULL, signature BLOB);
     CREATE INDEX IF NOT EXISTS pending_by_run ON pending (run_id);
-    CREATE INDEX IF NOT EXISTS retries ON pages (outlet, retry_at) WHERE requested_url IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS retries ON pages (outlet, retry_at) WHERE retry_at IS NOT NULL;
     CREATE TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY, page TEXT NOT NULL, untied_url TEXT) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS untied ON asked (page) WHERE untied_url IS NOT NULL;
     CREATE TABLE IF NOT EXISTS shared (page TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -85,7 +85,7 @@ class PageState:
     tries: int = 0  # rejects in a row, the latest included
     # of a reject: earliest time of the next fetch; None: never. Of an article: when it is to be checked; None: need not
     retry_at: datetime | None = None
-    requested_url: str | None = None  # where retry_at is set
+    requested_url: str | None = None  # the URL whose request gave the latest row
 
 
 _FIELDS = tuple(PageState.__dataclass_fields__)
@@ -376,10 +376,10 @@ class Index:
                 "WHERE run_id = ? AND seq = ?",
                 flush,
             )
-            for requested, page in self._db.execute(
-                "SELECT asked, id FROM pending WHERE run_id = ? AND seq = ?", flush
+            for requested, page, fetched_at in self._db.execute(
+                "SELECT asked, id, fetched_at FROM pending WHERE run_id = ? AND seq = ?", flush
             ).fetchall():
-                self._record_redirect(requested, page)
+                self._record_redirect(requested, page, fetched_at)
             self._db.execute("DELETE FROM pending WHERE run_id = ? AND seq = ?", flush)
             self._db.execute(
                 "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", flush
@@ -456,7 +456,8 @@ class Index:
             document = Document(row["id"], row["outlet"], row["published_at"], new.first_at)
             self.signatures.add(document, Signature.from_bytes(row["signature"]), row["story_id"])
         if requested := row["requested_url"]:
-            self._record_redirect(requested_id(requested, row["id"]), row["id"])
+            fetched_at = _to_microseconds(row["fetched_at"])
+            self._record_redirect(requested_id(requested, row["id"]), row["id"], fetched_at)
 
     def learn_record(self, record: dict[str, Any]) -> None:
         """Enter what a run record says besides its part files, and mark the run as known.
@@ -468,7 +469,7 @@ class Index:
             if (
                 moment
             ):  # older versions of the program noted rejects, too, which are states of the requested URL
-                self._record_redirect(requested, page)
+                self._record_redirect(requested, page, _to_microseconds(datetime.fromisoformat(moment)))
                 self._record_check(run_id, page, datetime.fromisoformat(moment))
         self._db.executemany(
             "UPDATE asked SET untied_url = ?3 WHERE id = ?1 AND page = ?2", record.get("untied", ())
@@ -503,21 +504,26 @@ class Index:
         # a row of the same run does not count as a check: two requested URLs led to the page
         self._db.execute(
             "UPDATE pages SET fetched_at = ?, checks = checks + (run_id <> ?), reason = NULL, tries = 0,"
-            " retry_at = NULL, requested_url = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
+            " retry_at = NULL WHERE id = ? AND fetched_at < ? AND content_hash IS NOT NULL",
             (_to_microseconds(moment), run_id, page, _to_microseconds(moment)),
         )
 
-    def _record_redirect(self, requested: str, page: str) -> None:
+    def _record_redirect(self, requested: str, page: str, fetched_at: int) -> None:
         """Enter which page's article answered a requested URL, both by id; delete the entry if the URL answered itself
-        or with a reject."""
+        or with a reject. fetched_at: of the answer, in microseconds."""
         if requested == page:
             self._db.execute("DELETE FROM asked WHERE id = ?", (requested,))
+            return
+        rejected_since = self._db.execute(
+            "SELECT 1 FROM pages WHERE id = ? AND reason IS NOT NULL AND fetched_at >= ?",
+            (requested, fetched_at),
+        ).fetchone()
+        if rejected_since:  # as when the page turned out to be a shared one
             return
         self._db.execute("INSERT OR REPLACE INTO asked (id, page) VALUES (?, ?)", (requested, page))
         # earlier rejects of the URL are over: it leads to an article
         self._db.execute(
-            "UPDATE pages SET tries = 0, retry_at = NULL, requested_url = NULL WHERE id = ? AND reason IS NOT NULL",
-            (requested,),
+            "UPDATE pages SET tries = 0, retry_at = NULL WHERE id = ? AND reason IS NOT NULL", (requested,)
         )
 
 
@@ -626,7 +632,7 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
             checks=0,
             tries=state.tries + 1,
             retry_at=row["retry_at"],
-            requested_url=row["requested_url"] if row["retry_at"] else None,
+            requested_url=row["requested_url"],
         )
     new = PageState(
         row["id"],
@@ -640,6 +646,7 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
         row["fetched_at"],
         old.first_at if old and old.content_hash else row["fetched_at"],
         row["published_at"],
+        requested_url=row["requested_url"],
     )
     # a reject is newer than this article: it stays the latest word on the page
     if old and old.content_hash is None and row["fetched_at"] < old.fetched_at:
@@ -649,7 +656,6 @@ def state_after_row(row: dict[str, Any], old: PageState | None, run_id: str, seq
             fetched_at=old.fetched_at,
             tries=old.tries,
             retry_at=old.retry_at,
-            requested_url=old.requested_url,
         )
     return new
 

@@ -49,6 +49,7 @@ _STORY_COLUMNS = [
     "id", "outlet", "run_id", "seq", "content_hash", "story_id", "canonical_url", "published_at", "signature",
     "fetched_at", "requested_url",
 ]  # fmt: skip
+_RECOVERY_COLUMNS = ["title", "relation", "copy_of", "similarity"]  # for what the record says of articles
 # id of the requested URL and time of the fetch: a replay lands several captures of one page
 Capture = tuple[str, datetime]
 _REJECT_COLUMNS = ["id", "outlet", "run_id", "seq", "reason", "fetched_at", "retry_at", "requested_url"]
@@ -171,19 +172,23 @@ def _learn_run_record(store: Store, index: Index, record: dict[str, Any]) -> Non
         index.learn_record(record)
 
 
-def _learn_parts(store: Store, index: Index, keys: Sequence[tuple[Table, str]]) -> set[Capture]:
-    """Enter the rows of these parts into the index, and return the captures that they were made from.
+def _learn_parts(
+    store: Store, index: Index, keys: Sequence[tuple[Table, str]], more: Sequence[str] = ()
+) -> dict[Capture, dict[str, Any]]:
+    """Enter the rows of these parts into the index, and return them by the captures that they were made from. more:
+    columns of articles, copies and revisions to be read besides.
 
     The order is that of the verdicts: flush by flush, and inside a flush by time of fetch. It matters, because the
     signature index learns in that order which text recurs in an outlet."""
-    captures: set[Capture] = set()
+    captures: dict[Capture, dict[str, Any]] = {}
     has_taken_down_rows = False
     to_read = sorted((part for part in keys if part[0] != "raw"), key=lambda part: _flush_seq(part[1]))
-    flushes = prefetch(lambda part: (_flush_seq(part[1]), _rows_to_learn(store, *part)), to_read)
+    flushes = prefetch(lambda part: (_flush_seq(part[1]), _rows_to_learn(store, *part, more)), to_read)
     for _, flush in groupby(flushes, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn_row(values)
-            captures.add(_capture(values))
+            if more:
+                captures[_capture(values)] = values
             has_taken_down_rows = has_taken_down_rows or index.taken_down.covers(values)
     if has_taken_down_rows:
         from lake.parquet.row_removal import remove_rows  # as in lake/runs/run.py
@@ -197,18 +202,18 @@ def _capture(values: dict[str, Any]) -> Capture:
     return requested_id(values["requested_url"] or "", values["id"]), values["fetched_at"]
 
 
-def _rows_to_learn(store: Store, table: Table, key: str) -> list[dict[str, Any]]:
+def _rows_to_learn(store: Store, table: Table, key: str, more: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The columns that the index needs. Texts whose signatures are of another scheme are signed again."""
     if table == "rejects":
         rejects = part_files.read_rows(store, key, _REJECT_COLUMNS)
         # in parts of schema version 2 the id is that of the page that answered
         return [{**values, "id": requested_id(values["requested_url"], values["id"])} for values in rejects]
-    rows = part_files.read_rows(store, key, _STORY_COLUMNS)
+    rows = part_files.read_rows(store, key, [*_STORY_COLUMNS, *more])
     try:
         for values in rows:
             Signature.from_bytes(values["signature"])
     except SchemeMismatch:
-        rows = part_files.read_rows(store, key, [*_STORY_COLUMNS, "text"])
+        rows = part_files.read_rows(store, key, [*_STORY_COLUMNS, *more, "text"])
         for values in rows:
             values["signature"] = sign(values.pop("text")).to_bytes()
     return rows
@@ -313,7 +318,7 @@ def _try_to_finish(
     keys = _find_parts(store, run_id)
     with index.transaction():
         index.drop_pending(run_id)
-        learned = _learn_parts(store, index, keys)
+        learned = _learn_parts(store, index, keys, _RECOVERY_COLUMNS)
     last_seq = max((_flush_seq(k) for _, k in keys), default=-1)
     run = Run(
         store, index, run_id, first_seq=max(last_seq, 0), removed_texts=keeps_removed_texts(store, run_id)
@@ -324,7 +329,12 @@ def _try_to_finish(
         articles = group_by_article(rows)
         # after the last part: the time of the last flush
         landed_at = articles[-1][0]["landed_at"] if articles else landed_at
-        unprocessed = [pages for pages in articles if _capture(pages[0]) not in learned]
+        unprocessed = []
+        for article in articles:
+            if (row := learned.get(_capture(article[0]))) is None:
+                unprocessed.append(article)
+            elif "reason" not in row:
+                run.remember(restore_record(RawPage, article[0]), row)
         for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
             run.add(processed)
     batch = run.cut(landed_at) or Batch(max(last_seq, 0), landed_at, {})

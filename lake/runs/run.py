@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from cleaning import (
     CLEANER_VERSION,
     Article,
     RawPage,
-    is_tied,
+    is_version,
     page_id,
     without_learned_lines,
     without_removed_texts,
@@ -34,7 +34,15 @@ from dedupe import SCHEME, Signature, Verdict
 from lake.index.page_index import Index, PageState, document_of, state_after_row
 from lake.parquet.part_files import Part, encode_flush
 from lake.runs.revisit_policy import RevisitDecision, RevisitPolicy
-from lake.runs.shared_pages import MAX_TRIES, UntiedAnswer, earlier_reject, untied_answer
+from lake.runs.shared_pages import (
+    MAX_TRIES,
+    ArticleFacts,
+    MatchFacts,
+    UntiedAnswer,
+    earlier_reject,
+    is_suspicious,
+    untied_answer,
+)
 from lake.schema.columns import SCHEMA_VERSION, RequestedUrl, StoredSignature, row
 from lake.schema.records import (
     GONE,
@@ -56,6 +64,7 @@ from lake.storage.tombstones import parse_tombstones, tombstone_names
 log = logging.getLogger(__name__)
 
 _MAX_RECENT = 10_000  # pages of one run that later ones are compared with
+_MAX_NOTICE_AGE = timedelta(days=14)  # an older article is no notice because its text comes again
 
 Outcome = Literal["articles", "copies", "revisions", "rejects", "unchanged"]
 
@@ -154,7 +163,6 @@ class Run:
         # shared key → requested id → answer: lake/runs/shared_pages.py; the newest
         self._untied: dict[str, dict[str, _Judged]] = {}
         self._shared_keys: set[str] = set()
-        self._recent_urls: dict[str, str] = {}  # of articles that this run judged, by page id; the newest
         self._rechecks: dict[str, tuple[str, int]] = {}  # page id → URL, checks so far
         self._buffer = _Buffer()
 
@@ -216,7 +224,8 @@ class Run:
     def _judge(self, processed: ProcessedPage) -> Result:
         if refused := self._refuse_taken_down(processed):
             return refused
-        answer = untied_answer(processed)
+        facts = ArticleFacts.of(processed.article) if processed.article else None
+        answer = untied_answer(processed.page, facts, processed.reject)
         if answer and self._is_shared(answer):
             return self._judge_shared(answer)
         result = self._judge_page(processed, redirected=answer is not None and answer.redirected)
@@ -247,7 +256,8 @@ class Run:
             return self._judge_older_version(article, signature, requested_url, known)
         document = document_of(article, known)
         verdict = self.index.judge(article, document, signature)
-        self._note_recheck(article, verdict, processed.page)
+        listed_title = processed.page.listed_title if processed.page else None
+        self._note_recheck(ArticleFacts.of(article), requested_url, listed_title, MatchFacts.of(verdict))
         result = _landing_result(self._prepare_to_land(article), signature, verdict, requested_url, known)
         self.index.add_pending(
             state_after_row(result.values or {}, known, self.run_id, self.seq),
@@ -257,18 +267,28 @@ class Run:
         )
         return result
 
-    def _note_recheck(self, article: Article, verdict: Verdict, page: RawPage | None) -> None:
-        """Have a page fetched again later whose text is that of another URL of the outlet, where nothing else ties the
-        two: the text may be a notice that stands for every article for a while. So is that other page."""
-        other, listed_title = verdict.copy_of or "", page.listed_title if page else None
-        other_url = self._recent_urls.get(other) if verdict.relation == "alias" else None
-        if other_url and not is_tied(
-            article.url, other_url, article.canonical_url, article.title, listed_title
-        ):
-            self._rechecks[article.id] = article.url, 0
-            self._rechecks.setdefault(other, (other_url, 0))
-        self._recent_urls[article.id] = article.url
-        _keep_newest(self._recent_urls)
+    def _note_recheck(
+        self, article: ArticleFacts, requested_url: str, listed_title: str | None, verdict: MatchFacts
+    ) -> None:
+        """Have a page fetched again later that has the text of another URL of the outlet, where nothing else ties the two:
+        the text may be a notice that stands for every article for a while. So is that other page."""
+        other = self.index.page_state(verdict.copy_of) if verdict.copy_of else None
+        if other is None or other.outlet != article.outlet or not other.requested_url:
+            return
+        if not is_suspicious(article, requested_url, listed_title, verdict, other):
+            return
+        self._rechecks[article.id] = requested_url, 0
+        if article.fetched_at - other.first_at < _MAX_NOTICE_AGE:
+            self._rechecks.setdefault(other.id, (other.requested_url, 0))
+
+    def remember(self, page: RawPage, values: dict[str, Any]) -> None:
+        """Note what a finished run records of an article that the dead run had landed: a redirect that nothing explains,
+        and a text of another page. values: the article's row."""
+        article, verdict = ArticleFacts.of(values), MatchFacts.of(values)
+        self._note_recheck(article, page.requested_url, page.listed_title, verdict)
+        if (answer := untied_answer(page, article, None)) and answer.redirected:
+            result = Result("articles", article.id, page.url)
+            self._untied.setdefault(answer.shared_key, {})[answer.requested] = _Judged(answer, -1, result)
 
     def _judge_older_version(
         self, article: Article, signature: Signature, requested_url: str, known: PageState
@@ -345,7 +365,7 @@ class Run:
         if answer.redirected:
             earlier += self.index.untied_urls(answer.page)
             return any(page_id(url) != answer.requested for url in earlier)
-        return any(not is_tied(answer.requested_url, url) for url in earlier)
+        return any(not is_version(answer.requested_url, url) for url in earlier)
 
     def _judge_shared(self, answer: UntiedAnswer) -> Result:
         """The outcome of an answer through a shared page. URLs that led there before get the same outcome."""
@@ -353,21 +373,24 @@ class Run:
         revised = []
         earlier = self._untied.pop(answer.shared_key, {})
         for requested, judged in earlier.items():
-            if requested != answer.requested and (after := self._revise(judged)):
+            if requested != answer.requested and (
+                after := self._revise(judged, {*earlier, answer.requested})
+            ):
                 revised.append(RevisedResult(judged.answer.shared_reject.outlet, judged.result, after))
         for url in self.index.untied_urls(answer.page) if answer.redirected else ():
             if page_id(url) not in (answer.requested, *earlier):
                 self._add_late_reject(earlier_reject(url, answer))
         return replace(self._judge_reject(answer.shared_reject), revised=tuple(revised))
 
-    def _revise(self, judged: _Judged) -> Result | None:
+    def _revise(self, judged: _Judged, untied: set[str]) -> Result | None:
         """Make an earlier answer of this run a reject, and return its new result. None where its row stays, because it
-        has left the buffer or another row names its page; then the reject is one more row."""
+        has left the buffer or something else rests on it; then the reject is one more row. untied: ids of all requested
+        URLs that only a redirect ties to the page."""
         result, reject = judged.result, judged.answer.shared_reject
         if result.outcome == "unchanged":
             if self._checked.pop(judged.answer.requested, None) is None:
                 return None  # a reject that is known and not due
-        elif judged.seq != self.seq or not self._is_unused(result):
+        elif judged.seq != self.seq or not self._is_unused(result, untied):
             self._add_late_reject(reject)
             return None
         else:
@@ -383,12 +406,14 @@ class Run:
         self._buffer_rows(after)
         return after
 
-    def _is_unused(self, result: Result) -> bool:
+    def _is_unused(self, result: Result, untied: set[str]) -> bool:
         """Whether the buffered row of a result may be taken back: it is a reject, or the first row of a page that no
-        other row names."""
+        other row names and no other URL led to."""
         if result.outcome == "rejects":
             return True
         if result.outcome == "revisions" or self.index.landed_row(result.id):
+            return False
+        if any(page == result.id and url not in untied for url, (page, _) in self._checked.items()):
             return False
         rows = [values for table in STORY_TABLES for values in self._buffer.tables.get(table, ())]
         return not self.index.has_pending_copies(result.id) and not any(

@@ -142,7 +142,7 @@ def retry_at(
     if reason == "http_error" and status is not None:
         if status >= 500 or status in _SERVER_TROUBLE_STATUSES:
             waits = _SERVER_WAITS
-        elif status == 410:  # permanently removed (RFC 9110)
+        elif status == 410 and not redirected:  # permanently removed (RFC 9110)
             waits = ()
     nth_wait = min(tries, len(_SERVER_WAITS)) if waits is _SERVER_WAITS else tries
     return seen_at + waits[nth_wait - 1] if nth_wait <= len(waits) else None

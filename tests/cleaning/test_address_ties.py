@@ -14,6 +14,7 @@ SITE = "https://paper.example"
         ),
         pytest.param("/-4711815", "/local/quite-other-words-4711815.html", id="the number of the story"),
         pytest.param("/story?id=4711815", "/local/4711815", id="its number in the query"),
+        pytest.param("/index.php?id=1234", "/news/1234-harbour-council-votes", id="a short number"),
         pytest.param("/news/xy?from=feed", "/news/xy", id="the same without a parameter"),
         pytest.param("/news/xy", "/news/xy?session=1", id="the same with one more"),
         pytest.param("/amp/news/xy", "/news/xy", id="an AMP version"),
@@ -43,6 +44,9 @@ def test_the_same_path_on_another_host_is_the_same(host):
         ("/news.php?id=3", "/news.php?id=4"),
         ("/2026/03/ferry-stays-until-autumn", "/2026/03/"),
         ("/news/2026/03/01/17", "/news/2026/03/01/18"),
+        ("/20260301/a", "/20260301/pause"),
+        ("/news/123456", "/login?next=/news/123456"),
+        ("/us-news/new-york/mayor", "/us-news/new-york"),
     ],
 )
 def test_a_page_that_has_nothing_to_do_with_the_address(requested, page):
@@ -58,6 +62,8 @@ def test_a_title_or_a_canonical_address_ties_what_the_address_does_not():
     assert not is_tied(short, page, title=title, listed_title="Council sells the old library")
     assert not is_tied(short, page, title="Log in", listed_title="Log in")  # one word says nothing
     assert not is_tied(short, page, canonical_url="not an address")
+    notice, listed = "The Daily Paper asks for your consent", "Council votes tonight - The Daily Paper"
+    assert not is_tied(short, page, title=notice, listed_title=listed)
 
 
 def test_the_front_of_a_host_is_its_home_page():

@@ -12,6 +12,8 @@ from lake.parquet.reading import table
 from lake.runs.catch_up import catch_up
 from lake.runs.revisit_policy import RevisitPolicy
 from lake.runs.session import Lake
+from lake.workers.page_processing import apply_selection
+from outlets import Selection
 from tests.lake.stories import page, processed, raw
 
 SITE = "https://paper.example"
@@ -154,11 +156,21 @@ def test_a_reject_behind_a_single_redirect_is_never_final(lake):
     assert (reject["reason"], reject["retry_at"]) == ("soft_404", START + timedelta(days=1))
 
 
-def test_an_http_error_behind_a_redirect_keeps_its_reason(lake):
-    gone = raw(f"{SITE}/error", "", status=404)
-    crawl(lake, *(asked(f"/news/{n}", gone) for n in "ab"))
+@pytest.mark.parametrize("status", [401, 404, 410])
+def test_an_error_page_that_several_addresses_are_redirected_to_is_shared(lake, status):
+    error = raw(f"{SITE}/error", "", status=status)
+    crawl(lake, asked("/news/a", error))
+    (reject,) = rows(lake, "rejects")
+    assert (reject["reason"], reject["retry_at"]) == ("http_error", START + timedelta(days=1))
+    crawl(lake, *(asked(f"/news/{n}", error, 1) for n in "bc"))
+    assert [row["reason"] for row in rows(lake, "rejects")] == ["http_error", "shared_page", "shared_page"]
+
+
+@pytest.mark.parametrize("status", [404, 410, 503])
+def test_an_error_at_its_own_address_or_of_the_server_keeps_its_reason(lake, status):
+    own = [raw(f"{SITE}/news/{n}", "", status=status) for n in "ab"]
+    crawl(lake, *own, *(asked(f"/news/{n}", raw(f"{SITE}/down", "", status=503)) for n in "cd"))
     assert {row["reason"] for row in rows(lake, "rejects")} == {"http_error"}
-    assert paths(lake, "rejects") == ["/news/a", "/news/b"]
 
 
 SEVERAL = {
@@ -201,6 +213,57 @@ def test_an_article_that_answers_for_weeks_is_taken_for_what_the_addresses_mean(
     assert outcomes[-1] == ["articles", "unchanged"]
     assert [decision(lake, f"/?p={n}", 31) for n in (7, 8)] == ["known", "known"]
     assert not verify(lake.store).faults
+
+
+def test_an_article_asked_for_by_its_own_address_between_two_that_are_redirected_to_it_stays(lake):
+    crawl(lake, asked("/r/1", FERRY), replace(FERRY, fetched_at=START), asked("/r/2", FERRY))
+    assert [row["id"] for row in rows(lake, "articles")] == [FERRY.id]
+    assert paths(lake, "rejects") == ["/r/1", "/r/2"]
+    assert sorted(due(lake, 1)) == ["/r/1", "/r/2"]
+    lake.index_path.unlink()
+    assert sorted(due(lake, 1)) == ["/r/1", "/r/2"]
+    assert decision(lake, "/local/ferry-stays-until-autumn", 1) == "known"
+
+
+def test_a_row_that_another_outlet_s_copy_rests_on_stays_and_its_address_is_retried(lake):
+    copy = page("https://sister.example/pause", "library", title="How we move to a new system this week")
+    crawl(lake, asked("/news/a", NOTICE), replace(copy, fetched_at=START), asked("/news/b", NOTICE))
+    assert sorted(due(lake, 1)) == ["/news/a", "/news/b"]
+    lake.index_path.unlink()
+    assert sorted(due(lake, 1)) == ["/news/a", "/news/b"]
+    assert not verify(lake.store).faults
+
+
+def test_a_killed_run_leaves_what_its_articles_say_of_redirects_and_of_one_text(lake):
+    """Their rows had landed; its record had not."""
+    with lake.run("killed", lambda outlet: Rules(), {}) as (run, _):
+        for one in (asked("/news/a", NOTICE), *in_place("/x/c", "/x/d", topic="bridge")):
+            run.add(processed(one))
+        run.flush()
+    crawl(lake, asked("/news/b", NOTICE, 0.01))
+    assert paths(lake, "rejects") == ["/news/a", "/news/b"]
+    now = (datetime.now(UTC) - START) / timedelta(days=1)
+    assert {"/x/c", "/x/d"} <= set(due(lake, now + 2))
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_page_that_is_not_selected_is_shared_like_any_other(lake, status):
+    answers = [asked(f"/news/{n}", FERRY if status == 200 else thin("/pause")) for n in "ab"]
+    with lake.run("selecting", lambda outlet: Rules(), {}) as (run, _):
+        for one in answers:
+            run.add(apply_selection(processed(one), Selection(min_words=5000)))
+        run.flush()
+        run.finish("finished", {})
+    assert {row["reason"] for row in rows(lake, "rejects")} == {"shared_page"}
+    assert sorted(due(lake, 1)) == ["/news/a", "/news/b"]
+
+
+def test_the_short_link_that_a_page_names_is_one_of_its_addresses(lake):
+    head = f'<link rel="shortlink" href="{SITE}/?p=77">'
+    story = replace(FERRY, body=FERRY.body.replace(b"</head>", head.encode() + b"</head>"))
+    crawl(lake, asked("/?p=77", story), asked("/node/77", story))
+    assert [row["id"] for row in rows(lake, "articles")] == [FERRY.id]
+    assert not rows(lake, "rejects")
 
 
 def test_the_tries_of_an_address_begin_anew_after_it_led_to_an_article(lake):
@@ -247,21 +310,59 @@ def test_an_address_that_has_landed_meanwhile_is_not_due(lake):
     assert due(lake, 9) == []
 
 
-def test_one_text_at_several_addresses_that_nothing_ties_is_looked_at_again(lake):
-    crawl(
-        lake,
-        *(
-            replace(NOTICE, id=page_id(url), url=url, requested_url=url, fetched_at=START)
-            for url in map(SITE.__add__, ("/news/a", "/news/b"))
-        ),
-    )
+def in_place(*paths, topic="library", titles=(), extras=()):
+    """The same text at each of these addresses, without a redirect."""
+    title = "How we move to a new system this week"
+    return [
+        replace(
+            page(
+                SITE + path,
+                topic,
+                title=titles[n] if titles else title,
+                extra=extras[n] if extras else "",
+            ),
+            fetched_at=START + timedelta(seconds=n),
+        )
+        for n, path in enumerate(paths)
+    ]
+
+
+IN_PLACE = {
+    "addresses that say nothing": in_place("/news/a", "/news/b", "/news/c"),
+    "numbered stories": in_place("/news/story-1", "/news/story-2", "/news/story-3"),
+    "dates in the path": in_place("/20260301/a", "/20260301/b", "/20260301/c"),
+    "each with the title of its story": in_place(
+        "/ferry-stays-until-autumn", "/council-sells-library", "/old-weir-gives-way",
+        titles=["Ferry stays until autumn", "Council sells library", "Old weir gives way"],
+    ),
+    "a sentence of its own": in_place(
+        "/news/a", "/news/b", "/news/c",
+        extras=[f"We will be back at {n} in the afternoon, and thank you for your patience." for n in (1, 2, 3)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one run", "one address in each run"])
+@pytest.mark.parametrize("pages", IN_PLACE.values(), ids=IN_PLACE)
+def test_one_text_at_several_addresses_that_nothing_ties_is_looked_at_again(lake, pages, at_once):
+    for some in [pages] if at_once else [[one] for one in pages]:
+        crawl(lake, *some)
+    paths_of_pages = sorted(one.requested_url.removeprefix(SITE) for one in pages)
     now = (datetime.now(UTC) - START) / timedelta(days=1)
     assert due(lake, now) == []
-    assert sorted(due(lake, now + 2)) == ["/news/a", "/news/b"]
+    assert sorted(due(lake, now + 2)) == paths_of_pages
     lake.index_path.unlink()
+    assert sorted(due(lake, now + 2)) == paths_of_pages
+    own = page(pages[0].url, "bridge", title="The bridge at last")
+    crawl(lake, replace(own, fetched_at=START + timedelta(days=1)))
+    assert sorted(due(lake, now + 3)) == sorted(one.requested_url.removeprefix(SITE) for one in pages[1:])
+
+
+def test_a_look_again_asks_for_the_address_that_was_requested(lake):
+    pages = in_place("/sorry/a", "/sorry/b")
+    crawl(lake, *(replace(one, requested_url=f"{SITE}/news/{one.url[-1]}") for one in pages))
+    now = (datetime.now(UTC) - START) / timedelta(days=1)
     assert sorted(due(lake, now + 2)) == ["/news/a", "/news/b"]
-    crawl(lake, page(f"{SITE}/news/a", "bridge"))
-    assert due(lake, now + 2) == ["/news/b"]
 
 
 def test_one_article_at_spellings_of_one_address_needs_no_second_look(lake):
@@ -289,6 +390,6 @@ def test_one_page_in_the_place_of_several_is_shared_whatever_figures_and_tokens_
 
 
 def test_a_page_under_two_spellings_of_its_address_is_not_shared(lake):
-    urls = [f"{SITE}/topic/ferries", f"{SITE}/topic/ferries?page=1"]
+    urls = [f"{SITE}/topic/ferries", f"{SITE}/topic/ferries?from=feed"]
     crawl(lake, *(raw(url, thin("/x").body.decode()) for url in urls))
     assert {row["reason"] for row in rows(lake, "rejects")} == {"too_short"}
