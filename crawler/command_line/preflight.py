@@ -24,7 +24,7 @@ from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
 from lake.storage.open_store import check_uri, open_store
-from lake.storage.store import LakeConfigError, LakeError
+from lake.storage.store import LakeConfigError, LakeError, Store
 from outlets import SPIDER_NAMES, OutletErrors
 
 MAX_FLUSH_BYTES = 2**30  # an object store accepts up to 5 GB in one request
@@ -59,17 +59,19 @@ def check_spider(settings: BaseSettings, spider: type[Spider], arguments: dict[s
     public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
+    store = _lake_store(settings)  # before anything is written
     _check_state_dir(Path(settings["STATE_DIR"]))
     _check_job(settings, spider)
-    _check_lake(settings)
+    _probe(store)
 
 
 def check_landing(settings: BaseSettings) -> None:
     """Check what pages need that land without a crawl: settings, STATE_DIR, lake. Raises Refused as
     check_before_crawl."""
     _check_settings(settings)
+    store = _lake_store(settings)  # before anything is written
     _check_state_dir(Path(settings["STATE_DIR"]))
-    _check_lake(settings)
+    _probe(store)
 
 
 def check_configuration(settings: BaseSettings) -> None:
@@ -186,13 +188,18 @@ def _check_job(settings: BaseSettings, spider: type[Spider]) -> None:
         raise Refused(str(error), 2) from error
 
 
-def _check_lake(settings: BaseSettings) -> None:
+def _lake_store(settings: BaseSettings) -> Store:
     try:
-        open_store(settings["LAKE_URI"]).probe()
-    except LakeConfigError as error:
-        raise Refused(str(error), 2) from error
+        return open_store(settings["LAKE_URI"])
     except LakeError as error:
-        raise Refused(str(error), 1) from error
+        raise Refused(str(error), 2 if isinstance(error, LakeConfigError) else 1) from error
+
+
+def _probe(store: Store) -> None:
+    try:
+        store.probe()
+    except LakeError as error:
+        raise Refused(str(error), 2 if isinstance(error, LakeConfigError) else 1) from error
 
 
 def _check_state_dir(folder: Path) -> None:

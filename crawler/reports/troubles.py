@@ -75,7 +75,10 @@ def _where_to_look(key: str, told: Sequence[str], outlet: SeenOutlet, sources: S
     kind = _kind_to_look_at(told, outlet)
     if kind:
         return f"one ({kind}): scrapy explain {shlex.quote(outlet.examples[kind])}"
-    dead = next((f"{url} ({why}): " for url, s in sources.items() if (why := failure_of(s))), "")
+    named = " ".join(told)
+    dead = next(
+        (f"{url} ({why}): " for url, s in sources.items() if (why := failure_of(s)) and url not in named), ""
+    )
     return f"{dead}scrapy outlets --live {key}"
 
 

@@ -178,8 +178,8 @@ def test_what_this_machine_failed_at_is_no_reject_and_the_run_fails(tmp_path):
         code, landed, log = run("-s", f"DOWNLOAD_HANDLERS={faulty}")
         assert (code, landed) == (1, [2, 0]), log
         assert (
-            "FAILED: this machine is at fault: the network is out of reach (1 requests), too many files are open "
-            "(ulimit -n) (2 requests); 4 candidates are left for the next run"
+            "FAILED: this machine is at fault: the network is out of reach (1 request), too many files are open "
+            "(ulimit -n) (2 requests); 4 candidates left for the next run"
         ) in log
         code, landed, log = run()
         assert (code, landed) == (0, [6, 0]), log

@@ -190,7 +190,7 @@ def test_an_outlet_that_dries_up_ends_with_exit_4(tmp_path):
     *troubles, last = stopped.log.splitlines()
     assert (stopped.code, stopped.record["reason"]) == (4, "closespider_pagecount")
     assert "STOPPED: as asked, the answers reached 7 (CLOSESPIDER_PAGECOUNT); CHANGED: mine: 0 of " in last
-    assert f"one (too_short): scrapy explain {home}/news/20" in troubles[-1]
+    assert f"one (shared_page): scrapy explain {home}/news/20" in troubles[-1]
     assert stopped.record["monitors"]
     assert stopped.record["outlets"]["mine"]["landings"] == 3  # goes on from record to record
     assert (failed.code, failed.record["monitors"]) == (1, [])

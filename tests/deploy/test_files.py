@@ -126,8 +126,9 @@ def test_cron_mails_the_last_words_of_a_real_crawl_that_failed_and_nothing_else(
         wrong = cron(tmp_path, {**settings, "LAKE_URI": "s3:/bucket/x"}, PRESSLINE=str(tmp_path)).splitlines()
     assert mail == [
         f"crawlall exited 1; its log is {tmp_path / 'log'}",
-        f"mine: no source answered; {home}/moved (answered 404): scrapy outlets --live mine",
-        f"all: nothing found → {tmp_path / 'lake'}; FAILED: mine: no source answered",
+        f"mine: no source answered: {home}/moved: answered 404, and 1 more; scrapy outlets --live mine",
+        f"all: nothing found → {tmp_path / 'lake'}; FAILED: mine: no source answered: "
+        f"{home}/moved: answered 404, and 1 more",
     ]
     assert wrong[0].startswith("crawlall exited 2")
     assert "did you mean s3://bucket/x?" in wrong[1]
