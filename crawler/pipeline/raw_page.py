@@ -47,7 +47,7 @@ def page_of(response: Response, asked: str | None = None, source: str | None = N
         source=source,
         tdm=tuple(response.request.meta.get("tdm", ())) if response.request else (),
         listed_title=response.request.meta.get(LISTED_TITLE_META) if response.request else None,
-        truncated="disconnect" if is_torn(response) else None,
+        truncated="disconnect" if is_torn(response) else "unspecified" if response.status == 206 else None,
     )
 
 
