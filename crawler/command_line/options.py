@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from difflib import get_close_matches
 
 from scrapy.commands import ScrapyCommand
@@ -19,6 +20,11 @@ class StrictOptions(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         self.refuse_options(args)
         super().process_options(args, opts)
+        assert self.settings
+        level, levels = self.settings["LOG_LEVEL"], logging.getLevelNamesMapping()
+        if level not in levels and not isinstance(level, int):
+            names = ", ".join(name for name in levels if name not in ("NOTSET", "WARN", "FATAL"))
+            raise UsageError(f"LOG_LEVEL: {level!r}; expected one of {names}", print_help=False)
 
     def refuse_options(self, args: list[str]) -> None:
         """Raises UsageError where an argument looks like an option: the parser has removed those that it knows."""

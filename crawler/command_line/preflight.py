@@ -55,7 +55,7 @@ def check_spider(settings: BaseSettings, spider: type[Spider], arguments: dict[s
         hosts = spider.hosts(**arguments) if hasattr(spider, "hosts") else _named_hosts(spider)
     except UsageError as error:
         raise Refused(str(error), 2) from error
-    _check_broken_files(spider, hosts)
+    _check_broken_files(spider, hosts, arguments)
     public = public_hosts(hosts, settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES"))
     if problem := contact_problem(settings.get("CONTACT"), public):
         raise Refused(problem, 2)
@@ -103,18 +103,25 @@ def _load_spider(settings: BaseSettings, args: list[str]) -> type[Spider]:
     return loader.load(args[0])
 
 
-def _check_broken_files(spider: type[Spider], hosts: Sequence[str]) -> None:
+def _check_broken_files(spider: type[Spider], hosts: Sequence[str], arguments: dict[str, Any]) -> None:
     """Refuse to crawl addresses of an outlet whose file has mistakes: its rules, its pace and its name would not hold
     for them. A spider of sound outlets has none."""
-    if hasattr(spider, "outlet") or hasattr(spider, "outlet_keys"):
+    takes_outlets = "outlets" in (getattr(spider, "arguments", None) or ())
+    if (
+        hasattr(spider, "outlet")
+        or hasattr(spider, "outlet_keys")
+        or (takes_outlets and arguments.get("outlets"))
+    ):
         return
-    known = known_outlets()
-    if not hosts or ANY_HOST in hosts:  # they may belong to any outlet
-        mistakes = "\n".join(map(mistakes_in, known.broken))
+    if not hosts or ANY_HOST in hosts:
+        mistakes = "\n".join(map(mistakes_in, known_outlets().broken))
+        choice = "-a outlets=… to name the sound ones" if takes_outlets else "allowed_domains in the spider"
+        why = f"{spider.name} may meet pages of any outlet, so it needs sound files, or {choice}"
     else:
         mistakes = mistakes_at(hosts)
+        why = f"{spider.name} has addresses of this outlet: mend its file, or leave them out"
     if mistakes:
-        raise Refused(mistakes, 2)
+        raise Refused(f"{mistakes}\n{why}", 2)
 
 
 def _check_arguments(arguments: dict[str, Any], spider: type[Spider]) -> None:

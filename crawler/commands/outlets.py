@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 class Command(StrictOptions):
-    """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source or, with --broken, is in trouble,
-    2 a mistake in a file or in the arguments."""
+    """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source or, with --broken, is in trouble, or
+    a file has mistakes (with --broken or --live), 2 a mistake in a file (with --check) or in the arguments."""
 
     requires_project = True
     requires_crawler_process = False  # only --live makes one
@@ -79,9 +79,9 @@ class Command(StrictOptions):
 
     def _selected_keys(self, names: list[str], *, mine: bool) -> list[str]:
         """Return the keys of the outlets that the arguments name; all where they name none. mine: only those of
-        OUTLETS_DIR. Raises CannotRun, also for a name whose file has mistakes."""
+        OUTLETS_DIR. Raises CannotRun."""
         from crawler.addon import Pressline
-        from crawler.outlet_files import known_outlets, mistakes_in
+        from crawler.outlet_files import known_outlets
         from outlets import OutletErrors
 
         assert self.settings
@@ -95,10 +95,7 @@ class Command(StrictOptions):
             if not (folder := os.environ.get("OUTLETS_DIR")):
                 raise CannotRun("--mine: OUTLETS_DIR is not set, so there are no outlets of your own")
             keys &= {path.stem for path in Path(folder).glob("*.toml")}
-        selected = select_outlets(names, sorted(keys))
-        if mistakes := "\n".join(filter(None, (mistakes_in(key) for key in names))):
-            raise CannotRun(mistakes)
-        return selected
+        return select_outlets(names, sorted(keys))
 
     def _statuses(self, keys: list[str], *, wants_health: bool, needs_health: bool) -> list[OutletStatus]:
         """Return the outlets with their health, those in trouble first. Raises CannotRun where the health is needed
@@ -119,16 +116,23 @@ class Command(StrictOptions):
     # ------------------------------------------------------------ the three modes
 
     def _check_files(self, keys: list[str]) -> None:
-        """Tell the mistakes in every file, and do the checks that are too slow for every start. Raises CannotRun."""
-        from outlets import OutletErrors, load
+        """Tell the mistakes in the files of these outlets, and do the checks that are too slow for every start. Raises
+        CannotRun."""
+        from crawler.outlet_files import known_outlets
         from outlets.checking import mistakes
 
-        try:
-            known = load(os.environ.get("OUTLETS_DIR")).by_name
-        except OutletErrors as errors:
-            raise CannotRun(str(errors)) from errors
-        if found_mistakes := [mistake for key in keys for mistake in mistakes(known[key])]:
-            raise CannotRun("\n".join(found_mistakes))
+        known = known_outlets()
+        found_mistakes = [
+            mistake
+            for key in keys
+            for mistake in (
+                known.broken[key].problems if key in known.broken else mistakes(known.by_name[key])
+            )
+        ]
+        if found_mistakes:
+            raise CannotRun(
+                "\n".join(dict.fromkeys(found_mistakes))
+            )  # two files can share one mistake: a domain
         are = "is" if len(keys) == 1 else "are"
         print(f"{counted(len(keys), 'outlet')} {are} sound")
 
@@ -166,12 +170,16 @@ class Command(StrictOptions):
     def _check_sources(self, statuses: list[OutletStatus], *, as_json: bool) -> None:
         """Print what each source answers; exit code 1 where an outlet has no living source, or a file has mistakes."""
         from crawler.inspection import outlet_table
+        from crawler.inspection.source_check import SourceAnswer
 
-        if mistakes := [mistake for status in statuses for mistake in status.mistakes]:
-            print("\n".join(mistakes), file=sys.stderr)
-            self.exitcode = 1
+        broken = [
+            SourceAnswer(status.outlet.key, "file", "", error="; ".join(status.mistakes))
+            for status in statuses
+            if status.mistakes
+        ]
         selected = [status.outlet for status in statuses if not status.mistakes]
-        answers = self._source_answers(selected)
+        answers = [*broken, *(self._source_answers(selected) if selected else ())]
+        self.exitcode = 1 if broken else 0
         dead = sorted({o.key for o in selected} - {a.outlet for a in answers if a.is_alive})
         if as_json:
             print(_json([outlet_table.with_iso_dates(asdict(answer)) for answer in answers]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.commands.parse import Command as ScrapyParse
 
+from cleaning.wording import counted
 from crawler.command_line.options import StrictOptions
 
 if TYPE_CHECKING:
@@ -23,16 +24,21 @@ _MAX_SHOWN_BYTES = 200
 
 class Command(StrictOptions, ScrapyParse):
     """Scrapy's `parse`. Without --pipelines nothing lands; with it the page does, and nothing else of the outlet. Exit
-    codes: 0 the page was parsed, 1 it was not, 2 it may not be requested; with --pipelines those of a crawl."""
+    codes: 0 the page was parsed, 1 it was not, or the callback failed, 2 it may not be requested, or its outlet's file
+    has mistakes; with --pipelines those of a crawl."""
+
+    _unrequested = 0  # articles that the page lists, and that --depth leaves out
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check what the command needs. Exits with code 2, or 1 where the lake is away."""
         from crawler.command_line.preflight import Refused, check_landing
-        from crawler.inspection.looking import land_nothing, take_no_turn, why_not_to_look
+        from crawler.inspection.looking import land_nothing, take_no_turn, why_not_to_look, why_not_to_parse
 
         super().process_options(args, opts)
         assert self.settings
-        if problem := why_not_to_look(self.settings, args, opts.spider):
+        if problem := why_not_to_look(self.settings, args, opts.spider) or why_not_to_parse(
+            args, opts.spider
+        ):
             print(problem, file=sys.stderr)
             sys.exit(2)
         if not opts.pipelines:
@@ -53,7 +59,16 @@ class Command(StrictOptions, ScrapyParse):
         ask_for_no_sources()
         super().run(args, opts)
         stats = self.pcrawler.stats if self.first_response else None
-        self.exitcode = stats.get_value(EXIT_STAT, self.exitcode) if stats else 1
+        if stats is None or any(name.startswith("spider_exceptions/") for name in stats.get_stats()):
+            self.exitcode = 1
+        else:
+            self.exitcode = stats.get_value(EXIT_STAT, self.exitcode)
+        if opts.pipelines and self._unrequested:
+            pages = counted(self._unrequested, "article")
+            print(
+                f"no page was fetched of the {pages} that it lists: -d 2 fetches and lands them",
+                file=sys.stderr,
+            )
 
     def set_spidercls(self, url: str, opts: argparse.Namespace) -> None:
         """Choose the spider and, unless -c names it, the callback: that of the source where the outlet's file names
@@ -88,6 +103,8 @@ class Command(StrictOptions, ScrapyParse):
             source_request = spider.source_request(Source(request.url, kind, root=request.url))
             if source_request:
                 request = source_request.replace(callback=None, errback=None)
+        if request.url.startswith("file:"):  # a saved page is on none of the spider's allowed domains
+            request.meta["allow_offsite"] = True
         return super().prepare_request(spider, request, opts)
 
     def run_callback(
@@ -110,9 +127,9 @@ class Command(StrictOptions, ScrapyParse):
         items, requests, opts, depth, spider, callback = args
         if isinstance(spider, CandidateSpider):
             candidates = sum(REQUESTED_URL_KEY in request.cb_kwargs for request in requests)
-            spider._count(
-                "candidates", (len(items) if depth == 1 else 0) - (candidates if depth >= opts.depth else 0)
-            )
+            unrequested = candidates if depth >= opts.depth else 0
+            self._unrequested += unrequested
+            spider._count("candidates", (len(items) if depth == 1 else 0) - unrequested)
         without_pipelines = argparse.Namespace(**{**vars(opts), "pipelines": False})
         going_on = super().scraped_data((items, requests, without_pipelines, depth, spider, callback))
         return [*items, *going_on] if opts.pipelines and not opts.output else going_on

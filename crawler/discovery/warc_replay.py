@@ -13,7 +13,7 @@ from typing import BinaryIO
 from cleaning import Header, RawPage, canonical, host_of, page_id
 from cleaning.url import without_tracking
 from crawler.command_line.arguments import BadArgument, selection_of
-from crawler.outlet_files import known_outlets
+from crawler.outlet_files import known_outlets, mistakes_in
 from crawler.pipeline.raw_page import HEADERS_THAT_MATTER, ArchivedArticle, outlet_of
 from lake.warc.files import open_file
 from lake.warc.http_payload import BadPayload, TooLarge
@@ -82,6 +82,8 @@ def replay_choice(arguments: Mapping[str, str]) -> ReplayChoice:
         arguments.get(name, "") for name in ("outlets", "since", "until", "all")
     )
     names = frozenset(filter(None, (name.strip() for name in outlets.split(","))))
+    if mistakes := "\n".join(filter(None, map(mistakes_in, sorted(names)))):
+        raise BadArgument(f"outlets: {mistakes}")
     if unknown := names - set(known_outlets().by_name):
         raise BadArgument(f"outlets: no outlet is called {min(unknown)!r}; `scrapy list` names them")
     first_instant = _midnight("since", since) if since else _ANY_TIME[0]

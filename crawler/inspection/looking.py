@@ -51,14 +51,25 @@ def ask_for_no_sources() -> None:
 
 
 def why_not_to_look(settings: BaseSettings, args: list[str], spider: str | None) -> str | None:
-    """Return why the page may not be requested; None where it may. A file that the user names is read."""
+    """Return why the page may not be requested; None where it may. A file that the user names is read: its name in args
+    becomes its address."""
     from cleaning import host_of
+    from crawler.addon import Pressline
+    from crawler.outlet_files import mistakes_in
     from crawler.politeness.contact import contact_problem, public_hosts
+    from outlets import OutletErrors
 
     if spider == "all":
         return "--spider all: it crawls all outlets; expected the spider of one"
+    Pressline.update_pre_crawler_settings(settings)
+    try:
+        if spider and (mistakes := mistakes_in(spider)):
+            return mistakes
+    except OutletErrors as errors:
+        return str(errors)
     url = guess_scheme(args[0]) if args else ""
     if url.startswith("file:"):
+        args[0] = url
         settings.set(
             "DOWNLOAD_HANDLERS", {**settings.getdict("DOWNLOAD_HANDLERS"), "file": _FILE_HANDLER}, "cmdline"
         )
@@ -66,3 +77,18 @@ def why_not_to_look(settings: BaseSettings, args: list[str], spider: str | None)
     host = host_of(url)
     networks, overrides = settings.getlist("ALLOWED_NETWORKS"), settings.getdict("DNS_OVERRIDES")
     return contact_problem(settings.get("CONTACT"), public_hosts([host] if host else [], networks, overrides))
+
+
+def why_not_to_parse(args: list[str], spider: str | None) -> str | None:
+    """Return the mistakes in the outlet file to which the page belongs, or that a saved page has no outlet; None where
+    neither holds. Call it after why_not_to_look."""
+    from cleaning import host_of
+    from crawler.outlet_files import known_outlets, mistakes_at
+    from outlets import SPIDER_NAMES
+
+    url = guess_scheme(args[0]) if args else ""
+    if url.startswith("file:") and (
+        not spider or spider in SPIDER_NAMES or spider in known_outlets().by_name
+    ):
+        return f"{url}: a file has no address that a spider of outlets could parse; `scrapy explain FILE` shows its article"
+    return mistakes_at([host_of(url)]) or None

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
@@ -44,7 +44,7 @@ class SourceAnswer:
     """What one source answered."""
 
     outlet: str
-    kind: SourceKind
+    kind: SourceKind | Literal["file"]  # file: the outlet's file has a mistake, and no source is known
     url: str
     status: int | None = None  # HTTP status; None where nothing answered
     entries: int = 0  # URLs that it lists

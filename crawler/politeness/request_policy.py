@@ -61,7 +61,7 @@ class RequestPolicy:
             pass  # a name: GuardedResolver checks the IP address behind it
         else:
             if not is_admitted(address, self._networks, public=self._public):
-                raise NotFetched("refused", f"{host} is not a public address")
+                raise NotFetched("refused", f"{host} is not a public address; ALLOWED_NETWORKS can admit it")
         request.meta["download_slot"] = download_slot_of(request.url)
 
 

@@ -42,7 +42,10 @@ def _decision_texts(decisions: Mapping[str, int]) -> Iterator[str]:
 
 
 def _source_texts(crawl: EndedCrawl) -> Iterator[str]:
-    """The number of sources that were unchanged, and of those that were not due for a fetch."""
+    """The number of sources that were unchanged, of those that were not due for a fetch, and of the captures in WARC
+    files that an earlier replay landed."""
+    if landed_before := crawl.count("warc/landed_before"):
+        yield f"{landed_before} landed before"
     if unchanged := crawl.count("sources/unchanged"):
         yield f"{counted(unchanged, 'source')} unchanged"
     if skipped := crawl.count("sources/not_due"):

@@ -42,12 +42,18 @@ def trouble_lines(
         article_pages(outlet.counts) for outlet in seen.values()
     )
     lines: list[str] = []
-    for key in sorted(seen.keys() | sources.keys()):
+    broken_keys = getattr(getattr(spider, "outlet_crawls", None), "broken_keys", ())
+    for key in sorted({*seen, *sources, *broken_keys}):
         outlet, its_sources = seen.get(key, SeenOutlet()), sources.get(key, {})
         told = [s.removeprefix(f"{key}: ") for s in sentences if s.startswith(f"{key}: ")]
         told = told or list(_own_troubles(outlet, its_sources, tells_few=tells_few))
         if told:
-            lines.append(f"{key}: {'; '.join(told)}; {_where_to_look(key, told, outlet, its_sources)}")
+            look = (
+                f"scrapy outlets --check {key}"
+                if key in broken_keys
+                else _where_to_look(key, told, outlet, its_sources)
+            )
+            lines.append(f"{key}: {'; '.join(told)}; {look}")
     more = len(lines) - _MAX_LINES
     return lines if more <= 0 else [*lines[:_MAX_LINES], f"and {counted(more, 'more outlet')} in trouble"]
 

@@ -24,7 +24,8 @@ RECHECK_WAITS = (*_PAGE_WAITS, *(timedelta(days=days) for days in (14, 28)))
 _SERVER_WAITS = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 72, 168))
 _CONTENT_WAITS = (timedelta(days=1),)
 # by reason of the reject. A page is never retried after the last wait, nor for a reason that is missing here. Only
-# the server's own trouble, which says nothing about the page, is retried every week, while a source lists the page
+# the server's own trouble, which says nothing about the page, is retried every week; from the ninth try on only while a
+# source lists the page
 RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "paywall": _PAGE_WAITS,
     "bot_wall": _PAGE_WAITS,

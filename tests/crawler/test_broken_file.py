@@ -80,8 +80,13 @@ def test_the_broken_one_is_refused_with_its_mistakes(scrapy):
         ("crawlall", "--only", "broken"),
         ("crawl", "urls", "-a", f"file={file}"),
         ("explain", "--outlet", "broken", str(file)),
-        ("outlets", "broken"),
         ("outlets", "--check"),
+        ("outlets", "--check", "broken", "sound"),
+        ("parse", f"http://broken.test:{scrapy.port}/news/3"),
+        ("parse", f"http://www.broken.test:{scrapy.port}/news/3", "--spider", "urls", "--pipelines"),
+        ("parse", f"http://broken.test:{scrapy.port}/news/3", "--spider", "sound", "--pipelines"),
+        ("parse", f"http://sound.test:{scrapy.port}/news/3", "--spider", "broken"),
+        ("crawl", "warc", "-a", f"files={file}", "-a", "outlets=broken"),
     ):
         done = scrapy(*arguments)
         assert done.returncode == 2, (arguments, done.stderr)
@@ -103,6 +108,8 @@ def test_crawlall_crawls_the_sound_ones_and_fails_for_the_broken_one(scrapy):
     (line,) = (line for line in done.stderr.splitlines() if "FAILED" in line)
     assert "broken: not crawled for a mistake in its file" in line
     assert "broken.toml" in line
+    (trouble,) = (line for line in done.stderr.splitlines() if line.startswith("broken: "))
+    assert trouble.endswith("; scrapy outlets --check broken")
     assert record(scrapy)["outlets"]["broken"] == {"ended": "broken_file"}
     assert scrapy("crawlall", "--only", "sound").returncode == 0
 
@@ -113,3 +120,42 @@ def test_the_list_names_the_sound_ones(scrapy):
     assert "sound" in done.stdout.split()
     assert "broken" not in done.stdout.split()
     assert "broken.toml" in done.stderr
+
+
+def test_parse_of_a_sound_one_goes_on(scrapy):
+    done = scrapy("parse", f"http://sound.test:{scrapy.port}/news/3", "--pipelines")
+    assert done.returncode == 0, done.stderr
+    assert landed(scrapy) == ["sound"]
+
+
+def test_a_replay_of_sound_outlets_goes_on_and_of_all_says_why_not(scrapy):
+    file = scrapy.folder / "list.txt"
+    file.write_text("no WARC")
+    done = scrapy("crawl", "warc", "-a", f"files={file}")
+    assert done.returncode == 2
+    assert "broken.toml:1: nmae: unknown key" in done.stderr
+    assert "-a outlets=" in done.stderr
+    done = scrapy("crawl", "warc", "-a", f"files={file}", "-a", "outlets=sound")
+    assert done.returncode == 1, done.stderr
+    assert "1 WARC file could not be read" in done.stderr
+
+
+def test_the_outlets_command_looks_at_the_named_ones(scrapy):
+    done = scrapy("outlets", "sound", "--check")
+    assert (done.returncode, done.stdout) == (0, "1 outlet is sound\n"), done.stderr
+    done = scrapy("outlets", "broken", "sound")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:] if line[:1].strip()] == [
+        "broken",
+        "sound",
+    ]
+    assert "broken.toml:1: nmae: unknown key" in done.stdout
+    done = scrapy("outlets", "broken", "sound", "--live")
+    assert done.returncode == 1
+    assert "sound" in done.stdout
+    assert "broken.toml:1: nmae: unknown key" in done.stdout
+    done = scrapy("outlets", "broken", "--live", "--json")
+    assert done.returncode == 1
+    (answer,) = json.loads(done.stdout)
+    assert answer["outlet"] == "broken"
+    assert "broken.toml:1: nmae: unknown key" in answer["error"]

@@ -87,6 +87,10 @@ def test_fetch_prints_the_page_and_asks_for_nothing_else(project):
     file = project.folder / "saved.html"
     file.write_text("<p>saved</p>")
     assert "saved" in project.scrapy("fetch", file.as_uri()).stdout
+    assert "saved" in project.scrapy("fetch", str(file)).stdout
+    done = project.scrapy("parse", str(file))
+    assert done.returncode == 2
+    assert "scrapy explain" in done.stderr
     assert not project.has_lake
 
 
@@ -142,6 +146,7 @@ def test_parse_lands_the_page_alone_where_pipelines_are_asked_for(project):
     assert project.pages_asked == ["/news/1"]
     done = project.scrapy("parse", f"{project.home}/feed", "--pipelines")
     assert done.returncode == 0, done.stderr
+    assert "no page was fetched of the 2 articles that it lists: -d 2" in done.stderr
     assert project.articles == ["/news/1"]
     done = project.scrapy("parse", f"{project.home}/feed", "--pipelines", "--depth", "2")
     assert done.returncode == 0, done.stderr
@@ -149,6 +154,16 @@ def test_parse_lands_the_page_alone_where_pipelines_are_asked_for(project):
     done = project.scrapy("crawl", "mine")
     assert done.returncode == 0
     assert set(project.pages_asked) <= {"/feed", "/world"}
+
+
+@pytest.mark.parametrize("given", [("-L", "FOO"), ("-s", "LOG_LEVEL=verbose"), ("--loglevel", "7x")])
+@pytest.mark.parametrize("command", [("crawl", "mine"), ("crawlall",), ("parse", "http://127.0.0.1/x")])
+def test_an_unknown_log_level_is_refused_with_the_known_ones(project, command, given):
+    done = project.scrapy(*command, *given)
+    assert done.returncode == 2, done.stderr
+    assert "LOG_LEVEL" in done.stderr
+    assert "CRITICAL, ERROR, WARNING, INFO, DEBUG" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_parse_refuses_and_fails_in_words(project):
@@ -241,6 +256,20 @@ def test_a_generated_spider_works_with_the_pipeline(project, template):
     assert done.returncode == 0, done.stderr
     assert project.articles == STORIES
     assert "elsewhere.test" not in done.stderr
+
+    if template == "basic":
+        parsed = project.scrapy("parse", f"{project.home}/", "--spider", "gazette", *modules, **environ)
+        assert parsed.returncode == 0, parsed.stderr
+        source = package / "gazette.py"
+        source.write_text(source.read_text() + "    def parse_story(self, response):\n        yield 1 / 0\n")
+        saved = project.folder / "saved.html"
+        saved.write_text(PAGES["/"])
+        parsed = project.scrapy("parse", str(saved), "--spider", "gazette", *modules, **environ)
+        assert parsed.returncode == 0, parsed.stderr
+        broken = ("--spider", "gazette", "-c", "parse_story", *modules)
+        parsed = project.scrapy("parse", f"{project.home}/news/1", *broken, **environ)
+        assert parsed.returncode == 1, parsed.stderr
+        assert "ZeroDivisionError" in parsed.stderr
 
     again = project.scrapy("genspider", "gazette", "example.org", *modules, **environ)
     assert "already exists" in again.stdout

@@ -147,8 +147,9 @@ def test_pages_land_without_a_request_and_everything_else_is_counted(tmp_path, o
     assert re.fullmatch(re.escape(str(file)) + r"#[1-9]\d*", one["source"])
     assert raw["https://unknown.example/a"]["requested_url"] == "https://unknown.example/a"
     before = replay.landed()
-    code, stats, _ = replay.run([file])
+    code, stats, log = replay.run([file])
     assert (code, stats.get("candidates"), stats["warc/landed_before"]) == (0, None, 4)
+    assert "4 landed before → nothing new" in log
     code, stats, _ = replay.run([file], "-a", "fresh=1")
     assert (code, stats["outcome/unchanged"]) == (0, 4)
     assert replay.landed() == before
