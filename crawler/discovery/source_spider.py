@@ -336,6 +336,8 @@ class SourceSpider(CandidateSpider):
             self.note_cap(source, bound, reached)
         if content.damaged and not self._is_torn(source):
             self._note_damage(source, content.damaged, torn=content.torn)
+        if content.malformed:
+            self.count_not_fetched(source, "malformed", content.malformed)
         if source.archive:
             self.archive_contents[source.url] = SourceContent(content.pages, content.children)
             return
