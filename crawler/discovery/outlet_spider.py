@@ -4,7 +4,7 @@
    sitemaps. With -a since only if the window reaches into the last 7 days. Without it, also the rejects whose retry is
    due, whether a source still lists them or not.
 2. If it names news sitemaps and none of them answered, or if no source listed anything: its other sitemaps. After
-   each step, the children that a sitemap index calls old, if its others listed nothing.
+   each step, the children that a sitemap index calls old: all if its others listed nothing, or else a few.
 3. If still no source listed a page of the outlet: source discovery (crawler/discovery/source_discovery.py).
 4. With -a since=DAY, instead of 2 and 3: the archive, a window of past days (crawler/discovery/archive.py).
 
@@ -208,17 +208,25 @@ class OutletSpider(SourceSpider):
         """Return the requests of the later steps in batches; the next batch is taken when no request of the one
         before is in progress."""
         if not self.window:
-            yield self.stale_sitemap_requests()
+            yield from self._stale_sitemap_steps()
             if self.outlet.news_sitemaps and not self._has_answered("news_sitemap"):
                 yield self._source_requests("sitemap", self.outlet.sitemaps)
-                yield self.stale_sitemap_requests()
+                yield from self._stale_sitemap_steps()
             if not self._has_answered():
                 yield self._source_requests("sitemap", self.outlet.sitemaps)
-                yield self.stale_sitemap_requests()
+                yield from self._stale_sitemap_steps()
+            if not any(map(has_listed, self.sources.values())):
+                yield from self.frozen_page_requests()
             if not self._has_answered():
                 yield from self._discovery_steps()
         else:
             yield from self._archive_steps(self.window)
+
+    def _stale_sitemap_steps(self) -> Iterator[list[Request]]:
+        """Return the batches of sitemaps that their indexes call old, as long as there are any: one may be an index of
+        others."""
+        while batch := self.stale_sitemap_requests():
+            yield batch
 
     def _archive_steps(self, window: DaySpan) -> Iterator[list[Request]]:
         """Return the batches of an archive crawl; without a living archive in the outlet file, those of the sitemaps
@@ -270,7 +278,7 @@ class OutletSpider(SourceSpider):
         steps += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
         for kind, known_by, urls in steps:
             yield self._source_requests(kind, urls, known_by)
-            yield self.stale_sitemap_requests()
+            yield from self._stale_sitemap_steps()
             if any(has_listed(s) for s in self.sources.values()):
                 return
         yield from self._home_link_steps()

@@ -22,11 +22,12 @@ from scrapy.http import Response, TextResponse
 from twisted.python.failure import Failure
 
 from cleaning import page_id
+from cleaning.wording import counted
 from crawler.discovery.candidates import CandidateSpider
 from crawler.sources import sitemap_index
 from crawler.sources.day_span import DaySpan
-from crawler.sources.entries import Entry, Listing, NotAList
-from crawler.sources.entry_filters import is_within, recent_entries, why_not_wanted
+from crawler.sources.entries import Entry, Listing, NotAList, batched, newest
+from crawler.sources.entry_filters import is_frozen, is_within, recent_entries, why_not_wanted
 from crawler.sources.failures import TORN, failure_text, is_torn
 from crawler.sources.lists import read_list
 from crawler.sources.section_pages import next_page
@@ -68,6 +69,8 @@ class SourceSpider(CandidateSpider):
         self._earlier_states: dict[str, SourceState] = {}  # by URL: sources requested conditionally
         # index → its children that nothing but their lastmod speaks against
         self._stale_sitemaps: dict[Source, list[str]] = {}
+        # lists whose entries nothing but a lastmod of long ago speaks against
+        self._frozen_pages: dict[Source, list[Entry]] = {}
         self.archive_contents: dict[str, SourceContent] = {}  # by requested URL; only in an archive crawl
 
     @cached_property
@@ -144,11 +147,10 @@ class SourceSpider(CandidateSpider):
         )
 
     def _next_request_at(self, earlier: SourceState) -> datetime:
-        """Return the earliest time at which a source is to be requested again."""
-        settings = self.settings
-        next_at = earlier.next_at(
-            settings.getfloat("SOURCE_INTERVAL_S"), settings.getfloat("SOURCE_INTERVAL_MAX_S")
-        )
+        """Return the earliest time at which a source is to be requested again. An unusable one may be mended at any
+        time."""
+        min_s, max_s = map(self.settings.getfloat, ("SOURCE_INTERVAL_S", "SOURCE_INTERVAL_MAX_S"))
+        next_at = earlier.next_at(min_s, min(min_s, max_s) if earlier.unusable else max_s)
         return next_at if earlier.asked_at <= _now() else earlier.asked_at  # else the clock was set back
 
     def _is_unchanged(self, response: Response, source: Source) -> bool:
@@ -241,15 +243,19 @@ class SourceSpider(CandidateSpider):
         return self._sitemap_requests(fresh, source)
 
     def stale_sitemap_requests(self) -> list[Request]:
-        """Return the requests for the children that an index calls old, where none of its others listed a page of the
-        outlet: its lastmod is a hint, and many sites write it once for ever."""
+        """Return the requests for the children that an index calls old: its lastmod is a hint, and many sites write it
+        once for ever. Where one of its others listed a page of the outlet, two are opened: the newest, and each hour
+        another one."""
         stale, self._stale_sitemaps = self._stale_sitemaps, {}
-        return [
-            request
-            for source, urls in stale.items()
-            if not any(map(has_listed, self._facts_below(source.url)))
-            for request in self._sitemap_requests(urls, source)
-        ]
+        requests: list[Request] = []
+        for source, urls in stale.items():
+            opened = urls
+            if any(map(has_listed, self._facts_below(source.url))):
+                opened = sitemap_index.of_this_hour(urls, _now())
+            if left_count := len(urls) - len(opened):
+                self.count_not_fetched(source, "stale_sitemap", left_count)
+            requests += self._sitemap_requests(opened, source)
+        return requests
 
     def _facts_below(self, url: str) -> Iterator[dict[str, Any]]:
         """Return the facts of the sources that an index names, and of those that these name."""
@@ -336,22 +342,47 @@ class SourceSpider(CandidateSpider):
             self.note_cap(source, bound, reached)
         if content.damaged and not self._is_torn(source):
             self._note_damage(source, content.damaged, torn=content.torn)
+        if content.malformed:
+            self.count_not_fetched(source, "malformed", content.malformed)
         if source.archive:
             self.archive_contents[source.url] = SourceContent(content.pages, content.children)
             return
         for request in self._child_requests(content.children, source):
             yield request
+        is_frozen_list = source in self._frozen_pages
+        if is_frozen_list and not self._may_be_followed_later(source):
+            count = counted(len(self._frozen_pages.pop(source)), "address", "addresses")
+            self.sources[source.url]["frozen"] = f"{count} listed, each with a lastmod of long ago"
         if older_count := len(content.pages) - len(pages):
             self.count_not_fetched(source, "older", older_count)
         if len(pages) > self.limits.source_entries:
             self.note_cap(source, "followed", self.limits.source_entries)
-        async for request in self._follow_entries(pages[: self.limits.source_entries], source):
+            pages = newest(pages, self.limits.source_entries)
+        async for request in self._follow_entries(pages, source):
             yield request
-        if not any(map(self._is_of_outlet, content.pages)):
+        if not content.pages and not content.children and (earlier := self._earlier_state(source)):
+            # nothing at present: what it last listed stays what is known of it
+            self.sources[source.url]["visited"] = earlier.facts()
+        elif not any(map(self._is_of_outlet, content.pages)):
             self.sources[source.url]["foreign"] = True
         # the children of an unchanged index may change, so an index keeps no state
-        elif not content.children:
+        elif not content.children and not is_frozen_list:
             self._store_state(response, source)
+
+    @staticmethod
+    def _may_be_followed_later(source: Source) -> bool:
+        return source.known_by == "outlet file"
+
+    def frozen_page_requests(self) -> Iterator[list[Request]]:
+        """Return batches of the candidates of lists that the outlet file names and that write a lastmod once for ever,
+        for a crawl in which nothing else is listed. What the lake knows is no candidate, so the new ones are left."""
+        for source, pages in self._frozen_pages.items():
+            if len(pages) > self.limits.source_entries:
+                self.note_cap(source, "followed", self.limits.source_entries)
+            followed = newest(pages, self.limits.source_entries)
+            self.count_not_fetched(source, "older", -len(followed))
+            for batch in batched(followed, BATCH_ENTRIES):
+                yield self.follow_batch(batch, source, -_UNDATED_AGE_H)
 
     def _is_of_outlet(self, entry: Entry) -> bool:
         """Whether an entry's URL belongs to the outlet."""
@@ -373,11 +404,22 @@ class SourceSpider(CandidateSpider):
             torn="dataloss" in response.flags,
         )
         content = sitemap_index.with_listed_sitemaps(content, self.outlet)
-        unusable = sitemap_index.why_unusable(content, self.outlet)
+        unusable = sitemap_index.why_unusable(
+            content, self.outlet, {response.url, *self._names_above(source)}
+        )
         if source.kind == "feed" or source.archive:
             return content, content.pages, unusable
         recent = recent_entries(content.pages, datetime.now(UTC) - self.limits.sitemap_age)
+        if not recent and is_frozen(content.pages, datetime.now(UTC)):
+            self._frozen_pages[source] = content.pages
         return content, recent, unusable
+
+    def _names_above(self, source: Source) -> Iterator[str]:
+        """Return the URLs of a source and of the indexes that led to it."""
+        url: str | None = source.url
+        while url:
+            yield url
+            url = self.sources.get(url, {}).get("named_by")
 
     async def _read_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._note_redirect(response, source)

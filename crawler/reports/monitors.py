@@ -91,10 +91,16 @@ def _source_alerts(facts: Facts, history: Sequence[Facts], limits: Limits) -> It
     if was_alive and all(_dead_share(run) > limits.dead_sources for run in latest):
         are = "is" if dead == 1 else "are"
         yield f"{dead} of {counted(source_count, 'source')} {are} dead, for the third time"
-    listed_counts = [run.get("listed", 0) for run in history if run.get("answered")]
+    listed_counts = [run.get("listed", 0) for run in earlier if run.get("answered")]
     always_listed = len(listed_counts) >= _MIN_HISTORY_RUNS and all(listed_counts)
-    if always_listed and facts.get("answered") and not dead and not facts.get("listed"):
-        yield "its sources answer, and list no page any more"
+    if always_listed and all(map(_lists_nothing, latest)):
+        yield "its sources answer, and list no page any more, for the third time"
+
+
+def _lists_nothing(facts: Facts) -> bool:
+    """Whether the sources were all read anew, and named no page. One that was not may have some."""
+    unread = _total(facts, ["dead_sources", "not_due", "unchanged_sources"])
+    return bool(facts.get("answered")) and not unread and not facts.get("listed")
 
 
 def _silence_alerts(facts: Facts, limits: Limits, now: datetime) -> Iterator[str]:
@@ -179,12 +185,13 @@ def _hours_since(since: str, now: datetime) -> float:
 
 def source_counts(sources: Collection[Mapping[str, Any]]) -> dict[str, int]:
     """Facts of an outlet's sources, for the monitors and lake/runs/visit_history.py: how many there are, have failed,
-    were not due, answered; and the pages listed. answered: with new content; unchanged sources are not counted."""
+    were not due or unchanged, answered; and the pages listed. answered: with new content; unchanged sources are not counted."""
     answered = [s for s in sources if not failure_of(s) and "not_due" not in s and not s.get("unchanged")]
     return {
         "sources": len(sources),
         "dead_sources": sum(bool(failure_of(s)) for s in sources),
         "not_due": sum("not_due" in s for s in sources),
+        "unchanged_sources": sum(bool(s.get("unchanged")) for s in sources),
         "answered": len(answered),
         "listed": sum(s.get("found", 0) for s in answered),
     }

@@ -2,7 +2,8 @@
 
 Pure functions of the sources' facts (crawler/sources/source.py, Source.facts). A source has failed where it gave no
 answer that can be read (`error`), an answer of which nothing can be used (`unusable`), or one without its end (`torn`).
-A sitemap index stands and falls with the sitemaps that it names. A list that is valid and empty has not failed, nor
+A sitemap index stands and falls with the sitemaps that it names; one of these whose entries are all of long ago by
+their lastmod (`frozen`) is none to stand on. A list that is valid and empty has not failed, nor
 has one that was read up to a limit of ours (`capped`).
 """
 
@@ -38,7 +39,9 @@ def why_failed(sources: Sources) -> str | None:
     roots = [url for url in sources if _is_root(url, sources)]
     if not roots or not all(_has_failed(url, sources) for url in roots):
         return None
-    failures = [(url, why) for url, facts in sources.items() if (why := failure_of(facts))]
+    failures = [
+        (url, why) for url, facts in sources.items() if (why := failure_of(facts) or facts.get("frozen"))
+    ]
     if not failures:  # there is only a home page, and the crawl ended before it was looked at
         return None
     answered = any(not sources[url].get("error") for url, _ in failures)
@@ -54,8 +57,10 @@ def findings(sources: Sources) -> Iterator[str]:
     for url, facts in sources.items():
         if facts.get("error") and facts.get("kind") != "home":  # which was only a way to look for others
             failed.append((url, str(facts["error"])))
-        elif facts.get("unusable") and (_is_root(url, sources) or _has_failed(facts["named_by"], sources)):
-            unusable.append((url, str(facts["unusable"])))
+        elif (why := facts.get("unusable") or facts.get("frozen")) and (
+            _is_root(url, sources) or _has_failed(facts["named_by"], sources)
+        ):
+            unusable.append((url, str(why)))
         if why := _why_partial(facts):
             partial.append((url, why))
     for cases, what in (
@@ -80,7 +85,7 @@ def _is_root(url: str, sources: Sources) -> bool:
 
 def _has_failed(url: str, sources: Sources) -> bool:
     facts = sources[url]
-    if failure_of(facts):
+    if failure_of(facts) or facts.get("frozen"):
         return True
     if facts.get("kind") == "home":  # only a way to sources, unless its own links are followed
         return not facts.get("found") and len(sources) > 1

@@ -8,6 +8,7 @@ from datetime import datetime
 from heapq import heappush, heappushpop
 from itertools import islice
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 
@@ -43,15 +44,18 @@ class Listing:
     capped: dict[str, int] = field(default_factory=dict)
     damaged: str | None = None  # what is wrong with it, where entries may be missing
     torn: bool = False  # it ends before its end: entries are missing
+    malformed: int = 0  # entries whose addresses cannot be read, which are left out
 
 
 class NewestEntries:
-    """Collects entries and keeps the newest, at most `limit` pages and as many child sitemaps."""
+    """Collects entries and keeps the newest, at most `limit` pages and as many child sitemaps. A malformed address is
+    counted and left out here, so that whatever reads the entries can take each address apart."""
 
     def __init__(self, limit: int, *, newest_last: bool = False) -> None:
         """newest_last: entries without a date are added in ascending order."""
         self.seen = 0  # pages and children, whether kept or dropped
         self.without_address = 0  # entries that are neither
+        self.malformed = 0  # of these, those with an address that cannot be taken apart
         self.children: list[Entry] = []
         self.limit, self._newest_last = limit, newest_last
         self._dated: list[tuple[float, int, Entry]] = []  # a heap, the oldest first; ranks are unique
@@ -59,6 +63,8 @@ class NewestEntries:
 
     def add(self, entry: Entry) -> None:
         """Take a page."""
+        if not self._is_sound(entry):
+            return
         self.seen += 1
         if not entry.latest_date:
             self._undated.append(entry)
@@ -71,9 +77,24 @@ class NewestEntries:
 
     def add_child(self, entry: Entry) -> None:
         """Take a sitemap that an index lists."""
+        if not self._is_sound(entry):
+            return
         self.seen += 1
         if len(self.children) < self.limit:
             self.children.append(entry)
+
+    def add_malformed(self) -> None:
+        """Count an entry whose address cannot be taken apart."""
+        self.malformed += 1
+        self.without_address += 1
+
+    def _is_sound(self, entry: Entry) -> bool:
+        try:
+            urlsplit(entry.url)
+        except ValueError:  # http://[url]/, most often a template that was not filled in
+            self.add_malformed()
+            return False
+        return True
 
     def newest(self) -> list[Entry]:
         """The pages that were kept, newest first, those without a date behind them."""
@@ -83,18 +104,20 @@ class NewestEntries:
 
 def newest(entries: Sequence[Entry], limit: int, *, newest_last: bool = False) -> list[Entry]:
     """At most limit entries: those with a date first, newest first, then the undated ones in their order, or reversed
-    with newest_last. Of too many undated ones, half are taken from either end of the list unless newest_last is set:
-    the new ones may be at either end."""
+    with newest_last. Of too many, half are undated ones if there are as many: a new one may have no date, or none that
+    is credible. Of too many undated ones, half are taken from either end of the list unless newest_last is set: the new
+    ones may be at either end."""
     dated = sorted((e for e in entries if e.latest_date), key=_newest_first)
     undated = [e for e in entries if not e.latest_date]
     if newest_last:
         undated.reverse()
-    undated_limit = max(0, limit - len(dated))
+    undated_limit = max(limit - len(dated), min(len(undated), limit // 2))
     if len(undated) > undated_limit and not newest_last:
         undated = (
             undated[: undated_limit - undated_limit // 2] + undated[len(undated) - undated_limit // 2 :][::-1]
         )
-    return [*dated[:limit], *undated[:undated_limit]]
+    undated = undated[:undated_limit]
+    return [*dated[: limit - len(undated)], *undated]
 
 
 def _newest_first(entry: Entry) -> float:

@@ -15,6 +15,8 @@ from crawler.sources.entries import Entry
 from crawler.sources.url_dates import article_days
 from outlets import Selection
 
+_LONG_AGO = timedelta(days=30)
+
 NotWanted = Literal["language", "section", "age"]
 
 
@@ -55,6 +57,18 @@ def _is_recent(entry: Entry, since: datetime) -> bool:
         return entry.latest_date >= since
     days = article_days(entry.url)
     return days is None or days.last + timedelta(days=1) >= since.date()
+
+
+def is_frozen(entries: Sequence[Entry], now: datetime) -> bool:
+    """Whether entries have nothing but a lastmod to date them by, and that is of long ago for each: many sites write it
+    once for ever, or write that of the template."""
+    return bool(entries) and all(
+        e.modified_at
+        and e.modified_at < now - _LONG_AGO
+        and not e.published_at
+        and article_days(e.url) is None
+        for e in entries
+    )
 
 
 def is_within(window: DaySpan, entry: Entry, zone: tzinfo = UTC) -> bool | None:

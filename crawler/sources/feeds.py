@@ -96,7 +96,9 @@ def _all_item_spans(text: bytes, root: Root) -> Iterator[tuple[int, int]]:
         at = token.end()
         if end := _ENDS.get(token[0]):
             found = text.find(end, at)
-            at = found + len(end) if found >= 0 else len(text)
+            # one that is not closed is text of its item, as a comment that begins once more before its end
+            if found >= 0 and not (end == b"-->" and text.find(b"<!--", at, found) >= 0):
+                at = found + len(end)
             continue
         name = name or token[2].lower()
         if token[2].lower() != name:
@@ -173,8 +175,15 @@ def _address(record: Any, item: bytes, version: str, context: FeedContext) -> st
         record.get("feedburner_origlink"),
         guid if version in _RDF or (is_permalink and (guid_is_link or version.startswith("rss"))) else None,
     ]
-    addresses = [address for link in links if link and (address := _absolute(str(link), context.url))]
+    addresses = [
+        address for link in links if _leads_on(link) and (address := _absolute(str(link), context.url))
+    ]
     return next(filter(context.is_ours, addresses), addresses[0] if addresses else None)
+
+
+def _leads_on(link: Any) -> bool:
+    """Whether a link names more than a place in its own document, which is the feed."""
+    return bool(link) and not str(link).strip().startswith("#")
 
 
 def _absolute(link: str, url: str) -> str | None:
@@ -203,7 +212,7 @@ def _date(record: Any, key: str, zone: tzinfo) -> datetime | None:
     return date if date and is_credible(date) else None
 
 
-def is_cut_off(text: bytes, root: Root) -> bool:
-    """Whether a feed ends before its closing tag."""
+def is_closed(text: bytes, root: Root) -> bool:
+    """Whether a feed has its closing tag."""
     last_item = max(text.rfind(b"</item"), text.rfind(b"</entry"), root.start)
-    return end_of(text, root, last_item) is None
+    return end_of(text, root, last_item) is not None

@@ -38,6 +38,10 @@ _UNSOUND_REFERENCES = re.compile(
 _REFERENCE = re.compile(rb"&#([xX]?)0*([0-9a-fA-F]*);")
 _TOKEN = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!doctype\s+html|</?(?:[\w.-]+:)?([A-Za-z][\w.-]*)", re.I)
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_TAIL = rb"\s*>(?:\s|</[\w.:-]+\s*>|<!--[^<>]*-->)*\Z"
+_FEED_TAIL = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)" + _TAIL, re.I)
+_SITEMAP_TAIL = re.compile(rb"</(?:[\w.-]+:)?(?:url|sitemap)" + _TAIL, re.I)
+_MAX_TAIL = 2**12  # bytes behind the last entry that are looked at
 _PAGE_ELEMENTS = ("html", "head", "body")
 _SCRIPT_END = re.compile(rb"</(?:script|style)\b", re.I)
 
@@ -166,6 +170,12 @@ def find_root(text: bytes, start: int = 0) -> Root:
         if name in ("script", "style") and (script_end := _SCRIPT_END.search(text, at)):
             at = script_end.end()
     return Root(first.name, first.start, in_page)
+
+
+def ends_with_entry(text: bytes, root: Root) -> bool:
+    """Whether nothing but closing tags stands behind the end of the last entry: what is missing is no entry."""
+    tail = _SITEMAP_TAIL if root.name in ("urlset", "sitemapindex") else _FEED_TAIL
+    return bool(tail.search(text, max(0, len(text) - _MAX_TAIL)))
 
 
 def end_of(text: bytes, root: Root, start: int | None = None) -> int | None:

@@ -12,13 +12,14 @@ from datetime import UTC, tzinfo
 from crawler.sources import feeds
 from crawler.sources.entries import Entry, Listing, NewestEntries, NotAList
 from crawler.sources.gunzip import Gunzipped
-from crawler.sources.list_text import Root, end_of, find_root, to_utf8
+from crawler.sources.list_text import Root, end_of, ends_with_entry, find_root, to_utf8
 from crawler.sources.sitemaps import parse_sitemap
 from crawler.sources.url_lines import read_lines
 
 MAX_BYTES = 50 * 2**20  # after decompression; the sitemap protocol's own limit
 MAX_ENTRIES = 50_000  # returned of one file; the sitemap protocol's own limit
 _FEED_ROOTS = ("rss", "feed", "rdf")
+_MESSAGE_ROOTS = ("br", "b", "p")
 _PAGE_ROOTS = ("html", "head", "body", "div", "script")
 
 
@@ -51,11 +52,17 @@ def read_list(
     if root.name in _FEED_ROOTS:
         entries = NewestEntries(max_entries)
         count, wrong = feeds.read_feed(text, root, feeds.FeedContext(url, zone, is_ours), entries)
-        is_cut = is_cut or feeds.is_cut_off(text, root)
+        if not feeds.is_closed(text, root):
+            is_cut = is_cut or not ends_with_entry(text, root)
+            wrong = wrong or "its closing tag is missing"
     elif root.is_list or (text.startswith(b"<") and root.name and not _is_page(root)):
         wrong, is_closed = _read_sitemaps(text, root, url, zone, entries)
         is_cut = is_cut or not is_closed
     elif not text.startswith(b"<") and not _is_page(root):
+        for line in read_lines(text, is_cut=is_cut or is_capped):
+            for address in line.addresses:
+                entries.add(Entry(address))
+    if not entries.seen and root.name in _MESSAGE_ROOTS:  # lines behind a message of the server's software
         for line in read_lines(text, is_cut=is_cut or is_capped):
             for address in line.addresses:
                 entries.add(Entry(address))
@@ -69,7 +76,8 @@ def read_list(
     if entries.without_address and not entries.seen:
         raise NotAList("none of its entries has an address")
     damaged = damaged or ("it is cut off before its end" if is_cut else None if is_capped else wrong)
-    return Listing(entries.newest(), entries.children[:max_entries], capped, damaged, is_cut)
+    children = entries.children[:max_entries]
+    return Listing(entries.newest(), children, capped, damaged, is_cut, entries.malformed)
 
 
 def _read_sitemaps(
@@ -80,11 +88,12 @@ def _read_sitemaps(
     wrong: str | None = None
     while True:
         end = end_of(text, root)
-        if end is None and root.is_list:  # the last entry may be cut off in the middle of its address
+        is_whole = end is not None or not root.is_list or ends_with_entry(text, root)
+        if not is_whole:  # the last entry may be cut off in the middle of its address
             text = text[: max(text.rfind(b"url>") + 4, text.rfind(b"sitemap>") + 8)]
         wrong = parse_sitemap(text[root.start : end], url, zone, entries) or wrong
         if end is None:
-            return wrong, not root.is_list
+            return wrong, is_whole
         root = find_root(text, end)
         if not root.is_list:
             return wrong, True

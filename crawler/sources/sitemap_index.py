@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlsplit
@@ -53,6 +53,12 @@ def stale_sitemaps(children: Sequence[Entry], outlet: Outlet, since: date) -> li
     return [child.url for child in stale]
 
 
+def of_this_hour(urls: Sequence[str], now: datetime) -> list[str]:
+    """The first of the URLs, and each hour another one of the rest."""
+    rest = urls[1:]
+    return [*urls[:1], *([rest[int(now.timestamp() // 3600) % len(rest)]] if rest else [])]
+
+
 def _possible_sitemaps(
     children: Sequence[Entry], outlet: Outlet, since: date
 ) -> list[tuple[Entry, DaySpan | None]]:
@@ -86,11 +92,14 @@ def _is_sitemap_address(url: str) -> bool:
         return False
 
 
-def why_unusable(content: Listing, outlet: Outlet) -> str | None:
-    """Why an outlet can use nothing that a list names; None where it can, and where the list is empty."""
+def why_unusable(content: Listing, outlet: Outlet, above: Collection[str] = ()) -> str | None:
+    """Why an outlet can use nothing that a list names; None where it can, and where the list is empty. above: the
+    addresses of the list itself and of the indexes that led to it."""
     if content.children:
-        if allowed_sitemaps(content.children, outlet):
-            return None
+        if allowed := allowed_sitemaps(content.children, outlet):
+            if content.pages or any(child.url not in above for child in allowed):
+                return None
+            return f"{_counted(content.children, 'sitemap')} listed, none but itself and those that name it"
         kinds = "sitemaps_allow or sitemaps_deny" if outlet.sitemaps_allow else "their names or sitemaps_deny"
         return f"{_counted(content.children, 'sitemap')} listed, none to be opened, by {kinds}"
     if not content.pages or any(outlet.wants(page.url) for page in content.pages):

@@ -120,6 +120,7 @@ class _Target:
         try:
             entry_url = entry_url if entry_url.startswith("http") else urljoin(self._url, entry_url)
         except ValueError:
+            self._entries.add_malformed()
             return
         entry = Entry(
             entry_url,

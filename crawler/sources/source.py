@@ -41,7 +41,7 @@ class Source:
     def facts(self) -> dict[str, Any]:
         """The source's entry in the run record, as it begins. `error` is None or a text that is not empty. Added when
         they apply: named_by, moved_to, pages, children, stopped, capped, damaged, torn (its end is missing), unusable
-        (it answered, and lists nothing that the outlet can use: why), foreign (it lists no page of the outlet),
+        (it answered, and lists nothing that the outlet can use: why), foreign (it lists no page of the outlet), frozen (all its entries are of long ago, by their lastmod alone),
         not_fetched, complete, unchanged, not_due, and visited (its state for later runs;
         crawler/sources/source_state.py). crawler/reports/source_findings.py says what they mean for the run."""
         facts = {"kind": self.kind, "known_by": self.known_by, "found": 0, "new": 0, "error": None}

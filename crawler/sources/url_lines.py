@@ -35,7 +35,7 @@ _HEADINGS = frozenset(
     ]
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}")
-_WORD = re.compile(r"\w*")
+_WORD = re.compile(r"[^\W\d_]*")  # with a digit it may be the code that ends an address
 UNUSABLE = "not an http or https address, nor columns of which one holds addresses"
 
 
@@ -121,15 +121,17 @@ def _address_column(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
 
 def _separates(separator: str, lines: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether a character separates columns here, and is not part of addresses. It does where it is a tab; where a line
-    with it does not begin with its address, or has white space, a date or another address behind it; and where
-    behind it each line has nothing but words, in the same number, and before it an address of its own."""
-    if separator == "\t":
+    with it does not begin with its address, or has white space, a quotation mark, a date or another address behind it;
+    where the first line has no address and as many fields as each other; and where behind it each line has nothing but
+    words, in the same number, and before it an address of its own. What proves nothing is left in the address: an
+    address that is too long is told by its site, one that was cut may be another page."""
+    if separator == "\t" or _is_headed(separator, lines, rows):
         return True
     for line, row in zip((line for line in lines if separator in line), rows, strict=True):
         if not _ADDRESS.match(line):
             if any(map(_ADDRESS.match, row)) or any(field.lower() in _HEADINGS for field in row):
                 return True
-        elif f"{separator} " in line or any(map(_shows_a_column, row[1:])):
+        elif f"{separator} " in line or f'{separator}"' in line or any(map(_shows_a_column, row[1:])):
             return True
     rows = [row for row in rows if _ADDRESS.match(row[0])]
     return (
@@ -138,6 +140,15 @@ def _separates(separator: str, lines: Sequence[str], rows: Sequence[Sequence[str
         and len({len(row) for row in rows}) == 1
         and all(map(_WORD.fullmatch, (field for row in rows for field in row[1:])))
         and len({row[0] for row in rows}) == len(rows)
+    )
+
+
+def _is_headed(separator: str, lines: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    return (
+        separator in lines[0]
+        and "://" not in lines[0]
+        and 1 < len(rows) == len(lines)
+        and len({len(row) for row in rows}) == 1
     )
 
 

@@ -259,3 +259,27 @@ def test_a_date_without_a_zone_is_in_that_of_the_outlet(written, hour):
 def test_the_charset_of_the_answer_counts_for_a_feed_that_declares_none():
     body = rss(item("https://example.org/жук")).decode().encode("windows-1251")
     assert read_feed(body, HOME, charset="windows-1251")[0].url == "https://example.org/жук"
+
+
+@pytest.mark.parametrize("mark", ["<!-- what", "<![CDATA[ what", "<!-- one <!-- two -->", "<!-- one"])
+def test_what_is_not_closed_in_an_item_costs_no_other(mark):
+    broken = item("/broken").replace("<link>", f"<description>{mark}</description><link>")
+    later = item("/c").replace("</item>", "<!-- a word --></item>")
+    found = read_feed(rss(item("/a"), broken, item("/b"), later), HOME)
+    assert {e.url[-2:] for e in found} >= {"/a", "/b", "/c"}
+
+
+@pytest.mark.parametrize("link", ["#", " #top ", "<![CDATA[#]]>"])
+def test_a_link_within_the_feed_is_none(link):
+    parts = f"<item><link>{link}</link><guid>https://example.org/a</guid></item>"
+    assert [e.url for e in read_feed(rss(parts), HOME)] == ["https://example.org/a"]
+
+
+def test_a_feed_whose_items_are_all_closed_is_not_torn():
+    body = rss(item("/a"), item("/b")).decode()
+    for end in ("</rss>", "</channel></rss>"):
+        listing = read_list(body.removesuffix(end).encode(), HOME)
+        assert (len(listing.pages), listing.torn, listing.damaged) == (2, False, "its closing tag is missing")
+    assert read_list(body[:-30].encode(), HOME).torn
+    with pytest.raises(NotAList, match="before its first entry"):
+        read_list(b"<rss><channel><image><url>https://example.org/i.png</url></image></channel>", HOME)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crawler.reports.monitors import alerts, carried_facts
+from crawler.reports.monitors import alerts, carried_facts, source_counts
 from outlets import Limits
 from tests.crawler.outlet_crawl import crawl
 from tests.crawler.site import site
@@ -41,7 +41,6 @@ def told(facts, history=HISTORY, limits=Limits()):  # noqa: B008  # frozen
         (run(with__authors=0), ["0 of 11 articles have authors, before 82%"]),
         (run(chars__removed=9000), ["50% of the text is clutter, before 10%"]),
         (run(articles=3, copies=8), ["73% of the articles are copies, before 9%"]),
-        ({**NOTHING_NEW, "answered": 4}, ["its sources answer, and list no page any more"]),
     ],
 )  # fmt: skip
 def test_a_run_unlike_the_earlier_ones_is_told(facts, words):
@@ -79,6 +78,31 @@ def test_sources_that_died_are_told_after_three_runs_and_those_always_dead_never
     assert told(dead, [dead] * 10) == []
 
 
+EMPTY = {**NOTHING_NEW, "answered": 4}
+
+
+def test_sources_that_list_nothing_are_told_after_three_runs():
+    words = ["its sources answer, and list no page any more, for the third time"]
+    assert told(EMPTY, [EMPTY, EMPTY, *HISTORY]) == words
+    assert told(EMPTY, [EMPTY, *HISTORY]) == []
+    assert told(EMPTY, [EMPTY] * 10) == []
+
+
+@pytest.mark.parametrize(
+    "unread", [{"not_due": 1}, {"unchanged_sources": 1}, {"dead_sources": 1}, {"listed": 1}]
+)
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_source_that_was_not_read_anew_may_list_some(unread, which):
+    runs = [EMPTY | unread if n == which else EMPTY for n in range(3)]
+    assert told(runs[0], [*runs[1:], *HISTORY]) == []
+
+
+def test_sources_that_are_unchanged_are_counted():
+    unchanged, empty = {"found": 0, "error": None, "unchanged": True}, {"found": 0, "error": None}
+    counts = source_counts([unchanged, empty, {**empty, "found": 3}])
+    assert (counts["unchanged_sources"], counts["answered"], counts["listed"]) == (1, 2, 3)
+
+
 def after(*gaps_h):
     """What is remembered after landings so far apart, the last just now."""
     moment, held = NOW - timedelta(hours=sum(gaps_h)), None
@@ -113,8 +137,8 @@ def test_of_a_run_cut_short_what_it_saw_is_compared_and_not_what_it_missed(ended
     few = run(articles=1, copies=0, rejects=11, rejects__gallery=0, rejects__too_short=11, ended=ended)
     assert told(few)[0] == "1 of 12 pages are articles, before 92%"
     assert told(run(with__date=2, ended=ended)) == ["2 of 11 articles have date, before 100%"]
-    assert told(DRY) != []
-    assert told({**DRY, "ended": ended}) == []
+    assert told(DRY, [DRY, DRY, *HISTORY]) != []
+    assert told({**DRY, "ended": ended}, [DRY, DRY, *HISTORY]) == []
     dead = run(dead_sources=3)
     assert told({**dead, "ended": ended}, [dead, dead, *HISTORY]) == []
     silent = {**NOTHING_NEW, **after(1)}
@@ -125,7 +149,7 @@ def test_of_a_run_cut_short_what_it_saw_is_compared_and_not_what_it_missed(ended
 
 def test_a_run_cut_short_hides_no_change_from_the_next():
     cut = {"sources": 1, "dead_sources": 0, "answered": 1, "listed": 0, "ended": "shutdown"}
-    assert told(DRY, [cut, *HISTORY]) == told(DRY)
+    assert told(DRY, [DRY, cut, DRY, *HISTORY]) == told(DRY, [DRY, DRY, *HISTORY]) != []
     dead = run(dead_sources=3)
     assert told(dead, [dead, cut, dead, *HISTORY]) == ["3 of 4 sources are dead, for the third time"]
 

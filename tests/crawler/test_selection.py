@@ -8,9 +8,9 @@ import pytest
 from crawler.command_line.arguments import BadArgument, order_of, selection_of, window_of
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import Entry
-from crawler.sources.entry_filters import is_within, why_not_wanted
+from crawler.sources.entry_filters import is_frozen, is_within, why_not_wanted
 from crawler.sources.section_pages import next_page
-from crawler.sources.sitemap_index import fresh_sitemaps, sitemaps_in_window
+from crawler.sources.sitemap_index import fresh_sitemaps, of_this_hour, sitemaps_in_window
 from crawler.sources.url_dates import article_days, sitemap_days
 from outlets import Outlet, Selection
 
@@ -217,3 +217,33 @@ def test_what_may_hold_articles_is_opened(name):
 def test_the_next_page_is_what_the_page_names_or_the_next_number(url, named, links, following):
     found = next_page("https://example.org" + url, named, links)
     assert found == ("https://example.org" + following if following else None)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 24])
+def test_of_stale_sitemaps_the_newest_and_each_hour_another_one_is_opened(count):
+    urls = [f"s{n}" for n in range(count)]
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    opened = [of_this_hour(urls, noon + timedelta(hours=n)) for n in range(24)]
+    assert {url for some in opened for url in some} == set(urls)
+    assert all(some[0] == "s0" and len(some) <= 2 for some in opened)
+
+
+@pytest.mark.parametrize(
+    ("entry", "frozen"),
+    [
+        (Entry("https://x.test/news/a", None, datetime(2020, 1, 1, tzinfo=UTC)), True),
+        (Entry("https://x.test/news/a", None, datetime(2026, 11, 10, tzinfo=UTC)), False),
+        (
+            Entry(
+                "https://x.test/news/a", datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
+            ),
+            False,
+        ),
+        (Entry("https://x.test/2020/01/01/a", None, datetime(2020, 1, 1, tzinfo=UTC)), False),
+        (Entry("https://x.test/news/a"), False),
+    ],
+)
+def test_a_list_is_frozen_where_nothing_but_its_lastmods_are_old(entry, frozen):
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert is_frozen([entry], now) == frozen
+    assert not is_frozen([], now)

@@ -234,3 +234,43 @@ def test_values_of_any_length_and_depth_are_survived():
         paths(urlset(url("https://example.org/a"), url("https://example.org/" + "x" * 10**6), deep))[0]
         == "/a"
     )
+
+
+@pytest.mark.parametrize("address", ["http://[url]/news/x", "http://[::1/news/x", "//[host]/x"])
+def test_a_malformed_address_costs_itself(address):
+    sound = url("https://example.org/a")
+    listing = read_list(urlset(url(address), sound), HOME)
+    assert ([p.url for p in listing.pages], listing.malformed) == (["https://example.org/a"], 1)
+    index = urlset(url(address), url("/s.xml")).replace(b"urlset", b"sitemapindex")
+    index = index.replace(b"<url>", b"<sitemap>").replace(b"</url>", b"</sitemap>")
+    listing = read_list(index, HOME)
+    assert ([c.url for c in listing.children], listing.malformed) == (["https://example.org/s.xml"], 1)
+
+
+def test_a_malformed_address_among_lines_costs_itself():
+    listing = read_list(b"http://[url]/news/x\nhttps://example.org/a\nhttp://[::1/y", HOME)
+    assert ([p.url for p in listing.pages], listing.malformed) == (["https://example.org/a"], 2)
+
+
+@pytest.mark.parametrize("behind", ["", "\n", "<!-- cached at noon -->\n"])
+def test_a_sitemap_whose_entries_are_all_closed_is_not_torn(behind):
+    body = urlset(url("https://example.org/a"), url("https://example.org/b")).decode()
+    listing = read_list((body.removesuffix("</urlset>") + behind).encode(), HOME)
+    assert [p.url[-1] for p in listing.pages] == ["a", "b"]
+    assert (listing.torn, bool(listing.damaged)) == (False, True)
+    assert read_list(body[:-25].encode(), HOME).torn
+    assert read_list(body.removesuffix("</urlset>").encode(), HOME, torn=True).torn
+
+
+def test_entries_without_a_date_have_their_share():
+    dated = [url(f"https://example.org/d{n}", f"2026-03-{n + 1:02}") for n in range(12)]
+    undated = [url("https://example.org/u1"), url("https://example.org/u2")]
+    assert paths(urlset(*dated, *undated), max_entries=10)[-3:] == ["/d4", "/u1", "/u2"]
+    few = [url(f"https://example.org/u{n}") for n in range(20)]
+    assert len([p for p in paths(urlset(*dated, *few), max_entries=10) if p[1] == "d"]) == 5
+    assert len([p for p in paths(urlset(*dated[:2], *few), max_entries=10) if p[1] == "u"]) == 8
+
+
+def test_lines_behind_a_message_of_the_server_are_read():
+    body = b"<br />\n<b>Notice</b>: Undefined index in <b>/srv/map.php</b><br />\nhttps://example.org/a\n"
+    assert paths(body) == ["/a"]

@@ -91,3 +91,15 @@ def test_a_sitemap_without_articles_beside_others_of_its_index_is_nothing_to_tel
     assert list(findings({**sources, "/2": child(DEAD), "/c": GOOD}))[1].startswith(
         "1 source listed nothing usable: /1"
     )
+
+
+def test_children_with_nothing_but_a_lastmod_of_long_ago_fail_their_index_alone_together():
+    frozen = child({"frozen": "9 addresses listed, each with a lastmod of long ago"})
+    sources = {"/index": GOOD, "/a": frozen}
+    assert (
+        why_failed(sources) == "every source failed: /a: 9 addresses listed, each with a lastmod of long ago"
+    )
+    assert list(findings({**sources, "/feed": GOOD})) == [
+        "1 source listed nothing usable: /a: 9 addresses listed, each with a lastmod of long ago"
+    ]
+    assert list(findings({**sources, "/b": child({})})) == []

@@ -88,11 +88,13 @@ def test_of_an_index_only_the_children_that_may_hold_news_are_opened(crawled):
         ),
         f"/s-{month}.xml": urlset("/news/month"),
         "/recent.xml": urlset("/news/recent"),
+        "/stale.xml": urlset(("/news/stale", ago(300))),
     }
     done, asked = crawled(answers, {"sitemaps": ["/index.xml"]})
     assert done.code == 0, done.log
     opened = [p for p in asked if p.endswith(".xml")]
-    assert sorted(opened) == sorted(["/index.xml", f"/s-{month}.xml", "/recent.xml"])
+    assert sorted(opened[:-1]) == sorted(["/index.xml", f"/s-{month}.xml", "/recent.xml"])
+    assert opened[-1] == "/stale.xml"  # a lastmod is a hint only
     assert sorted(news(asked)) == ["/news/month", "/news/recent"]
     assert done.sources["/recent.xml"]["known_by"] == "sitemap index"
 
@@ -266,3 +268,94 @@ def test_dated_sections_are_an_archive_too(crawled):
     done, asked = crawled(answers, {"dated_sections": ["/day/{yyyy}/{mm}/{dd}"]}, *arguments)
     assert news(asked) == [f"/news/{d}{more}" for d in days for more in ("", "-more")]
     assert done.sources["/day/2019/01/02"]["complete"] is True
+
+
+FROZEN = "2020-01-01"
+
+
+def sitemaps_opened(asked):
+    return [p for p in asked if p.endswith(".xml")]
+
+
+@pytest.mark.parametrize("beside", [{}, {"feeds": ["/feed"]}])
+def test_frozen_indexes_one_inside_the_other_are_opened_beside_a_living_feed(crawled, beside):
+    answers = {
+        "/feed": "<rss version='2.0'><channel><item><link>/news/living</link></item></channel></rss>",
+        "/i.xml": index(("{home}/j.xml", FROZEN)),
+        "/j.xml": index(("{home}/k.xml", FROZEN)),
+        "/k.xml": urlset("/news/a", ("/news/b", ago(1))),
+    }
+    done, asked = crawled(answers, {"sitemaps": ["/i.xml"], **beside})
+    assert done.code == 0, done.log
+    assert sitemaps_opened(asked) == ["/i.xml", "/j.xml", "/k.xml"]
+    assert {"/news/a", "/news/b"} <= set(news(asked))
+
+
+def test_a_frozen_child_beside_a_fresh_one_has_its_turn(crawled):
+    answers = {
+        "/i.xml": index(("{home}/a.xml", ago(0)), *((f"{{home}}/b{n}.xml", FROZEN) for n in range(4))),
+        "/a.xml": urlset("/news/a"),
+        **{f"/b{n}.xml": urlset((f"/news/b{n}", FROZEN)) for n in range(1, 4)},
+        "/b0.xml": urlset(("/news/b0", ago(0.1))),
+    }
+    done, asked = crawled(answers, {"sitemaps": ["/i.xml"]})
+    assert done.code == 0, done.log
+    assert len(sitemaps_opened(asked)) == 4
+    assert {"/news/a", "/news/b0"} == set(news(asked))
+    assert done.sources["/i.xml"]["not_fetched"] == {"stale_sitemap": 2}
+    assert "SOURCES" not in done.log
+
+
+def test_a_new_address_in_an_only_sitemap_is_new_whatever_its_lastmod_says(tmp_path):
+    answers = {"/s.xml": urlset(("/news/a", FROZEN), ("/news/b", FROZEN), "http://[url]/news/x")}
+    answer, base = serve(answers)
+    with site(answer) as (home, asked):
+        base.append(home)
+        tables = {"sources": {"sitemaps": [f"{home}/s.xml"]}}
+        done = crawl(tmp_path, home, tables=tables)
+        assert news(asked) == ["/news/a", "/news/b"]
+        asked.clear()
+        answers["/s.xml"] = urlset(*((f"/news/{n}", FROZEN) for n in "abc"))
+        done = crawl(tmp_path, home, tables=tables)
+        assert done.code == 0, done.log
+        assert news(asked) == ["/news/c"]
+        asked.clear()  # beside a source that lists something it is an archive
+        answers["/s.xml"] = urlset(*((f"/news/{n}", FROZEN) for n in "abcd"))
+        answers["/feed"] = (
+            "<rss version='2.0'><channel><item><link>/news/living</link></item></channel></rss>"
+        )
+        tables["sources"]["feeds"] = [f"{home}/feed"]
+        done = crawl(tmp_path, home, tables=tables)
+        assert news(asked) == ["/news/living"]
+        assert done.sources["/s.xml"]["not_fetched"] == {"older": 4}
+
+
+def test_an_empty_night_of_an_only_feed_is_an_answer(tmp_path):
+    item = "<item><link>/news/a</link></item>"
+    feed = "<rss version='2.0'><channel>{}</channel></rss>"
+    answers = {"/feed": feed.format(item)}
+    answer, base = serve(answers)
+    with site(answer) as (home, asked):
+        base.append(home)
+        tables = {"sources": {"feeds": [f"{home}/feed"]}}
+        crawl(tmp_path, home, tables=tables)
+        for _ in range(2):
+            answers["/feed"] = feed.format("")
+            asked.clear()
+            done = crawl(tmp_path, home, tables=tables)
+            assert (done.code, asked[-1:], len(asked) <= 2) == (0, ["/feed"], True), done.log
+            assert "foreign" not in done.sources["/feed"]
+
+
+def test_an_unusable_source_is_due_at_once(tmp_path):
+    feed = "<rss version='2.0'><channel><item><link>{}</link></item></channel></rss>"
+    headers = {"Cache-Control": "max-age=3000"}
+    answers = {"/feed": (200, feed.format("/video/1"), headers)}
+    answer, base = serve(answers)
+    with site(answer) as (home, asked):
+        base.append(home)
+        tables = {"sources": {"feeds": [f"{home}/feed"]}}
+        assert crawl(tmp_path, home, tables=tables).code == 1
+        answers["/feed"] = (200, feed.format("/news/1"), headers)
+        assert crawl(tmp_path, home, tables=tables).code == 0
+        assert news(asked) == ["/news/1"]

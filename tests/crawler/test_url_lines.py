@@ -64,7 +64,7 @@ def test_a_line_that_cannot_be_used_is_told_with_its_number():
 
 
 def test_a_list_of_columns_is_told_by_its_first_line_as_by_its_thousandth():
-    text = "".join(f"https://example.org/{n},{n}\n" for n in range(3000))
+    text = "".join(f"https://example.org/{n},word\n" for n in range(3000))
     assert addresses(text) == [f"https://example.org/{n}" for n in range(3000)]
 
 
@@ -73,3 +73,35 @@ def test_a_list_of_columns_is_told_by_its_first_line_as_by_its_thousandth():
 def test_a_sitemap_of_lines_is_read_in_any_encoding(encoding, end):
     found = read_list(end.join([A, B]).encode(encoding), "https://example.org/sitemap.txt")
     assert [page.url for page in found.pages] == [A, B]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        ("a-title,79cfc278", "b-title,1l2m3n4o"),
+        ("a-title,nId,7654321", "b-title,nId,7654322"),
+        ("a;2231", "b;2232"),
+        ("a|x1", "b|y2"),
+        ("a,mid-east", "b,us-west"),
+        ("a,0.5", "b,0.7"),
+        ("a,200", "b,404"),
+    ],
+)
+def test_a_code_at_the_end_of_each_address_is_no_column(ends):
+    whole = [f"https://example.org/{end}" for end in ends]
+    assert addresses("\n".join(whole)) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{A},"mid-east"\n{B},"us-west"',
+        f"{A}, 0.5\n{B}, 0.7",
+        f"adresse,titel\n{A},mid-east\n{B},us-west",
+        f"url;code\n{A};79cf\n{B};80cf",
+        f"{A}\t79cf\n{B}\t80cf",
+        f"{A},79cf,2026-11-30\n{B},80cf,2026-11-29",
+    ],
+)
+def test_a_column_of_codes_is_known_by_what_no_address_holds(text):
+    assert addresses(text) == [A, B]
