@@ -92,11 +92,7 @@ def crawled(tmp_path):
 
 
 def last_line(done):
-<<<<<<< HEAD
     return done.log.rstrip().rpartition("\n")[2]
-=======
-    return done.log.splitlines()[-1]
->>>>>>> issue13-src2
 
 
 # ---------------------------------------------------------------- the transfer
@@ -278,11 +274,7 @@ def test_among_all_outlets_the_one_whose_source_is_torn_is_named(tmp_path):
             timeout=120,
         )
     assert done.returncode == 1, done.stderr
-<<<<<<< HEAD
     line = done.stderr.rstrip().rpartition("\n")[2]
-=======
-    line = done.stderr.splitlines()[-1]
->>>>>>> issue13-src2
     assert f"FAILED: one: every source failed: http://one.example:{port}/torn: {TORN}" in line
     assert f"SOURCES: two: 1 source failed: http://two.example:{port}/page: a web page came" in line
 
