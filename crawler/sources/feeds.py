@@ -63,7 +63,10 @@ def read_feed(
     root_tag = text[root.start : text.find(b">", root.start) + 1]
     wrong: str | None = None
     for batch in batched(spans, _ITEMS_AT_A_TIME):
-        items = [with_sound_references(_EMPTY_LINK.sub(b"", text[start:end])) for start, end in batch]
+        items = [
+            with_sound_references(_EMPTY_LINK.sub(b"", _without_open_mark(text[start:end])))
+            for start, end in batch
+        ]
         for item, parsed, version in _parsed(root_tag, items):
             if isinstance(parsed, Exception):
                 wrong = f"an item cannot be read ({type(parsed).__name__}: {parsed})"
@@ -137,6 +140,15 @@ def _parsed_alone(root_tag: bytes, item: bytes) -> tuple[Any, str]:
         else:
             return (feed.entries[0] if feed.entries else None), str(feed.version)
     return result, ""
+
+
+def _without_open_mark(item: bytes) -> bytes:
+    """An item without a comment or CDATA section that is begun in it and never ends: what it would hide is the rest."""
+    for mark, end in _ENDS.items():
+        at = item.rfind(mark)
+        if at > item.rfind(end):
+            item = item[:at] + item[at + len(mark) :]
+    return item
 
 
 def _without_the_rest(item: bytes) -> bytes:

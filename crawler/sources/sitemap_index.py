@@ -97,9 +97,9 @@ def why_unusable(content: Listing, outlet: Outlet, above: Collection[str] = ()) 
     addresses of the list itself and of the indexes that led to it."""
     if content.children:
         if allowed := allowed_sitemaps(content.children, outlet):
-            if content.pages or any(child.url not in above for child in allowed):
+            if content.pages or any(c.url not in above and c.url.startswith("http") for c in allowed):
                 return None
-            return f"{_counted(content.children, 'sitemap')} listed, none but itself and those that name it"
+            return f"{_counted(content.children, 'sitemap')} listed, none of the web but itself and those that name it"
         kinds = "sitemaps_allow or sitemaps_deny" if outlet.sitemaps_allow else "their names or sitemaps_deny"
         return f"{_counted(content.children, 'sitemap')} listed, none to be opened, by {kinds}"
     if not content.pages or any(outlet.wants(page.url) for page in content.pages):

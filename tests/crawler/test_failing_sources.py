@@ -165,8 +165,17 @@ def test_a_bound_of_ours_is_told_and_fails_nothing(crawled):
             "sitemaps",
             "1 sitemap listed, none to be opened, by their names",
         ),
-        ({"/s": index("/s")}, "sitemaps", "1 sitemap listed, none but itself"),
-        ({"/s": index("/t.xml"), "/t.xml": index("/s", "/t.xml")}, "sitemaps", "2 sitemaps listed, none but"),
+        ({"/s": index("/s")}, "sitemaps", "1 sitemap listed, none of the web but itself"),
+        (
+            {"/s": index("http://[url]/a.xml", "ftp://127.0.0.1/b.xml")},
+            "sitemaps",
+            "1 sitemap listed, none of the web",
+        ),
+        (
+            {"/s": index("/t.xml"), "/t.xml": index("/s", "/t.xml")},
+            "sitemaps",
+            "2 sitemaps listed, none of the web but",
+        ),
         (
             {"/s": index(("/t.xml", "2020-01-01")), "/t.xml": urlset(("/news/a", "2020-01-01"))},
             "sitemaps",
