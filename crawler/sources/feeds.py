@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-import time
 from calendar import timegm
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ import feedparser
 
 from crawler.sources.entries import Entry, NewestEntries, NotAList, batched
 from crawler.sources.feed_dates import is_credible, parse_date
+from crawler.sources.interpreter import yield_interpreter
 from crawler.sources.list_text import Root, end_of, with_sound_references
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def read_feed(
                 entries.add(entry)
             else:
                 entries.without_address += 1
-        time.sleep(0)  # this runs in a thread: yields the interpreter
+        yield_interpreter()
     if wrong and not entries.seen:
         raise NotAList(wrong)
     return count, wrong

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import codecs
 import re
-import time
 from dataclasses import dataclass
+
+from crawler.sources.interpreter import yield_interpreter
 
 SLICE_BYTES = 2**16  # work on a list yields the interpreter after so many bytes, because it runs in a thread
 LIST_ROOTS = ("rss", "feed", "rdf", "urlset", "sitemapindex")
@@ -55,7 +56,7 @@ def to_utf8(body: bytes, charset: str | None = None) -> bytes:
     for at in range(start, len(body), SLICE_BYTES):
         text = decoder.decode(body[at : at + SLICE_BYTES])
         pieces.append(text.encode("utf-8", "replace").translate(None, _CONTROLS))
-        time.sleep(0)  # yields the interpreter before the switch interval is over
+        yield_interpreter()
     pieces.append(decoder.decode(b"", True).encode("utf-8", "replace"))
     return b"".join(pieces)
 
@@ -101,7 +102,7 @@ def _is_utf8(body: bytes) -> bool:
     try:
         for at in range(0, len(body), SLICE_BYTES):
             decoder.decode(body[at : at + SLICE_BYTES])
-            time.sleep(0)
+            yield_interpreter()
         decoder.decode(b"", True)
     except UnicodeDecodeError:
         return False

@@ -7,7 +7,6 @@ a large one can be parsed in a thread.
 from __future__ import annotations
 
 import re
-import time
 from datetime import tzinfo
 from functools import lru_cache
 from urllib.parse import urljoin
@@ -16,6 +15,7 @@ from lxml import etree
 
 from crawler.sources.entries import Entry, NewestEntries
 from crawler.sources.feed_dates import parse_date
+from crawler.sources.interpreter import yield_interpreter
 from crawler.sources.list_text import with_sound_references
 
 _SLICE_BYTES = 2**13
@@ -56,7 +56,7 @@ def parse_sitemap(text: bytes, url: str, zone: tzinfo, entries: NewestEntries) -
             cut = piece.rfind(b"&", -_MAX_REFERENCE_LENGTH)
             piece, tail = (piece[:cut], piece[cut:]) if cut >= 0 else (piece, b"")
             parser.feed(_escaped(piece))
-            time.sleep(0)  # this runs in a thread: yields the interpreter before the switch interval is over
+            yield_interpreter()
         parser.feed(_escaped(tail))
         parser.close()
     except (etree.XMLSyntaxError, LookupError, ValueError) as error:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import csv
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+
+from crawler.sources.interpreter import yield_interpreter
 
 _SAMPLE_LINES = 1000  # by these the columns are told
 _MAX_LINE_LENGTH = 2**16  # a longer one is no address
@@ -57,7 +58,7 @@ def read_lines(text: bytes, *, is_cut: bool = False) -> Iterator[Line]:
     columns = _Columns.of([line for _, line in sample])
     for count, (number, line) in enumerate(chain(sample, lines)):
         if count % _YIELD_LINES == 0:
-            time.sleep(0)
+            yield_interpreter()
         addresses = columns.addresses_in(line)
         if addresses or count or not columns.is_heading(line):
             yield Line(number, line, addresses)
