@@ -15,7 +15,6 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from cleaning import RawPage, host_of
-from cleaning.wording import counted
 from crawler.command_line.arguments import SELECTION_ARGUMENTS, BadArgument, selection_of
 from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
@@ -102,9 +101,8 @@ class Urls(CandidateSpider):
             source["bad"] = bad_count
             if not source["found"]:
                 first = f": {url_list.bad_lines[0]}" if url_list.bad_lines else ""
-                source["error"] = (
-                    f"none of its {counted(bad_count, 'line')} is an http or https address{first}"
-                )
+                none = "its one line is no" if bad_count == 1 else f"none of its {bad_count} lines is an"
+                source["error"] = f"{none} http or https address{first}"
 
     async def _round_robin(self, urls_by_host: dict[str, deque[str]]) -> AsyncIterator[tuple[str, str]]:
         """Yield (host, URL): one URL of each host, then the next of each, as answers make room. A URL that waits

@@ -205,10 +205,12 @@ def test_a_list_of_columns_in_utf_16_names_hosts_in_unicode_or_punycode(run, row
 
 
 def test_a_list_without_an_address_fails_and_names_its_first_line(run, tmp_path):
-    (tmp_path / "list.csv").write_text("title,day\nA title,2026-11-30\n")
+    (tmp_path / "list.csv").write_text("title,day\nA title,2026-11-30\nOther,2026-11-29\n")
     done = run("urls", "-a", f"file={tmp_path / 'list.csv'}", *PRIVATE, *QUICK)
     assert done.returncode == 1
-    told = "FAILED: no source answered: .*: none of its 2 lines .*: line 1: not an http .*: 'title,day'"
+    told = (
+        "FAILED: no source answered: .*: none of its 2 lines .*: line 2: not an http .*: 'A title,2026-11-30'"
+    )
     assert re.search(told, done.stderr)
 
 
