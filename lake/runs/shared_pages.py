@@ -193,7 +193,8 @@ def _id_or_none(url: str | None) -> str | None:
 
 def _body_key(page: RawPage) -> str:
     """Return a hash of outlet and body, without figures and tokens, which differ each time the same page is made."""
-    body = _FIGURES_AND_TOKENS.sub(b"", page.body)
+    # the beginning tells: this runs on the event loop, and a body may have 8 MiB
+    body = _FIGURES_AND_TOKENS.sub(b"", page.body[:_HEAD_BYTES])
     return f"body-{hashlib.sha256(page.outlet.encode() + b' ' + body).hexdigest()[:32]}"
 
 

@@ -3,21 +3,17 @@
 The clock is moved by tests/crawler/later.py.
 """
 
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from lake.jobs.verify import verify
 from lake.parquet.reading import table
 from lake.storage.open_store import open_store
+from tests.crawler.later_crawl import crawl_later
 from tests.crawler.reports import report
 from tests.crawler.site import site
 
-ROOT = Path(__file__).resolve().parents[2]
 WALL = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
 SHARED = WALL.format("Pause", "We will be back soon.")
 # path → the answer while the site is in trouble, and the reason of the reject
@@ -68,32 +64,11 @@ def crawl(tmp_path):
     """crawl(home, days ahead, more options) crawls the outlet, and returns exit code and log."""
 
     def crawl(home, days, *more):
-        (tmp_path / "outlets").mkdir(exist_ok=True)
-        (tmp_path / "outlets" / "mine.toml").write_text(
-            f'name = "Mine"\nhome = "{home}/"\ndomains = ["127.0.0.1"]\n'
+        outlet = (
             f'[sources]\nsitemaps = ["{home}/sitemap.xml"]\n'
             '[articles]\nallow = ["^/news/"]\n[select]\nmin_words = 80\n'
         )
-        settings = {
-            "OUTLETS_DIR": tmp_path / "outlets",
-            "LAKE_URI": tmp_path / "lake",
-            "STATE_DIR": tmp_path / "state",
-            "ALLOWED_NETWORKS": "127.0.0.0/8",
-            "CLEAN_WORKERS": 0,
-            "DOWNLOAD_DELAY": 0,
-            "AUTOTHROTTLE_ENABLED": 0,
-            "RETRY_TIMES": 0,
-        }
-        options = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.crawler.later", str(days), "crawl", "mine", *options, *more],
-            cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name != "CONTACT"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.returncode, done.stderr
+        return crawl_later(tmp_path, home, days, outlet, *more)
 
     return crawl
 

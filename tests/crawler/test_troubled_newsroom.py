@@ -1,20 +1,15 @@
 """One outlet in which everything is wrong at once, crawled five times over twelve days: every article lands, once, and
 nothing is passed over in silence. The clock is moved by tests/crawler/later.py."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from lake.jobs.verify import verify
 from lake.parquet.reading import table
 from lake.storage.open_store import open_store
+from tests.crawler.later_crawl import crawl_later
 from tests.crawler.reports import report
 from tests.crawler.site import Raw, site
 
-ROOT = Path(__file__).resolve().parents[2]
 DAYS = (0, 1.2, 2.4, 3.6, 12)
 LOG_IN = "<html><head><title>Log in</title></head><body><h1>Log in to read on</h1><form><input name=user></form></body></html>"
 ODD = "X-Cache : HIT\r\nX Odd Name: x\r\nContent-Security-Policy: " + " ".join(
@@ -117,33 +112,13 @@ def crawl(tmp_path):
     """crawl(home, days ahead) crawls the outlet; returns exit code and last line."""
 
     def crawl(home, days):
-        (tmp_path / "outlets").mkdir(exist_ok=True)
         feeds = ", ".join(f'"{home}/{name}.xml"' for name in ("good", "junk", "torn", "frozen"))
-        (tmp_path / "outlets" / "mine.toml").write_text(
-            f'name = "Mine"\nhome = "{home}/"\ndomains = ["127.0.0.1"]\n'
+        outlet = (
             f'[sources]\nfeeds = [{feeds}]\nsitemaps = ["{home}/index.xml"]\n'
             '[articles]\nallow = ["^/news/"]\n[politeness]\ncookies = true\n'
         )
-        settings = {
-            "OUTLETS_DIR": tmp_path / "outlets",
-            "LAKE_URI": tmp_path / "lake",
-            "STATE_DIR": tmp_path / "state",
-            "ALLOWED_NETWORKS": "127.0.0.0/8",
-            "CLEAN_WORKERS": 0,
-            "DOWNLOAD_DELAY": 0,
-            "AUTOTHROTTLE_ENABLED": 0,
-            "RETRY_TIMES": 1,
-        }
-        options = [part for name, value in settings.items() for part in ("-s", f"{name}={value}")]
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.crawler.later", str(days), "crawl", "mine", *options],
-            cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name != "CONTACT"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.returncode, done.stderr.rstrip().rpartition("\n")[2]
+        code, log = crawl_later(tmp_path, home, days, outlet, retries=1)
+        return code, log.rstrip().rpartition("\n")[2]
 
     return crawl
 

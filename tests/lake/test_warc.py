@@ -139,12 +139,18 @@ def bodies(data):
     return [capture_of(r).body(10**6).strip() for r in found]
 
 
-@pytest.mark.parametrize("packing", ["plain", "gzip_whole", "gzip_members", "zstd_frames"])
-@pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("off", [0, 1, 2, 3, 4, -1, -2, -8])
+# a length that counts bytes of the next record is the next test's, unless each record has a member of its own
+ODD_ENDINGS = [
+    (packing, ending, off)
+    for packing in ("plain", "gzip_whole", "gzip_members", "zstd_frames")
+    for ending in ENDINGS
+    for off in (0, 1, 2, 3, 4, -1, -2, -8)
+    if off <= len(ending) or packing == "gzip_members"
+]
+
+
+@pytest.mark.parametrize(("packing", "ending", "off"), ODD_ENDINGS)
 def test_a_record_with_an_odd_ending_is_read_whole(packing, ending, off):
-    if off > len(ending) and packing != "gzip_members":
-        pytest.skip("it counts bytes of the next record: the next test")
     pages = [odd(n, ending=ending, off=off) for n in range(4)]
     data = warcs.PACKINGS[packing](pages)
     assert read(data) == ("0123", [])
