@@ -71,6 +71,10 @@ HOOK_ALWAYS = False
 HOOK_TIMEOUT_S = 30.0
 # The crawl-all driver gives an outlet up after so many seconds.
 OUTLET_DEADLINE_S = 1800.0
+# A turn of the event loop that computes for more seconds than this is logged and counted, by outlet.
+LOOP_HELD_S = 1.0
+# An outlet is given up when it has held the event loop for so many seconds in all, by computing.
+OUTLET_HELD_S = 5.0
 # An article is fetched again for a change that its source tells, up to so many days after publication.
 CHANGE_WINDOW_DAYS = 7.0
 # Such a change is fetched so many seconds after the last fetch at the earliest; each fetch without news doubles it.
@@ -105,7 +109,7 @@ RETRIES_PER_RUN = 1000
 
 ROBOTSTXT_OBEY = True
 ROBOTSTXT_USER_AGENT = "pressline"
-ROBOTSTXT_PARSER = "crawler.politeness.robots.ProductTokenParser"
+ROBOTSTXT_PARSER = "crawler.politeness.robots_rules.ProductTokenParser"
 # This says what becomes of a page whose text and data mining is reserved: `respect` leaves it, `tag` fetches it and marks
 # its row, `ignore` fetches it without a look at tdmrep.json.
 TDM = "respect"
@@ -129,6 +133,7 @@ EXTENSIONS = {
     "crawler.politeness.throttle.Throttle": 0,
     "crawler.discovery.backfill_preemption.BackfillPreemption": 0,
     "crawler.tuning.event_loop_lag.EventLoopLag": 0,
+    "crawler.tuning.loop_watchdog.LoopWatchdog": 0,
     "crawler.tuning.process.ProcessTuning": 0,
 }
 # A request that failed is sent again so many times.

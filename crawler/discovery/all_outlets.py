@@ -24,6 +24,7 @@ from urllib.parse import quote
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, UsageError
+from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawler.discovery.backfill_preemption import MAX_WAIT_FOR_TURN_S, try_lock
@@ -38,6 +39,12 @@ from lake.runs.session import Claim
 log = logging.getLogger(__name__)
 
 _POLL_INTERVAL_S = 0.2
+# end reasons that make the crawl a failed one, in words
+_FAULTS = {
+    "deadline": "deadline",
+    "failed": "failed",
+    "loop_held": "given up, for it held up the event loop (OUTLET_HELD_S)",
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +58,7 @@ class OutletCrawl:
     opened_at_s: float = 0.0  # monotonic clock; 0: the crawl-all driver has not opened yet
     duration_s: float = 0.0
     has_begun: bool = False
-    end_reason: str | None = None  # finished, held, lease_lost, deadline, failed
+    end_reason: str | None = None  # finished, held, lease_lost, deadline, loop_held, failed
     end_message: str | None = None  # the same in words; None for a crawl that finished
 
     @property
@@ -96,6 +103,10 @@ class OutletCrawls:
     def why_ended(self, spider: Any) -> str | None:
         """Return why the crawl of this spider was stopped; None while it goes on, and where it finished by itself."""
         return next((crawl.end_message for crawl in self.crawls if crawl.spider is spider), None)
+
+    def has_held_loop(self, spider: Any) -> bool:
+        """Whether the crawl of this spider was stopped because it held up the event loop."""
+        return any(crawl.end_reason == "loop_held" for crawl in self.crawls if crawl.spider is spider)
 
     def _drop_waiting_requests(self, crawl: OutletCrawl) -> None:
         """Fail the outlet's requests that wait in a downloader slot; these have passed CountQueued already."""
@@ -240,8 +251,8 @@ class OutletCrawls:
         for key in self.broken_keys:
             yield f"{key}: not crawled for a mistake in its file: {mistakes_in(key).partition(chr(10))[0]}"
         for crawl in self.crawls:
-            if crawl.end_reason in ("deadline", "failed"):
-                yield f"{crawl.key}: {crawl.end_reason}"
+            if crawl.end_reason in _FAULTS:
+                yield f"{crawl.key}: {_FAULTS[crawl.end_reason]}"
             elif why := why_failed(crawl.spider.sources):
                 yield f"{crawl.key}: {why}"
 
@@ -270,6 +281,12 @@ class CountQueued:
             request.meta["queued"] = True
         # with a slot name the scheduler takes next from the outlet that has the fewest requests in progress
         request.meta["download_slot"] = download_slot_of(request.url)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Raises LeftForLater where the outlet held up the event loop: its answers are not read any more."""
+        if self._outlet_crawls.has_held_loop(spider_of(request)):
+            raise LeftForLater(self._outlet_crawls.why_ended(spider_of(request)))
+        return response
 
     def process_request(self, request: Request) -> None:
         """Take a request off the count. Raises LeftForLater where its outlet's crawl was stopped."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from time import perf_counter
@@ -39,6 +40,7 @@ from crawler.discovery.source_spider import (
     SourceSpider,
     has_listed,
 )
+from crawler.politeness.request_policy import spider_of
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import NotAList, batched
 from crawler.sources.source import (
@@ -306,11 +308,14 @@ class OutletSpider(SourceSpider):
         )
 
     def _on_robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
-        parser = getattr(robotparser, "rp", None)  # Protego's parser; Scrapy's other parsers keep no sitemaps
-        urls = islice(parser.sitemaps if parser else (), _MAX_ROBOTS_SITEMAPS)
-        self._sitemaps_by_host[urlsplit(request.url).netloc] = [
-            urljoin(request.url, url.strip()) for url in urls
-        ]
+        if spider_of(request) is not self and outlet_of(request.url) != self.outlet.key:
+            return  # of another outlet in the same crawl
+        max_length = self.settings.getint("URLLENGTH_LIMIT")
+        sitemaps = getattr(robotparser, "sitemaps", ())  # Scrapy's own parsers have none
+        named = self._sitemaps_by_host[urlsplit(request.url).netloc] = list[str]()
+        for url in islice((url for url in sitemaps if len(url) <= max_length), _MAX_ROBOTS_SITEMAPS):
+            with suppress(ValueError):  # as of http://[
+                named.append(urljoin(request.url, url))
 
     def _home_link_steps(self) -> Iterator[list[Request]]:
         """Return the candidates among the links of the home page, in batches."""

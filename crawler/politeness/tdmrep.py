@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from itertools import islice
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -28,9 +29,14 @@ TdmPolicy = Literal["respect", "tag", "ignore"]
 META = "tdm"  # key of a request's meta: all lines of evidence; cleaning.metadata.reservations reads them
 ROBOTS_META = "robots_evidence"  # the lines that robots.txt gave; crawler/politeness/robots.py sets them
 _PATH = "/.well-known/tdmrep.json"
-_MAX_BYTES = 2**20
+_MAX_BYTES = 2**18  # a parser of JSON lets no other thread run; 256 KiB take it 30 ms
 _MAX_RULES = 1000
+# of all patterns together: one may cost half a microsecond for each of its characters, for each URL
+_MAX_CHARACTERS = 2**16
+_QUICK_CHARACTERS = 2000  # of those with *: the event loop may wait for them
 Rule = tuple[str, str]  # pattern of path and query, line of evidence
+# whatever stands behind the bounds may reserve anything
+_THE_REST: Rule = ("*", "tdmrep.json (more than can be read): 1")
 
 
 def tdm_policy(settings: BaseSettings) -> TdmPolicy:
@@ -66,8 +72,10 @@ class TdmReservations:
             self._rules[root] = asyncio.get_running_loop().create_task(self._fetch_rules(root))
         rules = await asyncio.shield(self._rules[root])
         location = f"{path or '/'}?{query}" if query else path or "/"
-        # the first matching rule applies
-        evidence = [line for pattern, line in rules if rule_matches(pattern, location)][:1]
+        if sum(len(pattern) for pattern, _ in rules if "*" in pattern) > _QUICK_CHARACTERS:
+            evidence = await asyncio.to_thread(_evidence, rules, location)
+        else:
+            evidence = _evidence(rules, location)
         request.meta[META] = [*request.meta.get(ROBOTS_META, ()), *evidence]
         if self.policy == "respect" and is_reserved(evidence):
             raise NotFetched("tdm_reserved", evidence[0])
@@ -76,28 +84,47 @@ class TdmReservations:
         """The rules of a host; none where it has no such file. Unlike robots.txt, one that is unreachable
         forbids nothing."""
         try:
-            answer = await self._well_known.get(root + _PATH, download_maxsize=_MAX_BYTES)
+            answer = await self._well_known.get(root + _PATH, _MAX_BYTES)
         except Exception as error:  # the downloader may raise anything
             log.warning("%s%s cannot be had: %s", root, _PATH, error)
             return []
-        return parse_rules(answer.body) if answer.status == 200 else []
+        if answer.status != 200:
+            return []
+        return await asyncio.to_thread(parse_rules, answer.body, is_cut=answer.is_cut)
 
 
-def parse_rules(body: bytes) -> list[Rule]:
+def _evidence(rules: list[Rule], location: str) -> list[str]:
+    """The line of the first rule that matches, which applies; empty if there is none."""
+    return [line for _, line in islice((rule for rule in rules if rule_matches(rule[0], location)), 1)]
+
+
+def parse_rules(body: bytes, *, is_cut: bool = False) -> list[Rule]:
     """The rules of a tdmrep.json, in the file's order. Not a JSON list: no rules. Rules without `location`, or whose
-    value is not 0 or 1, are skipped."""
+    value is not 0 or 1, are skipped. Where there are more than can be matched in time, or the file is cut off, the last
+    rule reserves everything."""
+    if is_cut:
+        return [_THE_REST] if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else []
     try:
         document: Any = json.loads(body)
     except (ValueError, RecursionError):  # many sites answer every URL with an HTML page
         return []
     rules: list[Rule] = []
-    for rule in document[:_MAX_RULES] if isinstance(document, list) else ():
+    characters_left = _MAX_CHARACTERS
+    for rule in document if isinstance(document, list) else ():
         location, value = (
             (rule.get("location"), rule.get("tdm-reservation")) if isinstance(rule, dict) else ("", 0)
         )
-        if isinstance(location, str) and location and str(value) in ("0", "1"):
-            rules.append((location, f"tdmrep.json {location[:100]}: {value}"))
+        if isinstance(location, str) and location and value in (0, 1, "0", "1"):
+            characters_left -= len(location)
+            if len(rules) == _MAX_RULES or characters_left < 0:
+                return [*rules, _THE_REST]
+            rules.append((location, f"tdmrep.json {_shown(location)}: {int(value)}"))
     return rules
+
+
+def _shown(location: str) -> str:
+    """A location as it stands in a line of evidence: short, and without what would end it or cannot be written."""
+    return "".join(c if c.isprintable() and c != " " else "?" for c in location[:100])
 
 
 def rule_matches(location: str, path: str) -> bool:

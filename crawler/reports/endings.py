@@ -21,6 +21,7 @@ _TROUBLE_BOUNDS = {
     "closespider_errorcount": ("CLOSESPIDER_ERRORCOUNT", "the errors in the spider reached {:g}"),
     "closespider_timeout_no_item": ("CLOSESPIDER_TIMEOUT_NO_ITEM", "no row came out within {:g} s"),
     "closespider_pagecount_no_item": ("CLOSESPIDER_PAGECOUNT_NO_ITEM", "answers without a row reached {:g}"),
+    "loop_held": ("OUTLET_HELD_S", "the outlet held up the event loop for more than {:g} s"),
     "spool_full": ("SPOOL_BYTES", "the store is away, and more than {:.0f} bytes wait on disk"),
 }
 _OTHER_TROUBLE = {

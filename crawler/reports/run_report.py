@@ -128,8 +128,14 @@ class RunReport:
                 outlet["ended"] = reason
         counts = {key: seen.counts for key, seen in self._seen.items() if seen.counts}
         return {
-            key: {**facts.get(key, {}), **counts.get(key, {})} for key in sorted(facts.keys() | counts.keys())
+            key: {**facts.get(key, {}), **counts.get(key, {}), **self._held_loop(key)}
+            for key in sorted(facts.keys() | counts.keys())
         }
+
+    def _held_loop(self, outlet: str) -> dict[str, float]:
+        """For how long an outlet held the event loop; empty where it did not."""
+        held_s = self.stats.get_value(f"event_loop/held_s/{outlet}")
+        return {"held_loop_s": held_s} if held_s else {}
 
     def _single_outlet_facts(self) -> dict[str, Any]:
         """Outlet → facts of its sources, where the run is a crawl of one outlet for new pages; else empty. An archive

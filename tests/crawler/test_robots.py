@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.politeness.robots import ProductTokenParser, product_token
+from crawler.politeness.robots_rules import ProductTokenParser, product_token
 
 URL = "https://gazette.example/news/a"
 

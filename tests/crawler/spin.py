@@ -1,0 +1,25 @@
+"""Computes on the event loop, as a parser does that meets a hostile page; a middleware for tests."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.http import Response
+
+
+def compute(seconds: float) -> None:
+    """Use so much processor time of this thread."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+class Spin:
+    """Downloader middleware: each answer of the hosts heavy.* costs 0.4 seconds on the event loop."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        if (urlsplit(request.url).hostname or "").startswith("heavy."):
+            compute(0.4)
+        return response
