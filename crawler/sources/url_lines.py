@@ -8,17 +8,18 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from crawler.sources.interpreter import yield_interpreter
 
 _SAMPLE_LINES = 1000  # by these the columns are told
-_MAX_LINE_LENGTH = 2**16  # a longer one is no address
+_MAX_LINE_LENGTH = 2**16  # in bytes; of a longer one nothing counts
+_SHOWN_LENGTH = 200
 _YIELD_LINES = 500  # lines between two yields of the interpreter, because this may run in a thread
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_ADDRESS = re.compile(r"https?://\S+", re.I)
+_ADDRESS = re.compile(r"https?://[^\s\0]+", re.I)
 _HEADINGS = frozenset(
     [
         "url",
@@ -45,34 +46,60 @@ class Line:
     """A line that is neither empty nor a comment nor a heading."""
 
     number: int  # from 1
-    text: str
-    addresses: Sequence[str]  # none where it has no address, or more than an address
+    text: str  # of one that is too long, its beginning
+    addresses: Sequence[str] = ()  # none where it has no address, or more than an address
+    is_too_long: bool = False
+
+    @property
+    def problem(self) -> str | None:
+        """Why no address of it is used, in words."""
+        if self.addresses:
+            return None
+        why = f"longer than {_MAX_LINE_LENGTH} bytes" if self.is_too_long else UNUSABLE
+        return f"line {self.number}: {why}: {self.text[:_SHOWN_LENGTH]!r}"
 
 
-def read_lines(text: bytes, *, is_cut: bool = False) -> Iterator[Line]:
-    """The lines of a text in UTF-8, whatever ends them. is_cut: the last counts only if it ends, too."""
-    if is_cut:
-        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
-    lines = _numbered_lines(text)
+def read_lines(text: bytes | Iterable[bytes], *, is_cut: bool = False) -> Iterator[Line]:
+    """The lines of a text in UTF-8, whatever ends them. text: whole, or in pieces, which are not kept. is_cut: the last
+    line counts only if it ends, too."""
+    lines = _numbered_lines(_slices(text) if isinstance(text, bytes) else text, is_cut=is_cut)
     sample = list(islice(lines, _SAMPLE_LINES))
-    columns = _Columns.of([line for _, line in sample])
-    for count, (number, line) in enumerate(chain(sample, lines)):
+    columns = _Columns.of([line.text for line in sample if not line.is_too_long])
+    for count, line in enumerate(chain(sample, lines)):
         if count % _YIELD_LINES == 0:
             yield_interpreter()
-        addresses = columns.addresses_in(line)
-        if addresses or count or not columns.is_heading(line):
-            yield Line(number, line, addresses)
+        addresses = () if line.is_too_long else columns.addresses_in(line.text)
+        if addresses or count or not columns.is_heading(line.text):
+            yield replace(line, addresses=addresses)
 
 
-def _numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
-    number = at = 0
-    while at < len(text):
-        end = _LINE_END.search(text, at)
-        number, stop = number + 1, end.start() if end else len(text)
-        line = text[at : min(stop, at + _MAX_LINE_LENGTH)].decode("utf-8", "replace").strip()
-        at = end.end() if end else len(text)
-        if line and not line.startswith("#"):
-            yield number, line
+def _slices(text: bytes) -> Iterator[bytes]:
+    for at in range(0, len(text), _MAX_LINE_LENGTH):
+        yield text[at : at + _MAX_LINE_LENGTH]
+
+
+def _numbered_lines(pieces: Iterable[bytes], *, is_cut: bool) -> Iterator[Line]:
+    """Each line that is neither empty nor a comment, without its addresses."""
+    number, rest, held_back = 0, b"", b""
+    for piece in pieces:
+        piece = held_back + piece
+        held_back = piece[-1:] if piece.endswith(b"\r") else b""  # it may be the first half of a line end
+        stop, at = len(piece) - len(held_back), 0
+        while end := _LINE_END.search(piece, at, stop):
+            number += 1
+            yield from _line(number, rest + piece[at : min(end.start(), at + _MAX_LINE_LENGTH + 1)])
+            rest, at = b"", end.end()
+        rest = (rest + piece[at : min(stop, at + _MAX_LINE_LENGTH + 1)])[: _MAX_LINE_LENGTH + 1]
+        yield_interpreter()
+    if held_back or not is_cut:
+        yield from _line(number + 1, rest)
+
+
+def _line(number: int, content: bytes) -> Iterator[Line]:
+    is_too_long = len(content) > _MAX_LINE_LENGTH
+    text = content[: _SHOWN_LENGTH if is_too_long else None].decode("utf-8", "replace").strip()
+    if text and not text.startswith("#"):
+        yield Line(number, text, is_too_long=is_too_long)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import stat
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,16 @@ from crawler.discovery.candidates import CandidateSpider
 from crawler.outlet_files import download_slots, known_outlets
 from crawler.politeness.request_policy import REQUESTED_URL_KEY
 from crawler.sources.list_text import marked_encoding
-from crawler.sources.url_lines import UNUSABLE, read_lines
+from crawler.sources.url_lines import read_lines
 from lake.runs.session import Claim
 from lake.schema.records import Reject
 from outlets import Selection
 
 _LINES_PER_SLICE = 16  # so many lines take the event loop some milliseconds
+_PIECE_BYTES = 2**16
+_MAX_BYTES = 2**30  # of a list; an endless pipe ends there
+_MAX_ADDRESSES = 5_000_000  # a gigabyte of memory
+_MAX_TOLD_LINES = 1000  # bad lines that are told one by one; all are counted
 _REQUESTS_PER_HOST = 64  # of one host that wait at a time; more than are ever sent to a host at once
 
 
@@ -69,15 +76,18 @@ class Urls(CandidateSpider):
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield the candidates of the list, and record the list as a source."""
-        url_list = _read_urls(self._file)
+        url_list = await asyncio.to_thread(_read_urls, self._file)  # as a rule it has been read before
         urls_by_host = _group_by_host(url_list.addresses)
-        line_count = len(url_list.addresses) + len(url_list.bad_lines)
+        line_count = len(url_list.addresses) + url_list.bad_count
         source: dict[str, Any] = {"kind": "list", "lines": line_count, "found": 0, "new": 0, "error": None}
         self.sources[self._file] = source
         for problem in url_list.bad_lines:
-            self._count("bad_addresses")
             self.logger.warning("%s: %s", self._file, problem)
-        bad_count, line_number = len(url_list.bad_lines), 0
+        bad_count, line_number = url_list.bad_count, 0
+        if bad_count:
+            self._count("bad_addresses", bad_count)
+        if bad_count > len(url_list.bad_lines):
+            self.logger.warning("%s: %d lines in all cannot be used", self._file, bad_count)
         async for host, url in self._round_robin(urls_by_host):
             line_number += 1
             # a long list must not delay the answers to earlier requests
@@ -142,28 +152,65 @@ def _group_by_host(urls: Iterable[str]) -> dict[str, deque[str]]:
     return hosts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UrlList:
     """What a file of addresses holds."""
 
-    addresses: list[str]
-    bad_lines: list[str]  # a message for each line that is neither an address nor columns with one
+    addresses: list[str] = field(default_factory=list)
+    # a message for each line that is neither an address nor columns with one, as far as they are told one by one
+    bad_lines: list[str] = field(default_factory=list)
+    bad_count: int = 0
 
 
 def _read_urls(file: str) -> _UrlList:
-    """Return the URLs of the file, and its lines that cannot be used. Raises UsageError where it cannot be read."""
+    """Return the URLs of the file, and its lines that cannot be used. Raises UsageError where it cannot be read, or is
+    longer than the bounds."""
     if not file:
         raise UsageError(
             "urls needs a file of addresses: scrapy crawl urls -a file=addresses.txt", print_help=False
         )
     try:
-        content = Path(file).read_bytes()
-        text = content.decode(marked_encoding(content) or "utf-8").removeprefix("\ufeff").encode()
+        about = Path(file).stat()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}", print_help=False) from error
+    is_file = stat.S_ISREG(about.st_mode)
+    return _read_version(file, (about.st_mtime_ns, about.st_size) if is_file else None)
+
+
+# the check before the start, the claims and the crawl need the list, and a pipe can be read only once
+@lru_cache(maxsize=1)
+def _read_version(file: str, version: tuple[int, int] | None) -> _UrlList:
+    url_list = _UrlList()
+    try:
+        for line in read_lines(_utf8_pieces(file)):
+            url_list.addresses.extend(line.addresses)
+            if len(url_list.addresses) > _MAX_ADDRESSES:
+                raise _too_long(file, f"{_MAX_ADDRESSES:,} addresses")
+            if problem := line.problem:
+                url_list.bad_count += 1
+                if url_list.bad_count <= _MAX_TOLD_LINES:
+                    url_list.bad_lines.append(problem)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{file}: cannot be read: {error}", print_help=False) from error
-    url_list = _UrlList([], [])
-    for line in read_lines(text):
-        url_list.addresses.extend(line.addresses)
-        if not line.addresses:
-            url_list.bad_lines.append(f"line {line.number}: {UNUSABLE}: {line.text[:200]!r}")
     return url_list
+
+
+def _utf8_pieces(file: str) -> Iterator[bytes]:
+    """Yield the content in UTF-8, without byte order mark. Raises OSError and UnicodeError."""
+    with Path(file).open("rb") as content:
+        piece, read_bytes = content.read(_PIECE_BYTES), 0
+        decoder = codecs.getincrementaldecoder(marked_encoding(piece) or "utf-8")()
+        while piece:
+            read_bytes += len(piece)
+            if read_bytes > _MAX_BYTES:
+                raise _too_long(file, f"{_MAX_BYTES:,} bytes")
+            text = decoder.decode(piece)
+            yield (text.removeprefix("\ufeff") if read_bytes == len(piece) else text).encode()
+            piece = content.read(_PIECE_BYTES)
+        yield decoder.decode(b"", True).encode()
+
+
+def _too_long(file: str, bound: str) -> UsageError:
+    return UsageError(
+        f"{file}: has more than {bound}; divide it into several lists, one for each crawl", print_help=False
+    )

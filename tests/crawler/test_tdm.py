@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from cleaning.metadata.reservations import is_reserved
 from crawler.politeness.tdmrep import parse_rules, rule_matches
 from lake.parquet.reading import table
 from tests.crawler.outlet_crawl import crawl, urlset
@@ -126,3 +127,19 @@ def test_what_is_no_list_of_rules_holds_none(body):
 )
 def test_places_are_patterns_as_in_robots_txt(place, path, expected):
     assert rule_matches(place, path) is expected
+
+
+def test_more_rules_than_can_be_matched_in_time_reserve_the_rest():
+    rules = parse_rules(rep(*((f"/free/{n}", 0) for n in range(1500))).encode())
+    assert len(rules) == 1001
+    assert rules[-1] == ("*", "tdmrep.json (more than can be read): 1")
+    rules = parse_rules(rep(("/a", 0), ("/" + "*a" * 40_000, 0)).encode())
+    assert [place for place, _ in rules] == ["/a", "*"]
+    assert parse_rules(b'\xef\xbb\xbf [{"location": "/a"', is_cut=True) == rules[-1:]
+    assert parse_rules(b"<!doctype html><p>" * 100, is_cut=True) == []
+
+
+def test_a_place_cannot_speak_for_its_rule():
+    (rule,) = parse_rules(b'[{"location": "/a: 0 \\ud800\\n", "tdm-reservation": 1}]')
+    assert rule[1] == "tdmrep.json /a:?0???: 1"
+    assert is_reserved([rule[1]])
