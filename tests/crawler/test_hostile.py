@@ -29,6 +29,14 @@ def bomb():
     return gzip.compress(b"<urlset>" + b"<!-- -->" * (20 * 2**20), 6)  # 160 MiB from less than one
 
 
+@cache
+def robots():
+    """More agents and rules than anybody reads, in a megabyte, and behind the bound one more rule."""
+    agents = "".join(f"User-agent: bot{n}\n" for n in range(12_000))
+    rules = "".join(f"Disallow: /no/{n}\n" for n in range(50_000))
+    return gzip.compress(f"{agents}User-agent: *\n{rules}Disallow: /\n".encode())
+
+
 def answers(path, home):
     if path.startswith("/news/"):
         return PAGE
@@ -43,7 +51,10 @@ def answers(path, home):
         return 200, million(), {"Content-Type": "application/octet-stream"}
     if path == "/bomb.xml":
         return 200, bomb(), {"Content-Type": "application/xml", "Content-Encoding": "gzip"}
+    if path == "/robots.txt":
+        return 200, robots(), {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
     return {
+        "/.well-known/tdmrep.json": "[" + '{"location": "/no/*x*", "tdm-reservation": 1},' * 900 + "0]",
         "/moved.xml": (301, "", {"Location": "/moved/to.xml"}),
         "/moved/to.xml": urlset("/news/moved"),
         "/loop.xml": index(f"{home}/loop.xml", f"{home}/loop/2.xml"),
@@ -98,6 +109,14 @@ def test_what_is_good_in_it_is_found(hostile):
     done, asked, _ = hostile
     assert {"/news/moved", "/news/behind-the-loop"} <= set(asked)
     assert done.sources["/moved.xml"]["moved_to"].endswith("/moved/to.xml")
+
+
+def test_a_long_robots_txt_is_read_up_to_its_bound(hostile):
+    done, asked, _ = hostile
+    assert len(robots()) < 500 * 1024
+    assert re.search(r"'robots_cut/127.0.0.1:\d+': 1", done.log)
+    assert "only the first 512000 bytes of its robots.txt are read" in done.log
+    assert asked.count("/robots.txt") == 1
 
 
 def test_every_candidate_has_an_outcome(hostile):
