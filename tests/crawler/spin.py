@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit
 
-from scrapy import Request
 from scrapy.http import Response
 
 
@@ -17,9 +16,8 @@ def compute(seconds: float) -> None:
 
 
 class Spin:
-    """Downloader middleware: each answer of the hosts heavy.* costs 0.4 seconds on the event loop."""
+    """Spider middleware: each answer of the hosts heavy.* costs 0.4 seconds on the event loop."""
 
-    def process_response(self, request: Request, response: Response) -> Response:
-        if (urlsplit(request.url).hostname or "").startswith("heavy."):
+    def process_spider_input(self, response: Response) -> None:
+        if (urlsplit(response.url).hostname or "").startswith("heavy."):
             compute(0.4)
-        return response

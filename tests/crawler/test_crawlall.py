@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -153,6 +154,29 @@ def test_an_outlet_that_hangs_holds_no_other(town):
         "one": "finished", "two": "finished", "stuck": "deadline",
     }  # fmt: skip
     assert record["outlets"]["one"]["seconds"] < DEADLINE_S
+
+
+def test_an_outlet_that_holds_the_event_loop_is_given_up_and_named(town):
+    """Each answer of `heavy` costs 0.4 s of computing: tests/crawler/spin.py."""
+    one_story(town, "one", "bridge")
+    home = town.add("heavy", delay_s=0.2)
+    paths = [f"/heavy/a-story-of-today-{n}" for n in range(8)]
+    town.pages["/heavy/feed"] = feed(*(home + path for path in paths))
+    for path in paths:
+        town.pages[path] = page(home + path, "library").body.decode()
+    spin = {"tests.crawler.spin.Spin": 100}
+    done = town.crawl("-s", "OUTLET_HELD_S=1", "-s", f"SPIDER_MIDDLEWARES={json.dumps(spin)}")
+    assert done.returncode == 1
+    assert "FAILED: heavy: given up, for it held up the event loop (OUTLET_HELD_S)" in done.stderr
+    assert [r["outlet"] for r in town.rows() if r["outlet"] != "heavy"] == ["one"]
+    (record,) = town.records()
+    assert record["outlets"]["one"]["ended"] == "finished"
+    heavy = record["outlets"]["heavy"]
+    assert heavy["ended"] == "loop_held"
+    assert 1 < heavy["held_loop_s"] < 3.5
+    assert "spin.py:" in done.stderr
+    assert re.search(r"'left': [1-8]", done.stderr)
+    assert "'lost/" not in done.stderr
 
 
 def test_memory_that_is_used_up_ends_with_1_and_each_outlet_s_record_says_why(town):
