@@ -105,11 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.torture", description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", type=float, default=120.0, metavar="MINUTES", help="for all campaigns (120)")
+    parser.add_argument(
+        "--budget", type=float, default=120.0, metavar="MINUTES", help="for all campaigns (120)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all random numbers (1)")
     parser.add_argument("--only", default="", metavar="NAME,…", help="these campaigns")
     parser.add_argument("--folder", type=Path, default=Path(".torture"), help="keeps the sessions (.torture)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="for the counts (torture.json in the folder)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="for the counts (torture.json in the folder)"
+    )
     options = parser.parse_args(arguments)
     options.folder = options.folder.resolve()
     options.json = options.json or options.folder / "torture.json"
@@ -120,7 +124,9 @@ def _chosen(only: str) -> list[str]:
     """The campaigns to run. Raises ValueError for a name that none has."""
     named = [name for name in only.split(",") if name]
     if unknown := sorted(set(named) - set(CAMPAIGNS)):
-        raise ValueError(f"--only: no campaign is named {', '.join(unknown)}; there are {', '.join(CAMPAIGNS)}")
+        raise ValueError(
+            f"--only: no campaign is named {', '.join(unknown)}; there are {', '.join(CAMPAIGNS)}"
+        )
     chosen = [name for name in CAMPAIGNS if name in (named or CAMPAIGNS)]
     there = [name for name in chosen if importlib.util.find_spec(f"tests.torture.{name}")]
     if missing := [name for name in named if name not in there]:
@@ -169,7 +175,9 @@ class Result:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.seed, self._file = seed, folder / "costs.json"
-        self._costs: dict[str, list[float]] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._costs: dict[str, list[float]] = (
+            json.loads(self._file.read_text()) if self._file.exists() else {}
+        )
 
     def add_cost(self, name: str, wall_s: float, cpu_s: float) -> None:
         """Add what a campaign took, in seconds."""
@@ -215,7 +223,9 @@ class Result:
             values = [session.counts["steps"], *(facts[c] for c in (*DONE, *FOUND))]
             is_complete = "yes" if session.is_complete else "no"
             lines.append(
-                f"{name:<13}" + "".join(f"{v:>8}" for v in values) + f"{facts['wall_s'] / 60:>9.1f}  {is_complete}"
+                f"{name:<13}"
+                + "".join(f"{v:>8}" for v in values)
+                + f"{facts['wall_s'] / 60:>9.1f}  {is_complete}"
             )
         return "\n".join(lines)
 

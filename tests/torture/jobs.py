@@ -10,12 +10,11 @@ import gzip
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import count
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -48,10 +47,14 @@ COMMANDS = {
     "reclean": Command(lambda lake: replace(lake, outlets="later-outlets").command("reclean"), stride=6),
     "cluster": Command(_lake("cluster")),
     "boilerplate": Command(_lake("boilerplate", "--stories", "3", "--days", "2")),
-    "forget": Command(lambda lake: ["lake", "forget", "--lake", lake.uri, "--url", lake.site.urls()[0]], stride=2),
+    "forget": Command(
+        lambda lake: ["lake", "forget", "--lake", lake.uri, "--url", lake.site.urls()[0]], stride=2
+    ),
     "forget-outlet": Command(_lake("forget", "--outlet", "birch"), stride=3),
     "expire": Command(_lake("expire", "--raw-days", "1"), shift_s=10 * DAY_S),
-    "warc": Command(lambda lake: ["lake", "warc", "--lake", lake.uri, "--out", str(lake.folder / "all.warc.gz")], stride=8),
+    "warc": Command(
+        lambda lake: ["lake", "warc", "--lake", lake.uri, "--out", str(lake.folder / "all.warc.gz")], stride=8
+    ),
 }
 READING = {"verify"}  # these write nothing
 
@@ -61,7 +64,7 @@ class Image:
     """What a lake holds after a job, as far as it does not hang on its runs' names and times."""
 
     contents: Contents
-    raw_parts: int
+    raw_rows: int
     keys: frozenset[str]  # of tombstones, and the digests of learned boilerplate
     clusters: frozenset[tuple[str, str, str]]  # of the newest clustering
     warc_pages: int
@@ -71,7 +74,10 @@ def run(session: Session) -> None:
     """Each command on a folder and on S3, until a kill comes too late."""
     for name in session.steps(["coverage"]):
         for command in sorted(_commands_of_lake() - READING - {n.partition("-")[0] for n in COMMANDS}):
-            session.find("silent", f"{name}: python -m lake {command} is tried by no step; add it to COMMANDS or READING")
+            session.find(
+                "silent",
+                f"{name}: python -m lake {command} is tried by no step; add it to COMMANDS or READING",
+            )
     with ExitStack() as stack:
         site = stack.enter_context(newsroom())
         store = None
@@ -87,7 +93,9 @@ def run(session: Session) -> None:
                     _copy(template, lake)
                     done = _run(lake, command)
                     if done.process.exitcode:
-                        session.find("lost", f"unbroken it ended with {done.process.exitcode}: {done.output[-300:]}")
+                        session.find(
+                            "lost", f"unbroken it ended with {done.process.exitcode}: {done.output[-300:]}"
+                        )
                     whole = _image(lake)
                 _kill_everywhere(session, template, f"{name}/{where}", command, whole, store)
 
@@ -117,7 +125,9 @@ def _kill_everywhere(
             done = _run(lake, command)
             check_ending(session, done)
             if done.process.exitcode:
-                session.find("lost", f"after the kill it ended with {done.process.exitcode}: {done.output[-300:]}")
+                session.find(
+                    "lost", f"after the kill it ended with {done.process.exitcode}: {done.output[-300:]}"
+                )
             _compare(session, _image(lake), whole)
             check_sound(session, lake)
 
@@ -145,8 +155,10 @@ def _image(lake: Lake) -> Image:
     warc = lake.folder / "all.warc.gz"
     return Image(
         lake.contents(),
-        len(list(store.keys("raw/"))),
-        frozenset([*(key.rpartition("-")[2] for key in store.keys("boilerplate/")), *store.keys("takedowns/")]),
+        len(lake.rows("raw", ["id"])),
+        frozenset(
+            [*(key.rpartition("-")[2] for key in store.keys("boilerplate/")), *store.keys("takedowns/")]
+        ),
         frozenset((row["id"], row["story_id"], row["original_id"]) for row in rows),
         gzip.decompress(warc.read_bytes()).count(b"WARC-Type: response") if warc.exists() else 0,
     )
@@ -154,9 +166,11 @@ def _image(lake: Lake) -> Image:
 
 def _compare(session: Session, found: Image, whole: Image) -> None:
     """Note what differs from the unbroken job."""
-    for name in ("contents", "raw_parts", "keys", "clusters", "warc_pages"):
+    for name in ("contents", "raw_rows", "keys", "clusters", "warc_pages"):
         if getattr(found, name) != getattr(whole, name):
-            session.find("lost", f"{name} differs from that of the unbroken job: {_difference(found, whole, name)}")
+            session.find(
+                "lost", f"{name} differs from that of the unbroken job: {_difference(found, whole, name)}"
+            )
 
 
 def _difference(found: Image, whole: Image, name: str) -> str:
@@ -176,9 +190,6 @@ def _difference(found: Image, whole: Image, name: str) -> str:
 def _commands_of_lake() -> set[str]:
     """The commands of `python -m lake`, as its help tells them."""
     told = StringIO()
-    with patch("sys.stdout", told):
-        try:
-            lake_main(["--help"])
-        except SystemExit:
-            pass
+    with patch("sys.stdout", told), suppress(SystemExit):
+        lake_main(["--help"])
     return set(re.findall(r"^    (\w[\w-]*)(?:  |$)", told.getvalue(), re.MULTILINE))

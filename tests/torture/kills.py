@@ -50,7 +50,11 @@ def run(session: Session) -> None:
 
 
 def _names() -> list[str]:
-    turns = [(n / chains, f"{kind}/{'s3' if n % 2 else 'folder'}/{n}") for kind, chains in CHAINS.items() for n in range(chains)]
+    turns = [
+        (n / chains, f"{kind}/{'s3' if n % 2 else 'folder'}/{n}")
+        for kind, chains in CHAINS.items()
+        for n in range(chains)
+    ]
     return [name for _, name in sorted(turns)]
 
 
@@ -64,7 +68,7 @@ def _finish(session: Session, lake: Lake) -> None:
 
 def _killed(session: Session, ended: Running) -> bool:
     """Count a kill; a process may have ended before it came."""
-    was_killed = ended.process.exitcode == -signal.SIGKILL
+    was_killed = ended.process.exitcode == -signal.SIGKILL and not ended.hung
     session.count("kills", was_killed)
     if not was_killed:
         check_ending(session, ended)

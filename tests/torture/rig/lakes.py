@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from demo.object_store import ObjectStore
 from lake.jobs.verify import verify
-from lake.schema.records import STORY_TABLES, TABLES
+from lake.schema.records import STORY_TABLES
 from lake.storage import folder_store
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeError, Store
@@ -156,7 +156,9 @@ def fresh_lake(session: Session, site: Site, store: ObjectStore | None = None) -
     site.write_outlets(folder / "outlets")
     site.write_outlets(folder / "later-outlets", cut=".appeal")
     if store:
-        lake = Lake(site, folder, store.bucket(f"torture-{uuid.uuid4().hex[:12]}") + "/lake", dict(store.environ))
+        lake = Lake(
+            site, folder, store.bucket(f"torture-{uuid.uuid4().hex[:12]}") + "/lake", dict(store.environ)
+        )
     else:
         lake = Lake(site, folder, str(folder / "lake"))
     found_before = len(session.findings)
@@ -174,10 +176,14 @@ def reference(session: Session, site: Site) -> Contents:
     with fresh_lake(session, site) as lake:
         done = lake.crawl()
         if done.process.exitcode:
-            raise RuntimeError(f"an unbroken crawl ended with {done.process.exitcode}:\n{done.output[-3000:]}")
+            raise RuntimeError(
+                f"an unbroken crawl ended with {done.process.exitcode}:\n{done.output[-3000:]}"
+            )
         contents = lake.contents()
         if len(contents.kept) < 20 or len(contents.stories) >= len(contents.kept):
-            raise RuntimeError(f"an unbroken crawl gave {len(contents.kept)} rows, {len(contents.stories)} stories")
+            raise RuntimeError(
+                f"an unbroken crawl gave {len(contents.kept)} rows, {len(contents.stories)} stories"
+            )
         return contents
 
 
@@ -185,9 +191,16 @@ def reference(session: Session, site: Site) -> Contents:
 
 
 def compare(
-    session: Session, lake: Lake, whole: Contents, *, stories: bool = True, machines: Sequence[str] = ("state",)
+    session: Session,
+    lake: Lake,
+    whole: Contents,
+    *,
+    stories: bool = True,
+    retries: bool = False,
+    machines: Sequence[str] = ("state",),
 ) -> None:
-    """Note whatever differs from an unbroken run. stories: False where two machines judged at the same time."""
+    """Note whatever differs from an unbroken run. stories: False where two machines judged at the same time. retries: True
+    where rejects were due again, so that they have more than one row."""
     try:
         contents = lake.contents()
     except (LakeError, pa.ArrowException, OSError) as error:
@@ -198,11 +211,13 @@ def compare(
         if missing := expected - found:
             session.find(kind, f"{len(missing)} of {len(expected)} {name} are missing, as {min(missing)}")  # type: ignore[arg-type]
         if extra := found - expected:
-            session.find("doubled", f"{len(extra)} {name} that an unbroken run does not have, as {min(extra)}")
+            session.find(
+                "doubled", f"{len(extra)} {name} that an unbroken run does not have, as {min(extra)}"
+            )
     if stories and contents.kept == whole.kept and contents.stories != whole.stories:
         odd = sorted(map(sorted, contents.stories - whole.stories))
         session.find("doubled", f"{len(odd)} stories are grouped in another way, as {odd[0]}")
-    check_once(session, lake)
+    check_once(session, lake, ("articles", "copies") if retries else ("articles", "copies", "rejects"))
     check_sound(session, lake)
     check_nothing_waits(session, lake, machines)
     if lake.site.barred:
@@ -210,9 +225,9 @@ def compare(
         lake.site.barred.clear()
 
 
-def check_once(session: Session, lake: Lake) -> None:
-    """Note each row that a table has twice."""
-    for table in ("articles", "copies", "rejects"):
+def check_once(session: Session, lake: Lake, tables: Sequence[str]) -> None:
+    """Note each page that a table has twice."""
+    for table in tables:
         ids = Counter(row["id"] for row in lake.rows(table, ["id"]))
         if twice := sorted(page for page, n in ids.items() if n > 1):
             session.find("doubled", f"{table}: {len(twice)} rows are there twice, as {twice[0]}")
@@ -235,7 +250,11 @@ def check_nothing_waits(session: Session, lake: Lake, machines: Sequence[str]) -
     """Note what is left in spools, and temporary files that the next start should have removed."""
     left = [path for machine in machines for path in _files_in(lake.state(machine) / "spool")]
     if not lake.uri.startswith("s3:"):
-        left += [p for p in _files_in(Path(lake.uri) / ".tmp") if time.time() - p.stat().st_mtime > _TEMPORARY_FOR_S]
+        left += [
+            p
+            for p in _files_in(Path(lake.uri) / ".tmp")
+            if time.time() - p.stat().st_mtime > _TEMPORARY_FOR_S
+        ]
     if left:
         session.find("left", f"{len(left)} files, as {left[0].relative_to(lake.folder)}")
 
@@ -253,11 +272,12 @@ def check_told(session: Session, ended: Running, lake: Lake, whole: Contents) ->
 
 
 def check_ending(session: Session, ended: Running) -> None:
-    """Note an exit code that has no meaning, and a traceback that nobody caught."""
+    """Note a process that went on for ever, an exit code that has no meaning, and a traceback that nobody caught."""
     code = ended.process.exitcode
+    if ended.hung:
+        session.find("slow", f"it did not come to its end in {processes.LONGEST_S:.0f} s ({ended.task.output.name})")
     if code not in (0, 1, 2, 3, 4, -9):
         session.find("escaped", f"exit code {code} ({ended.task.output.name})")
     if "Traceback (most recent call last)" in ended.output:
         last = [line for line in ended.output.splitlines() if line and not line.startswith((" ", "\t"))]
         session.find("escaped", f"a traceback ({ended.task.output.name}): {last[-1] if last else ''}")
-    return None

@@ -15,20 +15,38 @@ Answer = tuple[int, str, dict[str, str]]
 
 OUTLETS = ("alder", "birch", "cedar")
 ARTICLES = 8  # of each outlet, besides what it prints of others
-_SYLLABLES = ("ba", "ke", "lo", "mi", "nu", "ra", "se", "ti", "vo", "zu", "dal", "fen", "gor", "hul", "jas", "pir")
+_SYLLABLES = (
+    "ba",
+    "ke",
+    "lo",
+    "mi",
+    "nu",
+    "ra",
+    "se",
+    "ti",
+    "vo",
+    "zu",
+    "dal",
+    "fen",
+    "gor",
+    "hul",
+    "jas",
+    "pir",
+)
 _CHANCE = random.Random(20261201)
 _WORDS = ["".join(_CHANCE.choices(_SYLLABLES, k=_CHANCE.randint(2, 4))) for _ in range(900)]
 
 
 @dataclass
 class Site:
-    """port: of the newsroom. asked: the paths asked for, in order. slow_s: how long an answer takes. barred: addresses
-    that reached the private network."""
+    """port: of the newsroom. asked: the paths asked for, in order. slow_s: how long an answer takes. edition: the stories
+    are others in each. barred: addresses that reached the private network."""
 
     port: int = 0
     canary_port: int = 0
     asked: list[str] = field(default_factory=list)
     slow_s: float = 0.0
+    edition: int = 0
     barred: list[str] = field(default_factory=list)
 
     def home(self, outlet: str) -> str:
@@ -36,7 +54,7 @@ class Site:
 
     def urls(self) -> list[str]:
         """The addresses of all articles."""
-        return [self.home(outlet) + path for outlet in OUTLETS for path in _listed(outlet)]
+        return [self.home(o) + path for o in OUTLETS for path in _listed(o, self.edition)]
 
     def write_outlets(self, folder: Path, *, cut: str = "") -> None:
         """Write the outlet files. cut: a selector of clutter, for files that were changed since."""
@@ -65,11 +83,12 @@ def article(number: int, *more: str, lines: int = 9, headline: str = "") -> str:
     )
 
 
-def _listed(outlet: str) -> list[str]:
+def _listed(outlet: str, edition: int) -> list[str]:
     """The paths of an outlet's articles. Each outlet prints a third of the next one's stories, word for word or longer."""
     own = OUTLETS.index(outlet)
-    stories = [own * 100 + n for n in range(ARTICLES)]
-    stories += [(own + 1) % len(OUTLETS) * 100 + n for n in range(ARTICLES // 3 + 1)]
+    first = edition * 1000
+    stories = [first + own * 100 + n for n in range(ARTICLES)]
+    stories += [first + (own + 1) % len(OUTLETS) * 100 + n for n in range(ARTICLES // 3 + 1)]
     return [f"/{outlet}/news/story-{n}-of-the-day.html" for n in stories]
 
 
@@ -79,20 +98,24 @@ def _answer(the_site: Site, path: str) -> Answer | str | None:
     if outlet not in OUTLETS:
         return None
     if parts[1:] == ["feed"]:
-        urls = [the_site.home(outlet) + p for p in _listed(outlet)]
+        urls = [the_site.home(outlet) + p for p in _listed(outlet, the_site.edition)]
         urls += [
             f"http://127.0.0.2:{the_site.canary_port}/{outlet}/news/story-inside.html",
             f"{the_site.home(outlet)}/{outlet}/news/story-gone-for-good.html",
             f"{the_site.home(outlet)}/{outlet}/news/story-that-leads-inside.html",
         ]
         items = "".join(f"<item><title>x</title><link>{u}</link></item>" for u in urls)
-        return 200, f"<rss version='2.0'><channel><title>t</title>{items}</channel></rss>", {"Content-Type": "text/xml"}
+        return (
+            200,
+            f"<rss version='2.0'><channel><title>t</title>{items}</channel></rss>",
+            {"Content-Type": "text/xml"},
+        )
     if path.endswith("story-that-leads-inside.html"):
         return 302, "", {"Location": f"http://127.0.0.2:{the_site.canary_port}/inside"}
-    if path not in _listed(outlet):
+    if path not in _listed(outlet, the_site.edition):
         return None
     number = int(path.split("-")[1])
-    is_own = number // 100 == OUTLETS.index(outlet)
+    is_own = number % 1000 // 100 == OUTLETS.index(outlet)
     more = [f"The newsroom of the {outlet} on the market square is open on every day of the week but one."]
     if not is_own and number % 2:
         more.append("Our own desk added this line to the report of the agency.")
@@ -118,11 +141,16 @@ def serve(answer: Callable[[str], Answer | str | None]) -> Iterator[int]:
 
         def do_GET(self) -> None:
             given = answer(self.path)
-            status, body, headers = (404, "", {}) if given is None else (200, given, {}) if isinstance(given, str) else given
+            status, body, headers = (
+                (404, "", {}) if given is None else (200, given, {}) if isinstance(given, str) else given
+            )
             self.send_response(status)
             for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body.encode())))
+            if "Content-Length" in headers:  # a lie: the connection ends too early
+                self.close_connection = True
+            else:
+                self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()
             self.wfile.write(body.encode())
 

@@ -4,17 +4,18 @@ It must start no thread of Python's and install no reactor; and it must not impo
 is imported (crawler.settings, crawler.spiders).
 """
 
+# ruff: noqa: F401
 import sys
 
-import boto3  # noqa: F401
-import pyarrow.parquet  # noqa: F401
+import boto3
+import pyarrow.parquet
 import scrapy.cmdline
 import scrapy.core.downloader.handlers.http11
 import scrapy.crawler
 import scrapy.extensions.feedexport
-import scrapy.spiders  # noqa: F401
+import scrapy.spiders
 import twisted.internet.asyncioreactor
-import twisted.web.client  # noqa: F401
+import twisted.web.client
 
 import crawler.commands.crawl
 import crawler.discovery.all_outlets
@@ -25,7 +26,7 @@ import crawler.politeness.robots
 import crawler.reports.monitors
 import lake.__main__
 import lake.jobs.verify
-import lake.storage.s3_store  # noqa: F401
+import lake.storage.s3_store
 from cleaning import load_extractor
 
 load_extractor()
