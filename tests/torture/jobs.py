@@ -11,23 +11,24 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import count
-from typing import Any
 from unittest.mock import patch
 
+from demo.object_store import ObjectStore
 from lake.__main__ import main as lake_main
 from lake.storage.open_store import open_store
 from tests.torture.rig import processes
 from tests.torture.rig.faults import Fault
 from tests.torture.rig.lakes import Contents, Lake, check_ending, check_sound, fresh_lake, object_store
 from tests.torture.rig.processes import Task
-from tests.torture.rig.site import newsroom
+from tests.torture.rig.site import Site, newsroom
 from tests.torture.session import Session
 
 DAY_S = 86400.0
+WARC = "all.warc.gz"
 
 
 def _lake(name: str, *arguments: str) -> Callable[[Lake], list[str]]:
@@ -36,11 +37,13 @@ def _lake(name: str, *arguments: str) -> Callable[[Lake], list[str]]:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that is killed. stride: it is killed at each stride-th of its operations. shift_s: of its clock."""
+    """A command that is killed. stride: it is killed at each stride-th of its operations. shift_s: of its clock. makes: a
+    file that it makes and does not write over, so that it is not run again where the file is there."""
 
     line: Callable[[Lake], list[str]]
     stride: int = 1
     shift_s: float = 0.0
+    makes: str = ""
 
 
 COMMANDS = {
@@ -53,7 +56,9 @@ COMMANDS = {
     "forget-outlet": Command(_lake("forget", "--outlet", "birch"), stride=3),
     "expire": Command(_lake("expire", "--raw-days", "1"), shift_s=10 * DAY_S),
     "warc": Command(
-        lambda lake: ["lake", "warc", "--lake", lake.uri, "--out", str(lake.folder / "all.warc.gz")], stride=8
+        lambda lake: ["lake", "warc", "--lake", lake.uri, "--out", str(lake.state() / WARC)],
+        stride=8,
+        makes=WARC,
     ),
 }
 READING = {"verify"}  # these write nothing
@@ -79,57 +84,83 @@ def run(session: Session) -> None:
                 f"{name}: python -m lake {command} is tried by no step; add it to COMMANDS or READING",
             )
     with ExitStack() as stack:
-        site = stack.enter_context(newsroom())
-        store = None
+        templates = Templates(session, stack)
         for where in ("folder", "s3"):
-            if where == "s3":
-                store = stack.enter_context(object_store(session))
-            session.step = f"template-{where}"
-            template = stack.enter_context(fresh_lake(session, site, store))
-            template.crawl()
             for name, command in COMMANDS.items():
-                session.step = f"{name}/{where}/unbroken"
-                with fresh_lake(session, site, store) as lake:
-                    _copy(template, lake)
-                    done = _run(lake, command)
-                    if done.process.exitcode:
-                        session.find(
-                            "lost", f"unbroken it ended with {done.process.exitcode}: {done.output[-300:]}"
-                        )
-                    whole = _image(lake)
-                _kill_everywhere(session, template, f"{name}/{where}", command, whole, store)
+                _kill_everywhere(session, templates, name, where, command)
 
 
-def _kill_everywhere(
-    session: Session, template: Lake, name: str, command: Command, whole: Image, store: Any
-) -> None:
+class Templates:
+    """The lakes on which the jobs run, by where they are; each is crawled when it is first needed."""
+
+    def __init__(self, session: Session, stack: ExitStack) -> None:
+        self._session, self._stack = session, stack
+        self._made: dict[str, Lake] = {}
+        self._site: Site | None = None
+        self._store: ObjectStore | None = None
+
+    def _of(self, where: str) -> Lake:
+        if where not in self._made:
+            self._site = self._site or self._stack.enter_context(newsroom())
+            if where == "s3":
+                self._store = self._stack.enter_context(object_store(self._session))
+            made = fresh_lake(
+                self._session, self._site, self._store if where == "s3" else None, f"template-{where}"
+            )
+            self._made[where] = self._stack.enter_context(made)
+            self._made[where].crawl()
+        return self._made[where]
+
+    @contextmanager
+    def copy(self, where: str) -> Iterator[Lake]:
+        """A copy of a template; its state folder is new, so that the index is restored."""
+        template = self._of(where)
+        with fresh_lake(self._session, template.site, self._store if where == "s3" else None) as lake:
+            if where == "s3":
+                for key in template.store.keys(""):
+                    lake.store.put_new(key, template.store.get(key))
+            else:
+                shutil.copytree(template.uri, lake.uri)
+            lake.state().mkdir()
+            yield lake
+
+
+def _kill_everywhere(session: Session, templates: Templates, name: str, where: str, command: Command) -> None:
+    whole: Image | None = None
     too_late = False
 
     def numbers() -> Iterator[str]:
         for n in count(1, command.stride):
             if too_late:
                 return
-            yield f"{name}/{n}"
+            yield f"{name}/{where}/{n}"
 
     for step in session.steps(numbers()):
+        whole = whole or _unbroken(session, templates, where, command)
         chance = session.random()
         at = int(step.rpartition("/")[2]) + chance.randrange(command.stride)
-        with fresh_lake(session, template.site, store) as lake:
-            _copy(template, lake)
+        with templates.copy(where) as lake:
             killed = _run(lake, command, Fault("kill", at))
             too_late = killed.process.exitcode != -signal.SIGKILL
             session.count("kills", not too_late)
             if not too_late and chance.random() < 0.3:  # and once more, over what is left
                 again = _run(lake, command, Fault("kill", chance.randint(1, at)))
                 session.count("kills", again.process.exitcode == -signal.SIGKILL)
-            done = _run(lake, command)
-            check_ending(session, done)
-            if done.process.exitcode:
-                session.find(
-                    "lost", f"after the kill it ended with {done.process.exitcode}: {done.output[-300:]}"
-                )
+            if not command.makes or not (lake.state() / command.makes).exists():
+                done = _run(lake, command)
+                check_ending(session, done)
+                if code := done.process.exitcode:
+                    session.find("lost", f"after the kill it ended with {code}: {done.output[-300:]}")
             _compare(session, _image(lake), whole)
             check_sound(session, lake)
+
+
+def _unbroken(session: Session, templates: Templates, where: str, command: Command) -> Image:
+    with templates.copy(where) as lake:
+        done = _run(lake, command)
+        if done.process.exitcode:
+            session.find("lost", f"unbroken it ended with {done.process.exitcode}: {done.output[-300:]}")
+        return _image(lake)
 
 
 def _run(lake: Lake, command: Command, fault: Fault | None = None) -> processes.Running:
@@ -137,22 +168,11 @@ def _run(lake: Lake, command: Command, fault: Fault | None = None) -> processes.
     return processes.run(task)
 
 
-def _copy(template: Lake, lake: Lake) -> None:
-    """Copy a lake; its state folder is left behind, so that the index is restored."""
-    if template.uri.startswith("s3:"):
-        source, target = template.store, lake.store
-        for key in source.keys(""):
-            target.put_new(key, source.get(key))
-    else:
-        shutil.copytree(template.uri, lake.uri)
-    lake.state().mkdir()
-
-
 def _image(lake: Lake) -> Image:
     store = open_store(lake.uri)
     clusters = [key for key in store.keys("clusters/") if key.endswith(".parquet")]
     rows = lake.part(max(clusters), ["id", "story_id", "original_id"]) if clusters else []
-    warc = lake.folder / "all.warc.gz"
+    warc = lake.state() / WARC
     return Image(
         lake.contents(),
         len(lake.rows("raw", ["id"])),

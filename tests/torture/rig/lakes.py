@@ -148,9 +148,11 @@ def object_store(session: Session) -> Iterator[ObjectStore]:
 
 
 @contextmanager
-def fresh_lake(session: Session, site: Site, store: ObjectStore | None = None) -> Iterator[Lake]:
+def fresh_lake(
+    session: Session, site: Site, store: ObjectStore | None = None, name: str = ""
+) -> Iterator[Lake]:
     """An empty lake for one step, in a folder or on S3. Its folder is kept if the step found something."""
-    folder = session.folder / session.step.replace("/", "-")
+    folder = session.folder / (name or session.step).replace("/", "-")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     site.write_outlets(folder / "outlets")
@@ -275,7 +277,9 @@ def check_ending(session: Session, ended: Running) -> None:
     """Note a process that went on for ever, an exit code that has no meaning, and a traceback that nobody caught."""
     code = ended.process.exitcode
     if ended.hung:
-        session.find("slow", f"it did not come to its end in {processes.LONGEST_S:.0f} s ({ended.task.output.name})")
+        session.find(
+            "slow", f"it did not come to its end in {processes.LONGEST_S:.0f} s ({ended.task.output.name})"
+        )
     if code not in (0, 1, 2, 3, 4, -9):
         session.find("escaped", f"exit code {code} ({ended.task.output.name})")
     if "Traceback (most recent call last)" in ended.output:

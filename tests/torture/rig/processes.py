@@ -144,7 +144,7 @@ def _context() -> ForkServerContext:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["tests.torture.rig.warm"])
+    context.set_forkserver_preload(["tests.torture.rig.warm", __name__])
     return context
 
 
