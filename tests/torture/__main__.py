@@ -1,6 +1,7 @@
-"""Runs the campaigns: python -m tests.torture [--budget MINUTES] [--seed N] [--only NAME,…] [--folder F] [--json FILE]
+"""Runs the campaigns: python -m tests.torture [--budget MINUTES] [--seed N] [--only NAME,…] [--steps BEGINNING,…]
+[--folder F] [--json FILE]
 
-A second call goes on where the first one stopped. Exit codes: 0 all steps were done and nothing was found, 1 something was
+A second call goes on where the first one stopped. A finding is repeated by its seed, campaign and step, in a new folder. Exit codes: 0 all steps were done and nothing was found, 1 something was
 found, 2 wrong arguments, 3 the budget ended first, 130 it was interrupted.
 """
 
@@ -18,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ CAMPAIGNS = {
 }
 DONE = ("kills", "faults", "inputs")
 FOUND = ("lost", "doubled", "let_in", "silent", "escaped", "slow", "torn", "left")
+_MOST_STEPS = 2000  # that are looked through for those that are wanted
 _CLEAN, _FOUND, _UNFINISHED, _INTERRUPTED = 0, 1, 3, 130
 
 
@@ -47,6 +50,8 @@ class LoudSession(Session):
     """A session that prints what it finds at once, and knows whether its steps came to an end."""
 
     is_complete = False
+    until_found = False  # no further step after the first finding
+    wanted: tuple[str, ...] = ("",)  # beginnings of the names of the steps to be done
 
     def begin(self) -> None:
         """Start the time of the budget."""
@@ -64,9 +69,12 @@ class LoudSession(Session):
 
         def noted() -> Iterator[str]:
             nonlocal has_ended
-            for name in names:
-                asked.append(name)
-                yield name
+            for name in names if self.wanted == ("",) else islice(names, _MOST_STEPS):
+                if self.until_found and self.findings:
+                    return
+                if name.startswith(self.wanted):
+                    asked.append(name)
+                    yield name
             has_ended = True
 
         yield from super().steps(noted())
@@ -96,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spare_s = 0.0  # what a campaign leaves of its time goes to the next
     try:
         for name, session in sessions.items():
+            session.wanted, session.until_found = tuple(options.steps.split(",")), options.until_found
             session.budget_s += spare_s
             _run(name, session, result)
             spare_s = max(0.0, session.left_s)
@@ -120,6 +129,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all random numbers (1)")
     parser.add_argument("--only", default="", metavar="NAME,…", help="these campaigns")
+    parser.add_argument("--steps", default="", metavar="BEGINNING,…", help="the steps whose names begin so")
+    parser.add_argument("--until-found", action="store_true", help="stop at the first finding")
     parser.add_argument("--folder", type=Path, default=Path(".torture"), help="keeps the sessions (.torture)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="for the counts (torture.json in the folder)"
