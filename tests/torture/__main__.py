@@ -50,7 +50,7 @@ class LoudSession(Session):
     """A session that prints what it finds at once, and knows whether its steps came to an end."""
 
     is_complete = False
-    until_found = False  # no further step after the first finding
+    until_found = ""  # kinds of findings, after the first of which no further step is done
     wanted: tuple[str, ...] = ("",)  # beginnings of the names of the steps to be done
 
     def begin(self) -> None:
@@ -70,7 +70,7 @@ class LoudSession(Session):
         def noted() -> Iterator[str]:
             nonlocal has_ended
             for name in names if self.wanted == ("",) else islice(names, _MOST_STEPS):
-                if self.until_found and self.findings:
+                if any(finding.kind in self.until_found.split(",") for finding in self.findings):
                     return
                 if name.startswith(self.wanted):
                     asked.append(name)
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spare_s = 0.0  # what a campaign leaves of its time goes to the next
     try:
         for name, session in sessions.items():
-            session.wanted, session.until_found = tuple(options.steps.split(",")), options.until_found
+            session.wanted, session.until_found = tuple(options.steps.split(",")), options.until
             session.budget_s += spare_s
             _run(name, session, result)
             spare_s = max(0.0, session.left_s)
@@ -130,7 +130,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all random numbers (1)")
     parser.add_argument("--only", default="", metavar="NAME,…", help="these campaigns")
     parser.add_argument("--steps", default="", metavar="BEGINNING,…", help="the steps whose names begin so")
-    parser.add_argument("--until-found", action="store_true", help="stop at the first finding")
+    parser.add_argument(
+        "--until", default="", metavar="KIND,…", help="stop at the first finding of these kinds"
+    )
     parser.add_argument("--folder", type=Path, default=Path(".torture"), help="keeps the sessions (.torture)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="for the counts (torture.json in the folder)"

@@ -13,8 +13,17 @@ from contextlib import ExitStack
 from random import Random
 
 from tests.torture.rig import processes
-from tests.torture.rig.faults import Fault
-from tests.torture.rig.lakes import Lake, check_ending, compare, fresh_lake, object_store, reference
+from tests.torture.rig.faults import Action, Fault
+from tests.torture.rig.lakes import (
+    Contents,
+    Lake,
+    check_ending,
+    check_told,
+    compare,
+    fresh_lake,
+    object_store,
+    reference,
+)
 from tests.torture.rig.processes import Running
 from tests.torture.rig.site import newsroom
 from tests.torture.session import Session
@@ -29,8 +38,9 @@ CHAINS = {
     "cut": 20,  # what was not synced is lost
     "spool": 20,  # the store is away in mid-crawl, and the next starts are killed while they land the spool
 }
-_WRITES = 560  # operations of a crawl into a folder, about
-_REQUESTS = 330  # and on S3
+# operations of a crawl into a folder and on S3, about; and of those the ones on parts
+_WRITES, _REQUESTS = 560, 330
+_PART_WRITES, _PART_REQUESTS = 110, 50
 
 
 def run(session: Session) -> None:
@@ -44,7 +54,7 @@ def run(session: Session) -> None:
             if where == "s3" and store is None:
                 store = stack.enter_context(object_store(session))
             with fresh_lake(session, site, store if where == "s3" else None) as lake:
-                _KINDS[kind](session, lake, session.random())
+                _KINDS[kind](session, lake, session.random(), whole)
                 _finish(session, lake)
                 compare(session, lake, whole)
 
@@ -75,28 +85,32 @@ def _killed(session: Session, ended: Running) -> bool:
     return was_killed
 
 
-def _operation(lake: Lake, chance: Random, is_first: bool) -> int:
-    """The number of the operation at which a run is to be killed. Later runs have fewer: much has landed."""
-    most = _REQUESTS if lake.uri.startswith("s3:") else _WRITES
-    return chance.randint(1, most if is_first else most // 2)
+def _at_an_operation(lake: Lake, chance: Random, is_first: bool, action: Action = "kill") -> Fault:
+    """A fault at a random operation: of all, or, as those are few, of those on parts. Later runs have fewer operations:
+    much has landed."""
+    is_s3 = lake.uri.startswith("s3:")
+    only, most = chance.choice(
+        [("", _REQUESTS if is_s3 else _WRITES), (".parquet", _PART_REQUESTS if is_s3 else _PART_WRITES)]
+    )
+    return Fault(action, chance.randint(1, most if is_first else most // 2), only=only)
 
 
-def _at_writes(session: Session, lake: Lake, chance: Random) -> None:
+def _at_writes(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
     for n in range(KILLS_A_CHAIN):
-        _killed(session, lake.crawl(Fault("kill", _operation(lake, chance, n == 0))))
+        _killed(session, lake.crawl(_at_an_operation(lake, chance, n == 0)))
 
 
-def _at_moments(session: Session, lake: Lake, chance: Random, **settings: str) -> None:
+def _at_moments(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
     for n in range(KILLS_A_CHAIN):
-        running = processes.start(lake.task(lake.crawl_all(**settings)))
+        running = processes.start(lake.task(lake.crawl_all()))
         time.sleep(chance.uniform(0.2, 2.5 if n == 0 else 1.5))
         running.send(signal.SIGKILL)
         running.wait()
         _killed(session, running)
 
 
-def _at_starts(session: Session, lake: Lake, chance: Random) -> None:
-    _killed(session, lake.crawl(Fault("kill", _operation(lake, chance, True))))
+def _at_starts(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
+    _killed(session, lake.crawl(_at_an_operation(lake, chance, True)))
     if chance.random() < 0.7:
         lake.crawl()  # to its end: a checkpoint stands
     for _ in range(KILLS_A_CHAIN - 1):
@@ -105,7 +119,7 @@ def _at_starts(session: Session, lake: Lake, chance: Random) -> None:
         _killed(session, lake.crawl(Fault("kill", chance.randint(1, 60))))
 
 
-def _with_workers(session: Session, lake: Lake, chance: Random) -> None:
+def _with_workers(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
     for n in range(KILLS_A_CHAIN - 1):
         command = lake.crawl_all(CLEAN_WORKERS="2")
         if n == 1:
@@ -114,28 +128,29 @@ def _with_workers(session: Session, lake: Lake, chance: Random) -> None:
             running.send(signal.SIGKILL)
             running.wait()
         else:
-            running = processes.run(lake.task(command, fault=Fault("kill", _operation(lake, chance, n == 0))))
+            running = processes.run(lake.task(command, fault=_at_an_operation(lake, chance, n == 0)))
         _killed(session, running)
 
 
-def _power_cuts(session: Session, lake: Lake, chance: Random) -> None:
+def _power_cuts(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
     for n in range(KILLS_A_CHAIN):
-        _killed(session, lake.crawl(Fault("cut", _operation(lake, chance, n == 0))))
+        _killed(session, lake.crawl(_at_an_operation(lake, chance, n == 0, "cut")))
 
 
-def _with_a_spool(session: Session, lake: Lake, chance: Random) -> None:
-    """The store is away from some operation on: 40 are over when the crawl has begun."""
-    away = Fault("away", chance.randint(40, 160))
-    ended = lake.crawl(away)
+def _with_a_spool(session: Session, lake: Lake, chance: Random, whole: Contents) -> None:
+    """The store is away from some request on, in mid-crawl as a rule; kills follow while the spool lands."""
+    is_s3 = lake.uri.startswith("s3:")
+    where = lake.uri.removeprefix("s3://")
+    ended = lake.crawl(
+        Fault("away", chance.randint(20, 110) if is_s3 else chance.randint(70, 350), only=where)
+    )
     session.count("faults", bool(ended.fault_told))
-    check_ending(session, ended)
-    if ended.fault_told and ended.process.exitcode == 0:
-        session.find("silent", f"the store was away, and the exit code is 0 ({ended.task.output.name})")
+    check_told(session, ended, lake, whole)
     for _ in range(KILLS_A_CHAIN - 1):
         _killed(session, lake.crawl(Fault("kill", chance.randint(20, 140))))
 
 
-_KINDS: dict[str, Callable[[Session, Lake, Random], None]] = {
+_KINDS: dict[str, Callable[[Session, Lake, Random, Contents], None]] = {
     "write": _at_writes,
     "moment": _at_moments,
     "start": _at_starts,

@@ -23,16 +23,17 @@ _LEFT_OUT = shutil.ignore_patterns(
 
 @dataclass(frozen=True)
 class Sabotage:
-    """What is broken: `old` becomes `new` in `file`. only, steps: the campaign that must notice it, and its steps.
-    minutes: that it has for it."""
+    """What is broken: `old` becomes `new` in `file`. only, steps: the campaign that must notice it, and its steps. kinds:
+    of findings that count. minutes: that it has for it."""
 
     what: str
     file: str
     old: str
     new: str
     only: str
-    steps: str = ""
-    minutes: float = 3.0
+    steps: str
+    kinds: str
+    minutes: float = 5.0
 
 
 SABOTAGES = {
@@ -49,6 +50,7 @@ SABOTAGES = {
 """,
         "kills",
         "write/folder",
+        "torn,lost",
     ),
     "no-fsync": Sabotage(
         "a part is not synced before it gets its name",
@@ -57,6 +59,7 @@ SABOTAGES = {
         "",
         "kills",
         "cut/folder",
+        "torn,lost",
     ),
     "overwrites": Sabotage(
         "an object on S3 may replace another",
@@ -65,7 +68,7 @@ SABOTAGES = {
         "self._put(key, data)",
         "signals",
         "stop/s3",
-        5,
+        "torn,doubled",
     ),
     "learns-early": Sabotage(
         "the index takes rows for landed before they have landed",
@@ -75,6 +78,7 @@ SABOTAGES = {
         "                    await asyncio.to_thread(self.run.write, batch)\n",
         "kills",
         "write/folder",
+        "lost",
     ),
     "no-run-lock": Sabotage(
         "a run that goes on is taken for dead",
@@ -83,6 +87,7 @@ SABOTAGES = {
         "    except BlockingIOError:\n        return False\n",
         "overlap",
         "folder/1",
+        "lost,doubled,torn",
     ),
     "spool-reversed": Sabotage(
         "a spool lands its newest object first, the run record before the parts",
@@ -91,6 +96,7 @@ SABOTAGES = {
         'kinds.index(k.partition("/")[0])))[::-1]\n',
         "kills",
         "spool/folder",
+        "torn,lost,doubled",
     ),
     "raw-last": Sabotage(
         "the parts with outcomes are written before raw, from which they are recovered",
@@ -99,6 +105,7 @@ SABOTAGES = {
         "[(part.key, data) for part, data in flush][::-1], lambda",
         "kills",
         "write/folder",
+        "lost",
     ),
     "silent-loss": Sabotage(
         "a run that lost rows ends with 0",
@@ -107,6 +114,7 @@ SABOTAGES = {
         "EXIT_STAT, EXIT_LANDED if found",
         "disks",
         "full",
+        "silent",
     ),
     "no-deadline": Sabotage(
         "a page may take a worker for ever",
@@ -115,7 +123,7 @@ SABOTAGES = {
         "worker.ticks < 0",
         "signals",
         "worker",
-        5,
+        "slow",
     ),
     "open-network": Sabotage(
         "every address is admitted",
@@ -124,6 +132,7 @@ SABOTAGES = {
         "    return True or (public and",
         "kills",
         "write/folder/0",
+        "let_in",
     ),
     "no-note": Sabotage(
         "a takedown rewrites parts without a note of it",
@@ -132,6 +141,7 @@ SABOTAGES = {
         "",
         "jobs",
         "forget/folder",
+        "torn",
     ),
     "no-recovery": Sabotage(
         "a dead run is not finished",
@@ -140,6 +150,7 @@ SABOTAGES = {
         "            if False and _take_over_if_dead(store, locks, run_id, leases):\n",
         "kills",
         "moment/folder",
+        "doubled,lost,left",
     ),
 }
 
@@ -170,12 +181,12 @@ def _found(sabotage: Sabotage, folder: Path) -> list[str]:
     file.write_text(text.replace(sabotage.old, sabotage.new))
     command = [
         sys.executable, "-m", "tests.torture", "--only", sabotage.only, "--steps", sabotage.steps,
-        "--budget", str(sabotage.minutes), "--folder", str(folder / "sessions"), "--until-found",
+        "--budget", str(sabotage.minutes), "--folder", str(folder / "sessions"), "--until", sabotage.kinds,
     ]  # fmt: skip
     subprocess.run(command, cwd=copy, check=False, capture_output=True)
     facts = json.loads((folder / "sessions" / "torture.json").read_text())
     found: list[str] = facts["campaigns"][sabotage.only]["findings"]
-    return found
+    return [finding for finding in found if finding.partition(":")[0] in sabotage.kinds.split(",")]
 
 
 if __name__ == "__main__":

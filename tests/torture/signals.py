@@ -4,6 +4,7 @@ that jump by hours, an S3 server that is killed and started again, and a bad way
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -118,7 +119,7 @@ def _stop(session: Session, lake: Lake, whole: Contents) -> None:
     paused = processes.start(lake.task(lake.crawl_all(**short), fault=fault))
     while not paused.is_stopped() and paused.process.is_alive():
         time.sleep(0.01)
-    if paused.is_stopped():
+    if paused.is_stopped() and not _holds_the_folder(lake):
         session.count("faults")
         time.sleep(SHORT_LEASE_S + 1.1)
         taken = lake.crawl(machine="other", **short)
@@ -127,13 +128,25 @@ def _stop(session: Session, lake: Lake, whole: Contents) -> None:
             session.find(
                 "lost", f"the other machine ended with {taken.process.exitcode}: {taken.output[-300:]}"
             )
-        paused.send(signal.SIGCONT)
+    paused.send(signal.SIGCONT)
     paused.wait()
     check_told(session, paused, lake, whole)
     time.sleep(SHORT_LEASE_S + 1.1)
     first, second = chance.choice([("state", "other"), ("other", "state")])
     check_told(session, lake.crawl(machine=first, **short), lake, whole)
     _finish(session, lake, whole, machine=second, **short)  # each lands its own spool
+
+
+def _holds_the_folder(lake: Lake) -> bool:
+    """Whether a stopped process holds the lock under which a lake's folder changes its leases: all others wait for it."""
+    try:
+        with (Path(lake.uri) / ".swap.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:  # S3 needs none
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _worker(session: Session, lake: Lake, whole: Contents) -> None:

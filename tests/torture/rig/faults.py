@@ -30,11 +30,12 @@ Action = Literal["kill", "stop", "cut", "away", "full", "count"]
 @dataclass(frozen=True)
 class Fault:
     """action: what happens. at: the number of the operation at which it happens, from 1. until: the operation at which
-    a store is back."""
+    a store is back. only: what is in the path of the operations that are counted."""
 
     action: Action
     at: int = sys.maxsize
     until: int = sys.maxsize
+    only: str = ""
 
 
 class Faults:
@@ -85,10 +86,11 @@ class Faults:
                 return
         elif event not in _AUDITED or not self._is_ours(arguments[0]):
             return
-        self._happens(f"{event} {os.fsdecode(arguments[0])}")
-        if event in ("open", "os.mkdir") and self._is_away():
+        path = os.fsdecode(arguments[0])
+        self._happens(f"{event} {path}")
+        if event in ("open", "os.mkdir") and self.fault.only in path and self._is_away():
             number = errno.ENOSPC if self.fault.action == "full" else errno.ESTALE
-            raise OSError(number, os.strerror(number), os.fsdecode(arguments[0]))
+            raise OSError(number, os.strerror(number), path)
         if event == "os.link":
             self._note_link(*map(os.fsdecode, arguments[:2]))
 
@@ -112,7 +114,7 @@ class Faults:
 
     def _torn(self, file: Any, write: Callable[[Any], int], path: str) -> Callable[[Any], int]:
         def torn(data: Any) -> int:
-            if self.fault.action == "kill" and self.count + 1 == self.fault.at:
+            if self.fault.action == "kill" and self.fault.only in path and self.count + 1 == self.fault.at:
                 write(data[: len(data) // 2])
                 file.flush()
             self._happens(f"write {path}")
@@ -127,7 +129,7 @@ class Faults:
     # ------------------------------------------------------------ what happens
 
     def _happens(self, what: str) -> None:
-        if getattr(self._inside, "now", False):
+        if self.fault.only not in what or getattr(self._inside, "now", False):
             return
         with self._lock:
             self.count += 1

@@ -40,7 +40,10 @@ QUICK = {
     "AUTOTHROTTLE_ENABLED": "0",
     "CHECKPOINT_ARTICLES": "1",
     "CONCURRENT_REQUESTS_PER_DOMAIN": "4",
-    "DNS_OVERRIDES": json.dumps({f"{name}.test": "127.0.0.1" for name in OUTLETS}),
+    "DNS_OVERRIDES": json.dumps(
+        {f"{name}.test": "127.0.0.1" for name in OUTLETS}
+        | {f"inside.{name}.test": "127.0.0.2" for name in OUTLETS}
+    ),
     "DOWNLOAD_DELAY": "0",
     "FLUSH_ROWS": "4",
     "RETRY_TIMES": "0",

@@ -101,6 +101,7 @@ def _answer(the_site: Site, path: str) -> Answer | str | None:
         urls = [the_site.home(outlet) + p for p in _listed(outlet, the_site.edition)]
         urls += [
             f"http://127.0.0.2:{the_site.canary_port}/{outlet}/news/story-inside.html",
+            f"http://inside.{outlet}.test:{the_site.canary_port}/{outlet}/news/story-inside.html",
             f"{the_site.home(outlet)}/{outlet}/news/story-gone-for-good.html",
             f"{the_site.home(outlet)}/{outlet}/news/story-that-leads-inside.html",
         ]
@@ -111,7 +112,7 @@ def _answer(the_site: Site, path: str) -> Answer | str | None:
             {"Content-Type": "text/xml"},
         )
     if path.endswith("story-that-leads-inside.html"):
-        return 302, "", {"Location": f"http://127.0.0.2:{the_site.canary_port}/inside"}
+        return 302, "", {"Location": f"http://inside.{outlet}.test:{the_site.canary_port}/inside"}
     if path not in _listed(outlet, the_site.edition):
         return None
     number = int(path.split("-")[1])
