@@ -78,10 +78,10 @@ class Image:
 def run(session: Session) -> None:
     """Each command on a folder and on S3, until a kill comes too late."""
     for name in session.steps(["coverage"]):
-        for command in sorted(_commands_of_lake() - READING - {n.partition("-")[0] for n in COMMANDS}):
+        for untried in sorted(_commands_of_lake() - READING - {n.partition("-")[0] for n in COMMANDS}):
             session.find(
                 "silent",
-                f"{name}: python -m lake {command} is tried by no step; add it to COMMANDS or READING",
+                f"{name}: python -m lake {untried} is tried by no step; add it to COMMANDS or READING",
             )
     with ExitStack() as stack:
         templates = Templates(session, stack)

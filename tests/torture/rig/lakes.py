@@ -211,10 +211,10 @@ def compare(
     except (LakeError, pa.ArrowException, OSError) as error:
         session.find("torn", f"{error}")
         return
-    for name, kind in (("kept", "lost"), ("pages", "lost"), ("rejects", "lost")):
+    for name in ("kept", "pages", "rejects"):
         expected, found = getattr(whole, name), getattr(contents, name)
         if missing := expected - found:
-            session.find(kind, f"{len(missing)} of {len(expected)} {name} are missing, as {min(missing)}")  # type: ignore[arg-type]
+            session.find("lost", f"{len(missing)} of {len(expected)} {name} are missing, as {min(missing)}")
         if extra := found - expected:
             session.find(
                 "doubled", f"{len(extra)} {name} that an unbroken run does not have, as {min(extra)}"
@@ -286,5 +286,6 @@ def check_ending(session: Session, ended: Running) -> None:
     if code not in (0, 1, 2, 3, 4, -9):
         session.find("escaped", f"exit code {code} ({ended.task.output.name})")
     if "Traceback (most recent call last)" in ended.output:
-        last = [line for line in ended.output.splitlines() if line and not line.startswith((" ", "\t"))]
-        session.find("escaped", f"a traceback ({ended.task.output.name}): {last[-1] if last else ''}")
+        behind = ended.output.partition("Traceback (most recent call last)")[2].splitlines()[1:]
+        error = next((line for line in behind if line and not line.startswith(" ")), "")
+        session.find("escaped", f"a traceback ({ended.task.output.name}): {error[:200]}")
