@@ -27,7 +27,7 @@ SLICE = {
         ("jobs", ["forget/folder/31", "forget-outlet/folder/61", "expire/folder/4", "warc/folder/9"]),
     ],
     "faults": [
-        ("disks", ["full/0", "size/2048"]),
+        ("disks", ["size/2048", "files/96"]),
         ("signals", ["term/folder/0", "stop/folder/0", "clock/folder/0"]),
         ("overlap", ["folder/1/0"]),
     ],
