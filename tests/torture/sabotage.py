@@ -40,14 +40,8 @@ SABOTAGES = {
     "in-place": Sabotage(
         "a part is written under its own name, and not under another first",
         "lake/storage/folder_store.py",
-        """        with self._temporary(path.name, data) as temporary:
-            os.link(temporary, path)
-        _sync_folder(path.parent)
-""",
-        """        if path.exists():
-            raise FileExistsError(path)
-        path.write_bytes(data)
-""",
+        "            os.link(temporary, path)\n",
+        "            path.write_bytes(data)\n",
         "kills",
         "write/folder",
         "torn,lost",
@@ -55,8 +49,8 @@ SABOTAGES = {
     "no-fsync": Sabotage(
         "a part is not synced before it gets its name",
         "lake/storage/folder_store.py",
-        "                os.fsync(file.fileno())\n",
-        "",
+        "os.fsync(file.fileno())",
+        "pass",
         "kills",
         "cut/folder",
         "torn,lost",
@@ -101,8 +95,8 @@ SABOTAGES = {
     "raw-last": Sabotage(
         "the parts with outcomes are written before raw, from which they are recovered",
         "lake/runs/run.py",
-        "[(part.key, data) for part, data in flush], lambda",
-        "[(part.key, data) for part, data in flush][::-1], lambda",
+        "[(part.key, data) for part, data in flush]",
+        "[(part.key, data) for part, data in flush][::-1]",
         "kills",
         "write/folder",
         "lost",
@@ -119,8 +113,8 @@ SABOTAGES = {
     "no-deadline": Sabotage(
         "a page may take a worker for ever",
         "lake/workers/pool.py",
-        "worker.ticks * _TICK_S > self.limits.deadline_s",
-        "worker.ticks < 0",
+        "elif worker.task and worker.ticks * _TICK_S > ",
+        "elif worker.task and worker.ticks < 0 * ",
         "signals",
         "worker",
         "slow",
@@ -137,8 +131,8 @@ SABOTAGES = {
     "no-note": Sabotage(
         "a takedown rewrites parts without a note of it",
         "lake/parquet/row_removal.py",
-        "        store.put_new(note, json.dumps(asdict(part), indent=1).encode())\n",
-        "",
+        ".put_new(note, json.dumps(asdict(part), indent=1).encode())",
+        ".uri",
         "jobs",
         "forget/folder",
         "torn",
