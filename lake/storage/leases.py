@@ -247,7 +247,10 @@ def folder_id(state: Path) -> str:
     state.mkdir(parents=True, exist_ok=True)
     temporary = state / f"folder-id.{uuid.uuid4().hex}"
     if not path.exists():
-        temporary.write_text(uuid.uuid4().hex)
+        with temporary.open("x") as file:
+            file.write(uuid.uuid4().hex)
+            file.flush()
+            os.fsync(file.fileno())  # after a power cut half an id would be another folder's, and the lease held
         with suppress(FileExistsError):  # another process created it first
             path.hardlink_to(temporary)
         temporary.unlink()

@@ -1,0 +1,301 @@
+"""A soak: one crawl that goes on for half an hour while faults are sprinkled in, and then many runs one after the other.
+
+What is measured must be flat: of the long crawl its memory, open files, threads, child processes and temporary files, by a
+robust slope over the second half; of the many runs what rests on disk. And nothing of what was served may be lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+from threading import Event, Thread
+
+from cleaning import page_id
+from tests.lake.faults import FaultyWay, faulty_way
+from tests.torture.rig import processes
+from tests.torture.rig.lakes import (
+    QUICK,
+    Lake,
+    check_nothing_waits,
+    check_once,
+    check_sound,
+    fresh_lake,
+    object_store,
+)
+from tests.torture.rig.site import Answer, article, newsroom, serve
+from tests.torture.session import Session
+
+LONG_S = 1800.0
+LOOK_EVERY_S = 2.0
+FAULT_EVERY_S = 5.0
+HOSTS = 8
+RUNS = 12
+# how much each may grow in a minute; memory in MiB. A longer look is needed for memory: a crawl's first ten minutes fill
+# the allocator's pools, and the records of what is known grow by some 200 bytes a page.
+BOUNDS = {"memory": 1.0, "files": 0.5, "threads": 0.2, "children": 0.2, "temporary": 0.5}
+MEMORY_NEEDS_S = 600.0
+INDEX_BYTES_A_PAGE = 12_000  # of the SQLite file, its journal included
+FILES_A_RUN = 0.5  # in the state folder, by the slope over the runs
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the crawl's process held at one moment."""
+
+    minute: float
+    memory: float  # resident MiB
+    files: int
+    threads: int
+    children: int
+    temporary: int
+
+
+def run(session: Session) -> None:
+    """The long crawl, then the many."""
+    for step in session.steps(["long", "again"]):
+        with object_store(session) as store:
+            if step == "long":
+                _long_crawl(session, store)
+            else:
+                with newsroom() as site, fresh_lake(session, site, store) as lake:
+                    _many_runs(session, lake)
+
+
+# ---------------------------------------------------------------- one long crawl
+
+
+class Endless:
+    """A site of as many pages as are asked for. Some are slow, some are torn, some are refused."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.served: set[str] = set()  # addresses of pages that were served whole
+        self.over = Event()
+
+    def answer(self, path: str) -> Answer | str | None:
+        number = path.removeprefix("/story-").removesuffix("-of-many.html")
+        if not number.isdigit():
+            return None
+        n = int(number)
+        if n % 61 == 7:
+            self.over.wait(3)
+        if n % 97 == 5:
+            return 503, "busy", {}
+        if n % 89 == 3:
+            return 200, article(n)[:900], {"Content-Length": "9999"}
+        self.served.add(self.url(n))
+        return article(n % 5000 if n % 10 == 0 else n)  # a tenth prints what another has printed
+
+    def url(self, n: int) -> str:
+        return f"http://endless{n % HOSTS}.test:{self.port}/story-{n}-of-many.html"
+
+
+def _long_crawl(session: Session, store: object) -> None:
+    from demo.object_store import ObjectStore
+
+    assert isinstance(store, ObjectStore)
+    length_s = min(LONG_S, session.left_s * 0.7)
+    endless = Endless()
+    with (
+        newsroom() as site,
+        fresh_lake(session, site, store) as lake,
+        serve(endless.answer) as endless.port,
+        faulty_way(store.port) as way,
+    ):
+        listed = lake.folder / "urls.txt"
+        listed.write_text("\n".join(endless.url(n) for n in range(int(length_s * 40) + 500)))
+        command = _command(lake, listed, way)
+        with lake.task(command).output.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=processes.ROOT,
+                env={**os.environ, **lake.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{way.port}"},
+                stdout=output,
+                stderr=output,
+            )
+        ended = Event()
+        others = Thread(
+            target=_sprinkle, args=(session, lake, endless, way, process, ended, session.random())
+        )
+        others.start()
+        try:
+            samples = list(_samples(process, lake, length_s))
+        finally:
+            ended.set()
+            others.join()
+            way.fault = lambda request: None
+            process.send_signal(signal.SIGTERM)
+            endless.over.set()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(120)
+            process.kill()
+            process.wait()
+        if process.returncode:
+            told = lake.folder.joinpath("run-001.log").read_text(errors="replace")[-300:]
+            session.find("lost", f"the long crawl ended with {process.returncode}: {told}")
+        session.count("pages", len(endless.served))
+        session.count("seconds", round(length_s))
+        _note_slopes(session, samples)
+        _check_index(session, lake, len(endless.served))
+        _check_all_landed(session, lake, endless, listed, way)
+
+
+def _command(lake: Lake, listed: Path, way: FaultyWay) -> list[str]:
+    names = {f"endless{n}.test": "127.0.0.1" for n in range(HOSTS)} | json.loads(QUICK["DNS_OVERRIDES"])
+    settings = {
+        "DNS_OVERRIDES": json.dumps(names),
+        "FLUSH_ROWS": "100",
+        "CLEAN_WORKERS": "1",
+        "RETRY_TIMES": "1",
+        "CHECKPOINT_ARTICLES": "100000",
+        "CONCURRENT_REQUESTS_PER_DOMAIN": "2",
+    }
+    return lake.command("crawl", "urls", "-a", f"file={listed}", **settings)
+
+
+def _samples(process: subprocess.Popen[bytes], lake: Lake, length_s: float) -> Iterator[Sample]:
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < length_s and process.poll() is None:
+        with suppress(OSError, ValueError, IndexError):
+            yield _look(process.pid, lake, passed / 60)
+        time.sleep(LOOK_EVERY_S)
+
+
+def _look(pid: int, lake: Lake, minute: float) -> Sample:
+    proc = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    tasks = list((proc / "task").iterdir())
+    children = sum(len((task / "children").read_text().split()) for task in tasks)
+    temporary = sum(1 for path in lake.state().rglob("*") if ".tmp" in path.parts)
+    memory = int(status["VmRSS"].split()[0]) / 1024
+    return Sample(minute, memory, len(list((proc / "fd").iterdir())), len(tasks), children, temporary)
+
+
+def _sprinkle(
+    session: Session,
+    lake: Lake,
+    endless: Endless,
+    way: FaultyWay,
+    process: subprocess.Popen[bytes],
+    ended: Event,
+    chance: Random,
+) -> None:
+    """Faults, one after the other, until the crawl is over."""
+    while not ended.wait(FAULT_EVERY_S):
+        kind = chance.choice(["worker", "store", "store", "takedown", "machine"])
+        if kind == "worker":
+            _kill_a_worker(process.pid)
+        elif kind == "store":
+            bad = chance.choice(["reset", "lose the reply", "tear the reply", "slow down"])
+            left = [chance.randint(1, 5)]
+
+            def decide(request: bytes, bad: str = bad, left: list[int] = left) -> str | None:
+                left[0] -= 1
+                return bad if left[0] >= 0 else None
+
+            way.fault = decide
+        elif kind == "takedown" and endless.served:
+            url = chance.choice(sorted(endless.served)[:200])
+            endless.served.discard(url)
+            processes.run(lake.task(["lake", "forget", "--lake", lake.uri, "--url", url]))
+        elif kind == "machine":
+            lake.site.edition += 1
+            lake.crawl(machine="other")
+        session.count("faults")
+
+
+def _kill_a_worker(pid: int) -> None:
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError, IndexError):
+            os.kill(int(task.read_text().split()[0]), signal.SIGKILL)
+
+
+# ---------------------------------------------------------------- what must be flat
+
+
+def _note_slopes(session: Session, samples: Sequence[Sample]) -> None:
+    """Note what grew over the second half by more than its bound; the figures are counted."""
+    half = samples[len(samples) // 2 :]
+    if len(half) < 4:
+        session.find("slow", f"only {len(samples)} looks at the long crawl")
+        return
+    minutes = [sample.minute for sample in half]
+    is_long = (minutes[-1] - minutes[0]) * 60 >= MEMORY_NEEDS_S
+    for name, values in zip(BOUNDS, zip(*(astuple(s)[1:] for s in half), strict=True), strict=True):
+        slope = robust_slope(minutes, values)
+        session.counts[f"{name}: slope a minute, in thousandths"] = round(1000 * slope)
+        session.counts[f"{name}: at the end"] = round(values[-1])
+        if slope > BOUNDS[name] and (is_long or name != "memory"):
+            session.find(
+                "left", f"{name} grows by {slope:.2f} a minute, from {values[0]:.0f} to {values[-1]:.0f}"
+            )
+
+
+def robust_slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The slope of Theil and Sen: the median of the slopes between points half the length apart or more."""
+    far = max(1, len(xs) // 2)
+    slopes = [
+        (ys[j] - ys[i]) / (xs[j] - xs[i])
+        for i in range(len(xs))
+        for j in range(i + far, len(xs))
+        if xs[j] > xs[i]
+    ]
+    return median(slopes) if slopes else 0.0
+
+
+def _check_index(session: Session, lake: Lake, pages: int) -> None:
+    held = sum(path.stat().st_size for path in lake.state().glob("index-*"))
+    session.counts["index bytes a page"] = held // max(pages, 1)
+    if pages > 500 and held > pages * INDEX_BYTES_A_PAGE:
+        session.find("left", f"the index holds {held} bytes for {pages} pages")
+
+
+def _check_all_landed(session: Session, lake: Lake, endless: Endless, listed: Path, way: FaultyWay) -> None:
+    """Note what was served and is not in raw, and what is there twice. A last run first lands what waits in spools."""
+    listed.write_text(endless.url(1))
+    done = processes.run(lake.task(_command(lake, listed, way)))
+    if done.process.exitcode:
+        session.find(
+            "lost", f"the run behind the long crawl ended with {done.process.exitcode}: {done.output[-300:]}"
+        )
+    landed = {row["id"] for row in lake.rows("raw", ["id"])}
+    if lost := [url for url in endless.served if page_id(url) not in landed]:
+        session.find(
+            "lost", f"{len(lost)} of {len(endless.served)} served pages are not in raw, as {min(lost)}"
+        )
+    check_once(session, lake, ("articles", "copies"))
+    check_sound(session, lake)
+    check_nothing_waits(session, lake, ["state", "other"])
+
+
+# ---------------------------------------------------------------- many runs
+
+
+def _many_runs(session: Session, lake: Lake) -> None:
+    """Runs of a newsroom with other stories each time: what rests on disk besides the index does not grow."""
+    files = []
+    for edition in range(RUNS):
+        lake.site.edition = edition
+        done = lake.crawl()
+        if done.process.exitcode:
+            session.find("lost", f"run {edition} ended with {done.process.exitcode}: {done.output[-300:]}")
+        files.append(sum(1 for path in lake.state().rglob("*") if path.is_file()))
+        session.count("runs")
+    slope = robust_slope(range(RUNS // 2), files[RUNS // 2 :])
+    if slope > FILES_A_RUN:
+        session.find("left", f"each run leaves {slope:.1f} files in the state folder: {files}")
+    checkpoints = [key for key in lake.store.keys("checkpoints/") if key.endswith(".json")]
+    if len(checkpoints) > 2:
+        session.find("left", f"{len(checkpoints)} checkpoints are kept")
+    check_sound(session, lake)
+    check_nothing_waits(session, lake, ["state"])
