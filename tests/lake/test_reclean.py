@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cleaning import Rules
-from lake.jobs.reclean import outlets_to_reclean, reclean
+from lake.jobs.reclean import Recleaning, outlets_to_reclean
 from lake.jobs.verify import verify
 from lake.parquet.part_files import read_rows
 from lake.parquet.raw_page_selection import RawPageSelection
@@ -42,20 +44,29 @@ def lake(tmp_path):
     return tmp_path
 
 
-def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda processed: processed):
+@contextmanager
+def recleaning(home, rules=OTHER, state="state", **more):
+    """A run that cleans pages of the lake at `home` anew."""
+    lake = Lake(str(home / "lake"), home / state)
     with (
-        Lake(str(home / "lake"), home / "state").run("reclean", lambda outlet: rules, {}) as (run, _),
+        lake.run("reclean", lambda outlet: rules, {}) as (run, opening),
         Workers(WorkerLimits(workers=0)) as workers,
     ):
+        leases = partial(lake.brief_leases, run.run_id)
         try:
-            looked_at = reclean(
-                run, workers, lambda outlet: rules, choice or RawPageSelection(), settled, flush_rows=1
+            yield Recleaning(
+                run, opening.others, workers, lambda outlet: rules, leases, **{"flush_rows": 1} | more
             )
         except BaseException:
             run.abandon()
             raise
         run.finish("finished", {})
-    return looked_at, dict(run.counts)
+
+
+def cleaned_anew(home, rules=OTHER, choice=None, **more):
+    with recleaning(home, rules, **more) as work:
+        work.reclean(choice or RawPageSelection())
+    return work.looked_at, dict(work.run.counts)
 
 
 def rows(home, table):
@@ -105,7 +116,7 @@ def test_one_that_dies_is_finished_by_the_same_command(lake):
         return processed
 
     with pytest.raises(KeyboardInterrupt):
-        cleaned_anew(lake, settled=dies)
+        cleaned_anew(lake, finalize=dies)
     assert cleaned_anew(lake) == (4, {"revisions": 1, "unchanged": 3})
     assert verify(FolderStore(lake / "lake")).faults == []
 
