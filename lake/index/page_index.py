@@ -399,7 +399,7 @@ class Index:
             "SELECT pending.id, pending.content_hash, pending.reason FROM pending JOIN pages USING (id)"
             " WHERE pending.run_id = ? AND pending.seq = ?"
             " AND (pending.content_hash IS NULL OR pages.content_hash IS NOT NULL)"
-            " AND (pending.fetched_at, pending.run_id, pending.seq) < (pages.fetched_at, pages.run_id, pages.seq)",
+            " AND pending.fetched_at < pages.fetched_at",
             flush,
         ).fetchall()
         for page, content_hash, reason in newer:
