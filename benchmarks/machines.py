@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,15 @@ from cleaning import Rules, page_id
 from demo.object_store import ObjectStore
 from lake.jobs.verify import verify
 from lake.parquet.part_files import read_rows
+from lake.runs.other_runs import LOOK_INTERVAL_S
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES
+from lake.storage.leases import LEASE_S
 from lake.storage.open_store import open_store
 from lake.storage.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
-FLUSH_AGE_S, LOOK_S, KNOWN_AFTER_S, LEASE_S = 300.0, 45.0, 60.0, 120.0  # at full scale
+FLUSH_AGE_S, KNOWN_AFTER_S = 300.0, 60.0  # at full scale, as docs/reliability.md has it
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def plan_of(uri: str, folder: Path, seed: str, machines: int, scale: float, **mo
         "stories": 60,
         "lasts_s": 4 * FLUSH_AGE_S / scale,
         "flush_age_s": FLUSH_AGE_S / scale,
-        "look_interval_s": LOOK_S / scale,
+        "look_interval_s": LOOK_INTERVAL_S / scale,
         "lease_s": LEASE_S / scale,
     }
     return Plan(uri, str(folder), time.time() + 3 + machines, seed, machines, **values, **more)
@@ -121,10 +122,9 @@ def outcome_of(plan: Plan, scale: float) -> Outcome:
         originals.setdefault(ids[row["id"]].story, []).append(at)
     window = plan.flush_age_s + KNOWN_AFTER_S / scale
     for story, times in originals.items():
-        gaps = [later - earlier for earlier, later in pairwise(sorted(times))]
-        if any(gap > window for gap in gaps):
+        if max(times) - min(times) > window:
             found.outside.append(story)
-        elif gaps:
+        elif len(times) > 1:
             found.inside += 1
     for report in map(json.loads, (path.read_text() for path in Path(plan.folder).glob("*.report"))):
         found.requests += Counter(report["total"])

@@ -34,9 +34,8 @@ from lake.storage.store import LakeError, Store
 
 log = logging.getLogger(__name__)
 
-LOOK_INTERVAL_S = (
-    45.0  # with the time that a look takes, less than the 60 s that docs/reliability.md promises
-)
+# with the time that a look takes, well below the 60 s that docs/reliability.md promises
+LOOK_INTERVAL_S = 30.0
 # Of runs that started longer before the newest one only the records of known, unfinished ones are looked for. A run's
 # clock may be slow, and hours of recovery may lie between its id and its first record
 _START_MARGIN = timedelta(hours=6)
