@@ -51,6 +51,8 @@ FLUSH_ROWS = 1000
 FLUSH_BYTES = 32 * 2**20
 # Rows are flushed when the oldest has waited for so many seconds.
 FLUSH_AGE_S = 300.0
+# What other machines have landed is looked for every so many seconds; 0: only before the run.
+SEE_OTHERS_S = 30.0
 # The crawl stops fetching when so many bytes wait on disk because the store is away.
 SPOOL_BYTES = 2**30
 # Pages published more days apart than this are never copies of one another; "all": there is no limit.

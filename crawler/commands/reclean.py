@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 class Command(NoArguments):
-    """Cleans a lake's pages again. Exit codes: 0 all landed, 1 it failed, 2 there is no such lake or page, 3 another
-    machine holds the lease of an outlet."""
+    """Cleans a lake's pages again. Exit codes: 0 all landed, 1 it failed, 2 there is no such lake or page, 3 pages
+    of an outlet were left, because another machine was crawling it."""
 
     requires_project = True
     requires_crawler_process = False
@@ -50,8 +50,7 @@ class Command(NoArguments):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check the configuration, clean the pages again, and set the exit code."""
         from crawler.command_line.preflight import Refused, check_configuration
-        from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
-        from lake.storage.leases import LeaseHeld
+        from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED
         from lake.storage.store import LakeConfigError, LakeError
         from lake.workers.pool import WorkersFailed
 
@@ -64,7 +63,7 @@ class Command(NoArguments):
             self.exitcode = EXIT_CONFIGURATION
         except (LakeError, WorkersFailed) as error:
             print(error, file=sys.stderr)
-            self.exitcode = EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED
+            self.exitcode = EXIT_FAILED
 
     def _reclean(self, opts: argparse.Namespace) -> None:
         """Clean the chosen pages in a run of their own, and print the counts. Raises LakeConfigError, LakeError or
@@ -72,10 +71,10 @@ class Command(NoArguments):
         from crawler.outlet_files import known_outlets, mistakes_in
         from crawler.pipeline.from_settings import lake_of, limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
+        from crawler.reports.run_report import EXIT_HELD
         from crawler.reports.summary import outcome_text
-        from lake.jobs.reclean import reclean
+        from lake.jobs.reclean import Recleaning
         from lake.parquet.raw_page_selection import RawPageSelection
-        from lake.runs.session import Claim
         from lake.storage.open_store import open_lake
         from lake.storage.store import LakeConfigError
         from lake.workers.page_processing import reject_reserved
@@ -93,19 +92,31 @@ class Command(NoArguments):
         known = sorted(outlets & known_outlets().by_name.keys())
         facts = {"spider": None, "reclean": True}
         with (
-            lake.run("reclean", rules_of, facts, [Claim(outlet) for outlet in known]) as (run, _),
+            lake.run("reclean", rules_of, facts) as (run, opening),
             Workers(limits_of(self.settings)) as workers,
         ):
+            work = Recleaning(
+                run,
+                opening.others,
+                workers,
+                rules_of,
+                lambda: lake.brief_leases(run.run_id),
+                known,
+                reject_if_reserved,
+                self.settings.getint("FLUSH_ROWS"),
+            )
             try:
-                page_count = reclean(
-                    run, workers, rules_of, choice, reject_if_reserved, self.settings.getint("FLUSH_ROWS")
-                )
+                work.reclean(choice)
             except BaseException:
                 run.abandon()
                 raise
-            run.finish("finished", {**facts, "reason": "finished", "looked_at": page_count})
+            run.finish("finished", {**facts, "reason": "finished", "looked_at": work.looked_at})
         counts = ", ".join(outcome_text(name, count) for name, count in run.counts.items() if "/" not in name)
-        print(f"reclean: {counted(page_count, 'page')} → {counts or 'nothing'} → {lake.store.uri}")
+        print(f"reclean: {counted(work.looked_at, 'page')} → {counts or 'nothing'} → {lake.store.uri}")
+        for outlet, held in work.held.items():
+            print(f"{outlet}: its pages were left, the same command does them later: {held}", file=sys.stderr)
+        if work.held:
+            self.exitcode = EXIT_HELD
 
 
 def _outlets_to_reclean(store: Store, choice: RawPageSelection) -> set[str]:

@@ -47,4 +47,5 @@ def lake_of(settings: BaseSettings) -> Lake:
         ),
         limits=limits_of(settings),
         removed_texts=settings.getbool("REMOVED_TEXTS"),
+        look_interval_s=settings.getfloat("SEE_OTHERS_S"),
     )

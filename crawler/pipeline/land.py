@@ -73,7 +73,11 @@ class Land:
         for outlet, lease_held in opening.held.items():
             log.warning("%s", lease_held)
             self._leave_outlet(outlet, "held")
-        self._flush_timer = asyncio.get_running_loop().create_task(self._flush_by_age())
+        self.others = opening.others
+        self._timers = [
+            asyncio.get_running_loop().create_task(timer)
+            for timer in (self._flush_by_age(), self._look_at_others())
+        ]
 
     async def process_item(self, item: Any) -> Any:
         """Add a ProcessedPage to the run and return its row. Raises DropItem for a page that gives no row; other
@@ -97,6 +101,33 @@ class Land:
                 await asyncio.wait_for(self._closing.wait(), min(1.0, self.flush_limits[2]))
             if self.run.waiting[2] >= self.flush_limits[2]:
                 await self._flush()
+
+    async def _look_at_others(self) -> None:
+        """Look at what other machines land, every SEE_OTHERS_S, until the crawl closes. A look that fails ends no
+        crawl."""
+        while self.others.interval_s and not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self.others.wait_s)
+                return
+            try:
+                await self._look()
+            except Exception as error:
+                self.others.missed(error)
+                if not isinstance(error, LakeError):
+                    log.error("what other machines land could not be read: %r", error, exc_info=error)
+            self.report.looked(self.others)
+
+    async def _look(self) -> None:
+        """Learn what other machines have landed. The event loop waits for no request, and for some milliseconds at a
+        time for the index."""
+        others = self.others
+        for news in await asyncio.to_thread(others.find_news, others.known()):
+            found = await asyncio.to_thread(others.read, news)
+            for _ in others.enter(news, found):
+                await asyncio.sleep(0)
+            if self._closing.is_set():
+                return
+        others.looked()
 
     async def _flush(self) -> None:
         """Land all rows that wait."""
@@ -166,7 +197,7 @@ class Land:
         if not hasattr(self, "run"):
             return
         self._closing.set()
-        await self._flush_timer  # not cancelled: a flush in progress would land unnoticed
+        await asyncio.gather(*self._timers)  # not cancelled: a flush in progress would land unnoticed
         await self._flush()
         if self._failure:
             self.report.lost(self.run.waiting[0])
@@ -190,7 +221,7 @@ class Land:
         if self._failure:
             self.run.abandon()
         else:
-            facts = self.report.facts(reason)
+            facts = {**self.report.facts(reason), "other_runs": dict(self.others.counts)}
             self.report.watch(self.run, facts)
             self.run.finish(reason, facts)
 

@@ -27,6 +27,7 @@ from crawler.reports.monitors import FIELD_NAMES, alerts, carried_facts, outlet_
 from crawler.reports.source_findings import findings
 from crawler.reports.summary import summary
 from crawler.reports.troubles import FAILED, SeenOutlet, trouble_lines
+from lake.runs.other_runs import OtherRuns
 from lake.runs.revisit_policy import FETCH_DECISIONS, SKIP_DECISIONS
 from lake.runs.run import Result, Run
 from lake.runs.session import Opening
@@ -216,6 +217,11 @@ class RunReport:
         assert spool
         self.stats.set_value("spool/objects", len(spool.keys))
         self.stats.max_value("spool/bytes", spool.bytes)
+
+    def looked(self, others: OtherRuns) -> None:
+        """The run has looked at what other machines land: update the stats of these looks."""
+        for name, count in others.counts.items():
+            self.stats.set_value(f"other_runs/{name}", count)
 
     def count(self, result: Result, request: RawPage | Reject) -> None:
         """Count a candidate's outcome. request: names the requested URL and its outlet."""

@@ -14,7 +14,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,8 @@ _PAGE_COLUMNS = """
 # A reject is the state of its requested URL, an article that of the page that answered. `asked` maps the id of a
 # requested URL to the page whose article answered; it holds the URL itself where nothing but the redirect ties the two
 # (lake/runs/shared_pages.py). `shared` names the pages that answered for URLs they have nothing to do with. `versions` holds the marks of rows that are not
-# the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources
+# the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources. `learned`
+# names the parts of other machines' runs whose rows were entered before their run had ended
 _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -58,6 +59,8 @@ _CREATE_TABLES = f"""
     CREATE INDEX IF NOT EXISTS versions_by_run ON versions (run_id);
     CREATE TABLE IF NOT EXISTS sources (url TEXT PRIMARY KEY, read_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS takedowns (name TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS learned (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS learned_by_run ON learned (run_id);
     CREATE TABLE IF NOT EXISTS visited (
         url TEXT PRIMARY KEY, run_at INTEGER NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -255,6 +258,9 @@ class Index:
 
         names: of all tombstones of the lake."""
         with self.transaction():
+            if set(names) - self.takedowns():
+                # these parts may have landed while a takedown went over the lake: they are looked at once more
+                self._db.execute("DELETE FROM learned")
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
             self._taken_down = parse_tombstones(names)
@@ -364,6 +370,7 @@ class Index:
         """Turn the pending rows of a flush into landed ones, after its part files were written to the lake."""
         flush = (run_id, seq)
         with self.transaction():
+            self._reconcile_pending(flush)
             for page, outlet, story, published, first, data in self._db.execute(
                 "SELECT id, outlet, story_id, published_at, first_at, signature FROM pending "
                 "WHERE run_id = ? AND seq = ? AND signature IS NOT NULL",
@@ -384,6 +391,32 @@ class Index:
             self._db.execute(
                 "UPDATE versions SET run_id = NULL, seq = NULL WHERE run_id = ? AND seq = ?", flush
             )
+
+    def _reconcile_pending(self, flush: tuple[str, int]) -> None:
+        """Bring the pending rows of a flush in line with rows of the same pages that other machines have landed since
+        they were judged, as if all were read back from the lake."""
+        newer = self._db.execute(
+            "SELECT pending.id, pending.content_hash, pending.reason FROM pending JOIN pages USING (id)"
+            " WHERE pending.run_id = ? AND pending.seq = ?"
+            " AND (pending.content_hash IS NULL OR pages.content_hash IS NOT NULL)"
+            " AND pending.fetched_at < pages.fetched_at",
+            flush,
+        ).fetchall()
+        for page, content_hash, reason in newer:
+            self.add_version(page, f"reject:{reason}" if reason else content_hash)
+            self._db.execute("DELETE FROM pending WHERE id = ?", (page,))
+        self._db.execute(
+            "INSERT OR IGNORE INTO versions SELECT id, pages.content_hash, NULL, NULL FROM pending JOIN pages USING (id)"
+            " WHERE pending.run_id = ? AND pending.seq = ? AND pages.content_hash <> pending.content_hash",
+            flush,
+        )
+        article = "content_hash, story_id, canonical_id, first_at, published_at"
+        self._db.execute(
+            f"UPDATE pending SET ({article}) = (SELECT {article} FROM pages WHERE pages.id = pending.id)"
+            " WHERE run_id = ? AND seq = ? AND content_hash IS NULL"
+            " AND EXISTS (SELECT 1 FROM pages WHERE pages.id = pending.id AND pages.content_hash IS NOT NULL)",
+            flush,
+        )
 
     def drop_pending(self, run_id: str) -> None:
         """Remove all pending rows of a run, which has died or has ended without landing them."""
@@ -459,18 +492,31 @@ class Index:
             fetched_at = _to_microseconds(row["fetched_at"])
             self._record_redirect(requested_id(requested, row["id"]), row["id"], fetched_at)
 
+    def learned_parts(self) -> frozenset[str]:
+        """Return the keys of the parts whose rows were entered before their run had ended."""
+        return frozenset(row[0] for row in self._db.execute("SELECT key FROM learned"))
+
+    def note_learned(self, run_id: str, keys: Collection[str]) -> None:
+        """Note that all rows of these parts of a run without a record have been entered. `learn_record` forgets it."""
+        self._db.executemany("INSERT OR IGNORE INTO learned VALUES (?, ?)", [(key, run_id) for key in keys])
+
+    def learn_checks(self, run_id: str, checked: Iterable[Sequence[str]]) -> None:
+        """Enter entries of `checked` of a run record: pages that it found unchanged. Entering them again changes
+        nothing."""
+        for requested, page, moment in checked:
+            if (
+                moment
+            ):  # older versions of the program noted rejects, too, which are states of the requested URL
+                self._record_redirect(requested, page, _to_microseconds(datetime.fromisoformat(moment)))
+                self._record_check(run_id, page, datetime.fromisoformat(moment))
+
     def learn_record(self, record: dict[str, Any]) -> None:
         """Enter what a run record says besides its part files, and mark the run as known.
 
         These are the pages that it found unchanged, redirects that nothing else explains, articles to be checked again,
         shared pages, the sources that it read to their end, and their state."""
         run_id = record["run_id"]
-        for requested, page, moment in record.get("checked", ()):
-            if (
-                moment
-            ):  # older versions of the program noted rejects, too, which are states of the requested URL
-                self._record_redirect(requested, page, _to_microseconds(datetime.fromisoformat(moment)))
-                self._record_check(run_id, page, datetime.fromisoformat(moment))
+        self.learn_checks(run_id, record.get("checked", ()))
         self._db.executemany(
             "UPDATE asked SET untied_url = ?3 WHERE id = ?1 AND page = ?2", record.get("untied", ())
         )
@@ -498,6 +544,7 @@ class Index:
                     (url, _to_microseconds(run_started_at(run_id)), json.dumps(source["visited"])),
                 )
         self._db.execute("INSERT OR IGNORE INTO runs VALUES (?)", (run_id,))
+        self._db.execute("DELETE FROM learned WHERE run_id = ?", (run_id,))
 
     def _record_check(self, run_id: str, page: str, moment: datetime) -> None:
         """Enter a fetch that found the same article as the page's latest row, or as its last row before a reject."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from lake.storage import flush_records
 from lake.storage.store import Store
 
 
@@ -37,7 +38,17 @@ def expire(store: Store, raw_days: int, today: date, *, dry_run: bool = False) -
             store.remove(key)
         result.parts += 1
         result.days.add(day)
+    if not dry_run:
+        _remove_flush_records(store, unfinished)
     return result
+
+
+def _remove_flush_records(store: Store, unfinished: set[str]) -> None:
+    """Remove the flush records that ended runs have left, where no crawl starts any more that would do it."""
+    ended = {key.removeprefix("runs/").removesuffix(".json") for key in store.keys("runs/")} - unfinished
+    for key in list(store.keys(flush_records.PREFIX)):
+        if flush_records.run_of(key) in ended:
+            store.remove(key)
 
 
 def _raw_parts_before(store: Store, first_kept_day: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import logging
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,7 @@ from lake.parquet.part_files import Part
 from lake.runs.run import Batch, Run, is_run_alive
 from lake.schema.columns import restore_record
 from lake.schema.records import TABLES, Table, requested_id
+from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.prefetch import prefetch
 from lake.storage.store import PartExists, Store
@@ -70,7 +71,7 @@ def catch_up(store: Store, path: Path) -> Index:
             index.close()
             move_aside(path, f"it knows {counted(len(gone), 'run')} that {store.uri} does not")
             index = open_index(path, fill)
-            runs = _list_runs(store, index.watermark())
+            runs = list_runs(store, index.watermark())
         index.take_down(tombstone_names(store))
         _learn_new_runs(store, index, runs)
     return index
@@ -84,14 +85,14 @@ def _exclusive_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _compare_runs(store: Store, index: Index) -> tuple[_RunIds, set[str]]:
+def _compare_runs(store: Store, index: Index) -> tuple[RunIds, set[str]]:
     """Return the lake's runs after the index's watermark, and the ids that the index knows and the lake does not.
 
     The index is read before the lake is listed, because other processes of this machine finish runs and advance the
     watermark meanwhile: a run that the index knew before the listing is in a listing from the old watermark."""
     watermark = index.watermark()
     known = _recent_known_runs(index, watermark)
-    runs = _list_runs(store, watermark)
+    runs = list_runs(store, watermark)
     return runs, known - runs.finished
 
 
@@ -105,10 +106,10 @@ def _recent_known_runs(index: Index, watermark: str) -> set[str]:
 
 def learn_finished(store: Store, index: Index) -> None:
     """Learn the runs that have finished since `catch_up`, on this machine or another. Raises LakeError."""
-    _learn_new_runs(store, index, _list_runs(store, index.watermark()))
+    _learn_new_runs(store, index, list_runs(store, index.watermark()))
 
 
-def _learn_new_runs(store: Store, index: Index, runs: _RunIds) -> None:
+def _learn_new_runs(store: Store, index: Index, runs: RunIds) -> None:
     new_runs = sorted(runs.finished - index.run_ids())
     for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), new_runs):
         _learn_run_record(store, index, json.loads(record))
@@ -116,25 +117,28 @@ def _learn_new_runs(store: Store, index: Index, runs: _RunIds) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _RunIds:
+class RunIds:
     """Run ids, which sort by the time at which the runs started."""
 
     started: set[str]  # with a start record
     finished: set[str]  # with an end record
 
-    def watermark(self, now: datetime) -> str:
-        """The id up to which no new run will appear. It lies before every unfinished run, and before every run that
-        started within _CLOCK_MARGIN of the newest: a record of such a run may still be on its way, or its machine's
-        clock may be slow."""
+    def watermark(
+        self, now: datetime, margin: timedelta = _CLOCK_MARGIN, passed_over: Collection[str] = ()
+    ) -> str:
+        """The id up to which no new run will appear. It lies before every unfinished run but those that are passed
+        over, and before every run that started within the margin of the newest: a record of such a run may still be on
+        its way, or its machine's clock may be slow."""
         starts = (moment for run_id in self.started | self.finished if (moment := _start_time(run_id)))
-        return min({_cutoff_id(min(moment, now) for moment in starts), *(self.started - self.finished)})
+        unfinished = (self.started - self.finished).difference(passed_over)
+        return min({_cutoff_id((min(moment, now) for moment in starts), margin), *unfinished})
 
 
-def _cutoff_id(moments: Iterable[datetime]) -> str:
-    """An id prefix that sorts before the ids of all runs that started within _CLOCK_MARGIN of the latest of these
+def _cutoff_id(moments: Iterable[datetime], margin: timedelta = _CLOCK_MARGIN) -> str:
+    """An id prefix that sorts before the ids of all runs that started within the margin of the latest of these
     times. Returns "" where there are none."""
     latest = max(moments, default=None)
-    return f"{latest - _CLOCK_MARGIN:%Y%m%dT%H%M%SZ}" if latest else ""
+    return f"{latest - margin:%Y%m%dT%H%M%SZ}" if latest else ""
 
 
 def _start_time(run_id: str) -> datetime | None:
@@ -145,7 +149,7 @@ def _start_time(run_id: str) -> datetime | None:
         return None
 
 
-def _list_runs(store: Store, since: str = "") -> _RunIds:
+def list_runs(store: Store, since: str = "") -> RunIds:
     """The runs whose ids sort after a watermark. Only that part of runs/ is listed."""
     started: set[str] = set()
     finished: set[str] = set()
@@ -155,7 +159,7 @@ def _list_runs(store: Store, since: str = "") -> _RunIds:
             started.add(name.removesuffix(".started.json"))
         elif name.endswith(".json"):
             finished.add(name.removesuffix(".json"))
-    return _RunIds(started, finished)
+    return RunIds(started, finished)
 
 
 def learn_run(store: Store, index: Index, run_id: str) -> None:
@@ -168,7 +172,9 @@ def _learn_run_record(store: Store, index: Index, record: dict[str, Any]) -> Non
     with index.transaction():
         index.drop_pending(record["run_id"])
         with index.signatures.catching_up():
-            _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+            learned = index.learned_parts()  # before the run had ended: lake/runs/other_runs.py
+            parts = [(p["table"], p["key"]) for p in record["parts"] if p["key"] not in learned]
+            _learn_parts(store, index, parts)
         index.learn_record(record)
 
 
@@ -182,8 +188,8 @@ def _learn_parts(
     signature index learns in that order which text recurs in an outlet."""
     captures: dict[Capture, dict[str, Any]] = {}
     has_taken_down_rows = False
-    to_read = sorted((part for part in keys if part[0] != "raw"), key=lambda part: _flush_seq(part[1]))
-    flushes = prefetch(lambda part: (_flush_seq(part[1]), _rows_to_learn(store, *part, more)), to_read)
+    to_read = sorted((part for part in keys if part[0] != "raw"), key=lambda part: flush_seq(part[1]))
+    flushes = prefetch(lambda part: (flush_seq(part[1]), rows_to_learn(store, *part, more)), to_read)
     for _, flush in groupby(flushes, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn_row(values)
@@ -202,7 +208,7 @@ def _capture(values: dict[str, Any]) -> Capture:
     return requested_id(values["requested_url"] or "", values["id"]), values["fetched_at"]
 
 
-def _rows_to_learn(store: Store, table: Table, key: str, more: Sequence[str] = ()) -> list[dict[str, Any]]:
+def rows_to_learn(store: Store, table: Table, key: str, more: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The columns that the index needs. Texts whose signatures are of another scheme are signed again."""
     if table == "rejects":
         rejects = part_files.read_rows(store, key, _REJECT_COLUMNS)
@@ -219,7 +225,7 @@ def _rows_to_learn(store: Store, table: Table, key: str, more: Sequence[str] = (
     return rows
 
 
-def _flush_seq(key: str) -> int:
+def flush_seq(key: str) -> int:
     """The number of the flush, from a part's key."""
     return int(key.rpartition("-")[2].removesuffix(".parquet"))
 
@@ -234,13 +240,15 @@ def recover_dead_runs(
     rules_of: Callable[[str], Rules],
     open_leases: Callable[[], Leases],
     workers: Workers,
+    look: Callable[[], None],
     spooled_by: str | None = None,
 ) -> list[Run]:
     """Finish every dead run from its raw parts, and return these runs. Raises LakeError.
 
     locks: the folder of this machine's run locks. open_leases: called for each dead run; its leases are held until
-    the run is finished. spooled_by: finish only the runs that judged the spool of this run again."""
-    runs = _list_runs(store, index.watermark())
+    the run is finished. look: called before each page is judged (OtherRuns.look_if_due). spooled_by: finish only the
+    runs that judged the spool of this run again."""
+    runs = list_runs(store, index.watermark())
     started, finished = runs.started, runs.finished
     with index.transaction():  # of runs that died before they wrote a start record, or whose record was lost
         for run_id in index.pending_runs() - (started - finished):
@@ -253,7 +261,7 @@ def recover_dead_runs(
         with open_leases() as leases:
             if _take_over_if_dead(store, locks, run_id, leases):
                 learn_finished(store, index)
-                recovered.append(_finish_dead_run(store, index, run_id, rules_of, workers))
+                recovered.append(_finish_dead_run(store, index, run_id, rules_of, workers, look))
     return [run for run in recovered if run]
 
 
@@ -292,7 +300,12 @@ def _take_over_if_dead(store: Store, locks: Path, run_id: str, leases: Leases) -
 
 
 def _finish_dead_run(
-    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+    store: Store,
+    index: Index,
+    run_id: str,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
+    look: Callable[[], None],
 ) -> Run | None:
     """Finish a dead run and return it. None where its record is there by now, because it ended after all or another
     process finished it, or where every attempt failed."""
@@ -302,7 +315,7 @@ def _finish_dead_run(
             learn_run(store, index, run_id)
             return None
         try:
-            return _try_to_finish(store, index, run_id, rules_of, workers)
+            return _try_to_finish(store, index, run_id, rules_of, workers, look)
         except PartExists:  # the dead run's last write arrived late, or another process finishes the same run
             with index.transaction():
                 index.drop_pending(run_id)
@@ -311,7 +324,12 @@ def _finish_dead_run(
 
 
 def _try_to_finish(
-    store: Store, index: Index, run_id: str, rules_of: Callable[[str], Rules], workers: Workers
+    store: Store,
+    index: Index,
+    run_id: str,
+    rules_of: Callable[[str], Rules],
+    workers: Workers,
+    look: Callable[[], None],
 ) -> Run:
     """Complete the flush that was under way, and write the run's record. Raises PartExists where a part that is to be
     written is there by now."""
@@ -319,7 +337,7 @@ def _try_to_finish(
     with index.transaction():
         index.drop_pending(run_id)
         learned = _learn_parts(store, index, keys, _RECOVERY_COLUMNS)
-    last_seq = max((_flush_seq(k) for _, k in keys), default=-1)
+    last_seq = max((flush_seq(k) for _, k in keys), default=-1)
     run = Run(
         store, index, run_id, first_seq=max(last_seq, 0), removed_texts=keeps_removed_texts(store, run_id)
     )
@@ -336,9 +354,10 @@ def _try_to_finish(
             elif "reason" not in row:
                 run.remember(restore_record(RawPage, article[0]), row)
         for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
+            look()
             run.add(processed)
     batch = run.cut(landed_at) or Batch(max(last_seq, 0), landed_at, {})
-    written_tables = {table for table, key in keys if _flush_seq(key) == last_seq}
+    written_tables = {table for table, key in keys if flush_seq(key) == last_seq}
     run.parts += _complete_last_flush(store, run_id, last_seq, written_tables, batch)
     index.landed(run_id, batch.seq)
     recovered_rows = sum(run.counts[t] for t in TABLES)
@@ -377,18 +396,37 @@ def _complete_last_flush(
 
     written_tables: the tables that the last flush has parts of. Rows of these tables go to one more flush."""
     written: list[Part] = []
+    missing: dict[Table, list[dict[str, Any]]] = {}
     if written_tables:
         missing = {t: batch.tables.get(t, []) for t in TABLES if t not in written_tables}
-        written += part_files.write_flush(store, missing, run_id, last_seq, batch.landed_at, empty=True)
     late_rows: dict[Table, list[dict[str, Any]]] = {
         t: rows for t, rows in batch.tables.items() if t in written_tables and t != "raw"
     }
+    _announce_parts(store, run_id, {last_seq: missing, last_seq + 1: late_rows}, batch.landed_at)
+    if missing:
+        written += part_files.write_flush(store, missing, run_id, last_seq, batch.landed_at, empty=True)
     for values in (v for rows in late_rows.values() for v in rows):
         values["seq"] = last_seq + 1
     now = datetime.now(UTC)
     for moment in {m.date(): m for m in (now - _MAX_WRITE_DELAY, now)}.values():
         written += part_files.write_flush(store, {"raw": []}, run_id, last_seq + 1, moment, empty=True)
     return written + part_files.write_flush(store, late_rows, run_id, last_seq + 1, batch.landed_at)
+
+
+def _announce_parts(
+    store: Store, run_id: str, flushes: dict[int, dict[Table, list[dict[str, Any]]]], landed_at: datetime
+) -> None:
+    """Name the parts with rows that are going to be written, by number of the flush and table, in a flush record."""
+    names = [
+        (t, part_files.part_key(t, run_id, seq, landed_at))
+        for seq, tables in flushes.items()
+        for t in TABLES
+        if t in tables
+    ]
+    if names:
+        record = FlushRecord(run_id, max(flushes), tuple(names))
+        with suppress(PartExists):  # of a process that died here, which named the same parts
+            store.put_new(record.key, record.encode())
 
 
 def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
@@ -403,4 +441,4 @@ def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
         for table in TABLES:
             parts += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
         day += timedelta(days=1)
-    return sorted(parts, key=lambda k: (_flush_seq(k[1]), TABLES.index(k[0])))
+    return sorted(parts, key=lambda k: (flush_seq(k[1]), TABLES.index(k[0])))

@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,8 @@ from lake.schema.records import (
     requested_id,
     retry_at,
 )
-from lake.storage import boilerplate_file
+from lake.storage import boilerplate_file, flush_records
+from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseLost, Leases
 from lake.storage.spool import Outbox, SpoolFailed
 from lake.storage.store import LakeError, PartExists, Store
@@ -153,6 +154,7 @@ class Run:
         # by outlet whose lease was lost: rows that are left to the new holder, who fetches the pages again
         self.forfeited: Counter[str] = Counter()
         self.record: dict[str, Any] = {"run_id": run_id}  # complete after `finish`
+        self._flush_record: FlushRecord | None = None  # the latest
         self._spooled: dict[int, list[Part]] = {}  # parts not yet in the lake, by number of the flush
         self._spooled_outlets: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -478,15 +480,32 @@ class Run:
         flush = encode_flush(batch.tables, self.run_id, batch.seq, batch.landed_at)
         self.parts += [part for part, _ in flush]
         self._spooled[batch.seq] = [part for part, _ in flush]
+        objects = [(part.key, data) for part, data in flush]
+        earlier_record = self._flush_record
+        if flush:
+            objects.insert(0, self._announce_parts(batch.seq, self._spooled[batch.seq]))
         try:
-            self.outbox.send(
-                [(part.key, data) for part, data in flush], lambda: self._check_leases(lease_error)
-            )
+            self.outbox.send(objects, lambda: self._check_leases(lease_error))
+            self._remove_superseded(earlier_record)
         except SpoolFailed:
             del self._spooled[batch.seq]
             raise
         finally:
             self._spooled_outlets = (self._spooled_outlets | outlets) - lost if self.outbox.waiting else set()
+
+    def _announce_parts(self, seq: int, parts: Sequence[Part]) -> tuple[str, bytes]:
+        """Return the object that names the parts of the coming flush. Other machines find them by it before the run
+        has ended (lake/runs/other_runs.py), also where this process dies in between."""
+        before = self._flush_record or FlushRecord(self.run_id, seq, ())
+        self._flush_record = before.next(seq, [(part.table, part.key) for part in parts])
+        return self._flush_record.key, self._flush_record.encode()
+
+    def _remove_superseded(self, earlier: FlushRecord | None) -> None:
+        """Remove the flush record before the latest, whose parts the latest names, too."""
+        latest = self._flush_record
+        if earlier and latest and earlier is not latest and set(earlier.parts) <= set(latest.parts):
+            with suppress(LakeError):  # it does no harm
+                self.store.remove(earlier.key)
 
     def _check_leases(self, lease_error: LakeError | None = None) -> None:
         """Raises LeaseLost where another machine holds an outlet that has rows in the spool, and `lease_error` where
@@ -577,6 +596,7 @@ class Run:
         else:
             self.outbox.send([(key, data)], self._check_leases)
         self.mark_landed()
+        self._remove_flush_records()
         try:
             self._remove_taken_down_rows()  # after the last part has landed, perhaps from the spool
         except LakeError as error:  # the next start learns the record, and removes the rows
@@ -587,6 +607,13 @@ class Run:
         with self.index.transaction():
             self.index.drop_pending(self.run_id)  # entries of forfeited rows
             self.index.learn_record(record)
+
+    def _remove_flush_records(self) -> None:
+        """Remove this run's flush records: the run record names all parts now."""
+        if self.parts:
+            with suppress(LakeError):  # a later start does it
+                for key in list(self.store.keys(f"{flush_records.PREFIX}{self.run_id}-")):
+                    self.store.remove(key)
 
     def _remove_taken_down_rows(self) -> None:
         """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed

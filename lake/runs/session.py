@@ -1,12 +1,14 @@
 """Lake, an open lake: `run` prepares it for one run and gives the run to the caller.
 
-Before: probe the store, take the leases, catch up the index, land spools, recover dead runs, write the started record.
+Before: probe the store, take the leases, catch up the index, look at what unfinished runs have landed, land spools,
+recover dead runs, write the started record.
 After: give back the leases, and write a checkpoint where one is due.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from dedupe import WINDOW
 from lake.index.checkpoints import Cadence, write_if_due
 from lake.index.page_index import index_path
 from lake.runs.catch_up import catch_up, recover_dead_runs
+from lake.runs.other_runs import LOOK_INTERVAL_S, OtherRuns
 from lake.runs.run import Run, new_run_id, run_lock
 from lake.runs.spool_recovery import recover_spools
 from lake.storage.leases import LEASE_S, LeaseHeld, Leases, folder_id
@@ -27,6 +30,9 @@ from lake.storage.spool import Outbox, Spool, spool_folder
 from lake.workers.pool import WorkerLimits, Workers
 
 log = logging.getLogger(__name__)
+
+_BRIEF_WAIT_S = 30.0  # a crawl waits so long for leases that are held while a batch of another run lands
+_BRIEF_POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Claim:
 class Opening:
     """What was done and found before a run began."""
 
+    others: OtherRuns  # what other machines land; whoever lands for longer looks again and again
     recovered: list[Run] = field(default_factory=list)  # dead runs that were finished
     unspooled: int = 0  # objects that earlier runs had spooled, and that are in the lake now
     held: dict[str, LeaseHeld] = field(default_factory=dict)  # by outlet: claims that others hold
@@ -61,6 +68,7 @@ class Lake:
         cadence: Cadence | None = None,
         limits: WorkerLimits | None = None,
         removed_texts: bool = True,
+        look_interval_s: float = LOOK_INTERVAL_S,
     ) -> None:
         """uri: a folder or s3://bucket/prefix. state: the folder of the index, spools and run locks.
 
@@ -71,6 +79,7 @@ class Lake:
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
         self.cadence, self.limits = cadence or Cadence(), limits or WorkerLimits(workers=0)
         self.locks, self.removed_texts = state / "locks", removed_texts
+        self.look_interval_s = look_interval_s
         self.index_path = index_path(state, self.store.uri)
 
     @contextmanager
@@ -92,14 +101,21 @@ class Lake:
             stack.callback(index.close)
             index.signatures.keep_within(self.window)
 
+            others = OtherRuns(self.store, index, self.locks, self.look_interval_s)
+            others.look()
+            others.remove_left_behind()
+
             def recovery_leases() -> Leases:
                 return self._open_leases(run_id)
 
             with Workers(self.limits) as workers:
-                unspooled = recover_spools(self.store, index, self.state, rules_of, recovery_leases, workers)
-                recovered = recover_dead_runs(
-                    self.store, index, self.locks, rules_of, recovery_leases, workers
+                unspooled = recover_spools(
+                    self.store, index, self.state, rules_of, recovery_leases, workers, others.look_if_due
                 )
+                recovered = recover_dead_runs(
+                    self.store, index, self.locks, rules_of, recovery_leases, workers, others.look_if_due
+                )
+            others.look_if_due()
             outbox = Outbox(self.store, Spool(spool_folder(self.state, self.store.uri) / run_id))
             run = Run(
                 self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
@@ -115,21 +131,27 @@ class Lake:
                     **facts,
                 }
             )
-            yield run, Opening(recovered, unspooled, held_elsewhere)
+            yield run, Opening(others, recovered, unspooled, held_elsewhere)
         # the leases have been released: no other process waits for the checkpoint
         write_if_due(self.store, self.index_path, self.cadence)
 
     def _open_leases(self, run_id: str) -> Leases:
         return Leases(self.store, self.state, run_id, self.lease_s)
 
+    def brief_leases(self, run_id: str) -> Leases:
+        """Return leases for one batch of a run that claims none: they are given back within seconds, and crawls of
+        other machines wait for them."""
+        return Leases(self.store, self.state, run_id, self.lease_s, are_brief=True)
+
 
 def _take_claims(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld]:
     """Take a lease for each claim, and return the claims that others hold, by outlet. Raises LeaseHeld where such a
-    claim is needed, or where others hold all claims."""
+    claim is needed, or where others hold all claims. Waits for brief leases."""
     held_elsewhere: dict[str, LeaseHeld] = {}
+    until = time.monotonic() + _BRIEF_WAIT_S
     for claim in claims:
         try:
-            leases.take(claim.outlet, alone=claim.alone)
+            _take_claim(leases, claim, until)
         except LeaseHeld as error:
             if claim.needed:
                 raise
@@ -137,3 +159,15 @@ def _take_claims(leases: Leases, claims: Sequence[Claim]) -> dict[str, LeaseHeld
     if held_elsewhere and len(held_elsewhere) == len(claims):
         raise next(iter(held_elsewhere.values()))
     return held_elsewhere
+
+
+def _take_claim(leases: Leases, claim: Claim, until: float) -> None:
+    """Take the lease for a claim; wait for a brief one, up to a time of the monotonic clock. Raises LeaseHeld."""
+    while True:
+        try:
+            leases.take(claim.outlet, alone=claim.alone)
+            return
+        except LeaseHeld as error:
+            if not error.is_brief or time.monotonic() >= until:
+                raise
+        time.sleep(_BRIEF_POLL_S)

@@ -45,11 +45,13 @@ def recover_spools(
     rules_of: Callable[[str], Rules],
     open_leases: Callable[[], Leases],
     workers: Workers,
+    look: Callable[[], None],
 ) -> int:
     """Land every spool, and return the number of objects that left them.
 
     state: the state folder of this machine. open_leases: called for each spool; its leases are held until the spool
-    has landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
+    has landed. look: called before each page is judged anew (OtherRuns.look_if_due). A spool whose outlet another
+    machine is crawling waits for a later start. Raises LakeError."""
     recovered = 0
     folder = spool_folder(state, store.uri)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
@@ -69,10 +71,10 @@ def recover_spools(
             learn_finished(store, index)
             # an earlier start may have died while it judged this spool again; its pending entries would hide pages
             recover_dead_runs(
-                store, index, state / "locks", rules_of, open_leases, workers, spooled_by=spool.run_id
+                store, index, state / "locks", rules_of, open_leases, workers, look, spooled_by=spool.run_id
             )
             recovered += len(spool.keys)
-            _land_spool(store, index, spool, state / "locks", rules_of, workers)
+            _land_spool(store, index, spool, state / "locks", rules_of, workers, look)
     return recovered
 
 
@@ -92,6 +94,7 @@ def _land_spool(
     locks: Path,
     rules_of: Callable[[str], Rules],
     workers: Workers,
+    look: Callable[[], None],
 ) -> None:
     """Land the objects as they are where nothing has happened since; otherwise judge the pages again."""
     objects, run_id = len(spool.keys), spool.run_id
@@ -108,7 +111,7 @@ def _land_spool(
             return
     except PartExists:
         pass  # another machine took the run for dead, and wrote parts under these names
-    _judge_again(store, index, spool, locks, rules_of, workers)
+    _judge_again(store, index, spool, locks, rules_of, workers, look)
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
@@ -119,7 +122,7 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
         record = f"runs/{spool.run_id}.json"
         return store.get(record) == (spool.get(record) if record in spool.keys else None)
     disk = FolderStore(spool.folder)
-    outcome_parts = [k for k in spool.keys if not k.startswith(("raw/", "runs/"))]
+    outcome_parts = [k for k in spool.keys if not k.startswith(("flushes/", "raw/", "runs/"))]
     return not any(
         _has_landed_since(index, spool.run_id, values)
         for key in outcome_parts
@@ -130,7 +133,7 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
 def _is_taken_down(index: Index, spool: Spool) -> bool:
     """Whether any page in the spool was taken down."""
     disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
-    keys = [k for k in spool.keys if not k.startswith("runs/")] if index.taken_down else []
+    keys = [k for k in spool.keys if k.endswith(".parquet")] if index.taken_down else []
     return any(
         index.taken_down.covers(values) for key in keys for values in part_files.read_rows(disk, key, columns)
     )
@@ -152,6 +155,7 @@ def _judge_again(
     locks: Path,
     rules_of: Callable[[str], Rules],
     workers: Workers,
+    look: Callable[[], None],
 ) -> None:
     """Clean and judge the spooled pages again in a run of its own, as if they were fetched just now: they may have
     landed in another way meanwhile."""
@@ -165,6 +169,7 @@ def _judge_again(
         for key in (k for k in spool.keys if k.startswith("raw/")):
             articles = group_by_article(part_files.read_rows(disk, key))
             for processed in workers.process_all(articles_to_process(articles, rules_of)):
+                look()
                 run.add(processed)
             run.flush()
         run.finish("recovered", {"spooled_by": spool.run_id})

@@ -49,6 +49,7 @@ class Holder:
     # grows by one whenever another folder takes the lease: who lost it and took it again can tell that it was lost
     term: int = 1
     released: bool = False  # given back, so another folder need not wait
+    brief: bool = False  # held while one batch lands, so another folder may wait for it
     write: str = ""  # random at each write, because Store.swap needs different bytes each time
 
     def __str__(self) -> str:
@@ -58,9 +59,10 @@ class Holder:
 class LeaseHeld(LakeError):
     """Another crawl holds the lease of the outlet, or runs on this machine although it must be alone."""
 
-    def __init__(self, name: str, holder: str) -> None:
+    def __init__(self, name: str, holder: str, *, is_brief: bool = False) -> None:
         super().__init__(f"{name} is being crawled by {holder}")
         self.name = name
+        self.is_brief = is_brief  # it is given back in seconds
 
 
 class LeaseLost(LakeError):
@@ -85,8 +87,11 @@ class Leases:
 
     A background thread renews the leases from the first `take` on."""
 
-    def __init__(self, store: Store, state: Path, run_id: str, ttl_s: float = LEASE_S) -> None:
-        self.store, self.run_id, self.ttl_s = store, run_id, ttl_s
+    def __init__(
+        self, store: Store, state: Path, run_id: str, ttl_s: float = LEASE_S, *, are_brief: bool = False
+    ) -> None:
+        """are_brief: they are given back within seconds, so that others wait for them."""
+        self.store, self.run_id, self.ttl_s, self._are_brief = store, run_id, ttl_s, are_brief
         self.folder = folder_id(state)
         self._locks_folder = state / "locks"
         self._lake_id = sha256_hex(store.uri.encode())[:12]
@@ -145,6 +150,7 @@ class Leases:
     def _acquire(self, name: str) -> tuple[Holder, str]:
         """Write the lease in the lake; return what was written and its tag. Raises LeaseHeld, LakeError."""
         holder = Holder(socket.gethostname(), os.getpid(), self.folder, self.run_id, _now(), self.ttl_s)
+        holder = replace(holder, brief=self._are_brief)
         for _ in range(_WRITE_TRIES):
             stored = self._read(name)
             if stored:
@@ -152,7 +158,9 @@ class Leases:
                 if current.folder != self.folder:
                     if not current.released and (remaining_s := current.ttl_s - stored.age_s) >= 0:
                         raise LeaseHeld(
-                            name, f"{current}; its lease ends in {remaining_s:.0f} s unless it is renewed"
+                            name,
+                            f"{current}; its lease ends in {remaining_s:.0f} s unless it is renewed",
+                            is_brief=current.brief,
                         )
                     holder = replace(holder, term=current.term + 1)
                 else:
@@ -185,6 +193,8 @@ class Leases:
     def _write(self, name: str, holder: Holder, tag: str | None) -> str:
         """Write the lease object if it still has this tag; return the new tag. Raises ObjectChanged, LakeError."""
         fields = asdict(replace(holder, write=uuid.uuid4().hex))
+        if not holder.brief:
+            del fields["brief"]  # older versions take a lease with a field that they do not know for damaged
         return self.store.swap(_lease_key(name), json.dumps(fields, indent=1).encode(), tag)
 
     def _read(self, name: str) -> TaggedObject | None:
@@ -212,7 +222,7 @@ class Leases:
                 fcntl.flock(lease.shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # renewed first, because another process of this folder may have changed the tag
                 if not is_away and self._renew(name):
-                    self._write(name, replace(lease.holder, released=True), lease.tag)
+                    self._write(name, replace(lease.holder, released=True, brief=False), lease.tag)
             except (BlockingIOError, ObjectChanged):
                 pass  # others of this folder still use it, or another machine has taken it
             except LakeError as error:

@@ -31,7 +31,7 @@ class Spool:
 
     def _list_keys(self) -> list[str]:
         """Return the keys in the folder, in the order in which they have to land."""
-        kinds = (*TABLES, "runs")
+        kinds = ("flushes", *TABLES, "runs")
         keys = [k for kind in kinds if (self.folder / kind).is_dir() for k in self._disk.keys(f"{kind}/")]
         return sorted(keys, key=lambda k: (_flush_seq(k), kinds.index(k.partition("/")[0])))
 
@@ -112,7 +112,8 @@ def spool_folder(state: Path, uri: str) -> Path:
 
 
 def _flush_seq(key: str) -> float:
-    """Return the number of the flush that a part file belongs to; infinity for a run record, which lands last."""
+    """Return the number of the flush that a part or a flush record belongs to; infinity for a run record, which lands
+    last."""
     if key.startswith("runs/"):
         return float("inf")
-    return int(key.rpartition("-")[2].removesuffix(".parquet"))
+    return int(key.rpartition("-")[2].partition(".")[0])

@@ -3,10 +3,13 @@
 import json
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -255,6 +258,78 @@ def test_an_outlet_that_another_crawl_has_is_passed_over_and_named(town):
     finally:
         other.kill()
         other.wait()
+
+
+# ---------------------------------------------------------------- shards on several machines
+
+
+def machine(town, name, shard):
+    """A crawl of a shard in a container of its own, without a volume."""
+    settings = {
+        "STATE_DIR": town.folder / name,
+        "SEE_OTHERS_S": 0.2,
+        "FLUSH_ROWS": 2,
+        "DOWNLOAD_TIMEOUT": 300,
+    }
+    given = [text for key, value in settings.items() for text in ("-s", f"{key}={value}")]
+    command = [*town.command("crawlall", "--only", ",".join(town.names), "--shard", shard), *given]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def until(true):
+    end = time.monotonic() + 90
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def knows(state, count):
+    """Whether the index of a machine knows so many articles."""
+    for path in state.glob("index-*.sqlite"):
+        with closing(sqlite3.connect(path)) as db, suppress(sqlite3.Error):
+            return (
+                db.execute("SELECT count(*) FROM pages WHERE content_hash IS NOT NULL").fetchone()[0] >= count
+            )
+    return False
+
+
+def test_shards_without_volumes_see_each_other_s_pages_whatever_is_killed(town):
+    """What one lands the other knows in mid-run; and so does a container that replaces a killed one, at its start."""
+    ones = [f"one{n}" for n in range(20) if shard_of(f"one{n}", 2) == 0][:2]
+    others = [f"other{n}" for n in range(20) if shard_of(f"other{n}", 2) == 1][:2]
+    home = town.add(ones[0])
+    paths = {topic: f"/{ones[0]}/a-story-of-the-{topic}" for topic in ("bridge", "library")}
+    town.pages[f"/{ones[0]}/feed"] = feed(*(home + path for path in paths.values()))
+    for topic, path in paths.items():
+        town.pages[path] = page(home + path, topic).body.decode()
+    town.add(ones[1])
+    town.pages[f"/{ones[1]}/feed"] = town.hang  # its crawl goes on
+    for outlet, topic in zip(others, paths, strict=True):
+        one_story(town, outlet, topic)
+    of_other, go_on = town.pages[f"/{others[0]}/feed"], threading.Event()
+    town.pages[f"/{others[0]}/feed"] = lambda: go_on.wait(120) and of_other
+    town.pages[f"/{others[1]}/feed"] = feed()
+    first, second = machine(town, "first", "0/2"), machine(town, "second", "1/2")
+    try:
+        until(lambda: knows(town.folder / "second", 2))
+        go_on.set()
+        _, told = second.communicate(timeout=90)
+        assert town.rows("copies")[0]["outlet"] == others[0], told
+        (record,) = town.records()
+        assert record["other_runs"]["rows"] == 2
+        assert record["other_runs"]["missed"] == 0
+        assert "'other_runs/looks'" in told
+    finally:
+        go_on.set()
+        first.kill()
+        first.communicate()
+        second.kill()
+    shutil.rmtree(town.folder / "first")
+    one_story(town, others[1], "library")
+    third = machine(town, "third", "1/2")
+    _, told = third.communicate(timeout=90)
+    assert sorted(row["outlet"] for row in town.rows("copies")) == sorted(others), told
+    assert {row["outlet"] for row in town.rows()} == {ones[0]}
 
 
 # ---------------------------------------------------------------- which outlets

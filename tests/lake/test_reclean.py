@@ -3,20 +3,23 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cleaning import Rules
-from lake.jobs.reclean import outlets_to_reclean, reclean
+from lake.jobs.reclean import Recleaning, outlets_to_reclean
 from lake.jobs.verify import verify
 from lake.parquet.part_files import read_rows
 from lake.parquet.raw_page_selection import RawPageSelection
-from lake.runs.session import Lake
+from lake.runs.session import Claim, Lake
 from lake.storage.folder_store import FolderStore
-from lake.workers.page_processing import append_page
+from lake.storage.leases import LeaseHeld
+from lake.workers.page_processing import append_page, process_page
 from lake.workers.pool import WorkerLimits, Workers
 from tests.lake.stories import page, processed, raw, text_of
 from tests.lake.test_page_processing import FIRST, article_page
@@ -42,20 +45,29 @@ def lake(tmp_path):
     return tmp_path
 
 
-def cleaned_anew(home, rules=OTHER, choice=None, settled=lambda processed: processed):
+@contextmanager
+def recleaning(home, rules=OTHER, state="state", **more):
+    """A run that cleans pages of the lake at `home` anew."""
+    lake = Lake(str(home / "lake"), home / state)
     with (
-        Lake(str(home / "lake"), home / "state").run("reclean", lambda outlet: rules, {}) as (run, _),
+        lake.run("reclean", lambda outlet: rules, {}) as (run, opening),
         Workers(WorkerLimits(workers=0)) as workers,
     ):
+        leases = partial(lake.brief_leases, run.run_id)
         try:
-            looked_at = reclean(
-                run, workers, lambda outlet: rules, choice or RawPageSelection(), settled, flush_rows=1
+            yield Recleaning(
+                run, opening.others, workers, lambda outlet: rules, leases, **{"flush_rows": 1} | more
             )
         except BaseException:
             run.abandon()
             raise
         run.finish("finished", {})
-    return looked_at, dict(run.counts)
+
+
+def cleaned_anew(home, rules=OTHER, choice=None, **more):
+    with recleaning(home, rules, **more) as work:
+        work.reclean(choice or RawPageSelection())
+    return work.looked_at, dict(work.run.counts)
 
 
 def rows(home, table):
@@ -95,6 +107,116 @@ def test_only_what_is_chosen_is_looked_at(lake):
     assert cleaned_anew(lake, choice=of_one) == (1, {"unchanged": 1})
 
 
+def opened(home, name, *claims):
+    """A run on another machine, with leases for these outlets."""
+    return Lake(str(home / "lake"), home / name).run(
+        "crawl", lambda outlet: OTHER, {}, [Claim(c, c) for c in claims]
+    )
+
+
+def test_crawls_of_other_machines_start_while_a_long_one_goes_on(lake):
+    """Of another outlet and of the same one: no lease is held while pages are cleaned."""
+    newer = replace(
+        page(A.url, "bridge", extra="The bridge opened with music."),
+        fetched_at=A.fetched_at + timedelta(days=9),
+    )
+    begun = []
+
+    def crawls_begin(processed):
+        if not begun:
+            begun.append(processed)
+            with opened(lake, "other", "one.example", "two.example") as (run, opening):
+                assert opening.held == {}
+                assert run.add(process_page(newer, OTHER)).outcome == "revisions"
+                run.flush()
+                run.finish("finished", {})
+        return processed
+
+    looked_at, counts = cleaned_anew(lake, finalize=crawls_begin, leased=["one.example", "two.example"])
+    assert (looked_at, counts) == (4, {"revisions": 2, "unchanged": 2})
+    with opened(lake, "third") as (run, _):
+        assert run.index.page_state(A.id).fetched_at == newer.fetched_at
+        run.finish("finished", {})
+    with Lake(str(lake / "lake"), lake / "state").run("same", lambda outlet: OTHER, {}) as (run, _):
+        assert run.index.page_state(A.id).fetched_at == newer.fetched_at
+        assert run.add(process_page(newer, OTHER)).outcome == "unchanged"
+        run.finish("finished", {})
+    assert verify(FolderStore(lake / "lake")).faults == []
+
+
+def test_a_page_that_a_crawl_landed_meanwhile_is_not_landed_again(lake):
+    """It had been no article: by other rules it is one, for both."""
+    was = raw("https://one.example/late", "", status=404)
+    crawl(str(lake / "lake"), lake / "state", was)
+    late = page(was.url, "library", title="The library of the south")
+
+    with opened(lake, "other", "one.example") as (run, _):
+        assert run.add(process_page(late, OTHER)).outcome == "copies"
+
+        def is_article_by_now(processed):
+            if processed.page.id != was.id:
+                return processed
+            run.flush()
+            run.finish("finished", {})
+            run.leases.__exit__()
+            return process_page(late, OTHER)
+
+        cleaned_anew(lake, leased=["one.example"], finalize=is_article_by_now, flush_rows=99)
+    landed = [values["id"] for table in ("articles", "copies") for values in rows(lake, table)]
+    assert landed.count(was.id) == 1
+
+
+def test_pages_of_an_outlet_that_another_machine_crawls_are_left_and_named(lake):
+    with (
+        opened(lake, "other", "one.example") as (run, _),
+        recleaning(lake, leased=["one.example"], wait_s=0.0) as work,
+    ):
+        work.reclean(RawPageSelection())
+        run.finish("finished", {})
+    assert list(work.held) == ["one.example"]
+    assert rows(lake, "revisions")[1:] == []
+    assert cleaned_anew(lake, leased=["one.example"])[1] == {"revisions": 2, "unchanged": 2}
+
+
+def test_an_outlet_that_becomes_free_is_cleaned_in_a_second_pass(lake, monkeypatch):
+    wait = Recleaning._wait_for_crawls
+
+    def ends_first(work):
+        run.finish("finished", {})
+        run.leases.__exit__()
+        return wait(work)
+
+    monkeypatch.setattr(Recleaning, "_wait_for_crawls", ends_first)
+    with opened(lake, "other", "one.example") as (run, _), recleaning(lake, leased=["one.example"]) as work:
+        work.reclean(RawPageSelection())
+    assert work.held == {}
+    assert work.run.counts["revisions"] == 2
+
+
+def test_a_crawl_waits_for_the_batch_that_lands(lake, monkeypatch):
+    with recleaning(lake, leased=["one.example"]) as work:
+        waited, leases = [], work.open_leases()
+        leases.take("one.example")
+
+        def given_back(seconds):
+            waited.append(seconds)
+            leases.__exit__()
+
+        monkeypatch.setattr("lake.runs.session.time.sleep", given_back)
+        with opened(lake, "other", "one.example") as (run, opening):
+            assert opening.held == {}
+            run.finish("finished", {})
+    assert len(waited) == 1
+
+
+def test_a_crawl_does_not_wait_for_ever(lake, monkeypatch):
+    monkeypatch.setattr("lake.runs.session._BRIEF_WAIT_S", 0.0)
+    with recleaning(lake, leased=["one.example"]) as work, work.open_leases() as leases:
+        leases.take("one.example")
+        with pytest.raises(LeaseHeld), opened(lake, "other", "one.example"):
+            pass
+
+
 def test_one_that_dies_is_finished_by_the_same_command(lake):
     seen = []
 
@@ -105,7 +227,7 @@ def test_one_that_dies_is_finished_by_the_same_command(lake):
         return processed
 
     with pytest.raises(KeyboardInterrupt):
-        cleaned_anew(lake, settled=dies)
+        cleaned_anew(lake, finalize=dies)
     assert cleaned_anew(lake) == (4, {"revisions": 1, "unchanged": 3})
     assert verify(FolderStore(lake / "lake")).faults == []
 

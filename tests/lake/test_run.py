@@ -164,7 +164,7 @@ def die_after(run, writes):
     return lost
 
 
-@pytest.mark.parametrize("writes", range(9))
+@pytest.mark.parametrize("writes", range(11))
 def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_path, writes):
     """Its last request may reach the store long after its death: it must find its name taken."""
     pages = [A, B, A_COPY, raw("https://one.example/gone", "", status=404)]
