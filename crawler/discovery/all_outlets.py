@@ -51,7 +51,7 @@ class OutletCrawl:
     opened_at_s: float = 0.0  # monotonic clock; 0: the crawl-all driver has not opened yet
     duration_s: float = 0.0
     has_begun: bool = False
-    end_reason: str | None = None  # finished, held, lease_lost, deadline, failed
+    end_reason: str | None = None  # finished, held, lease_lost, deadline, failed, slow_pages
     end_message: str | None = None  # the same in words; None for a crawl that finished
 
     @property
@@ -240,7 +240,7 @@ class OutletCrawls:
         for key in self.broken_keys:
             yield f"{key}: not crawled for a mistake in its file: {mistakes_in(key).partition(chr(10))[0]}"
         for crawl in self.crawls:
-            if crawl.end_reason in ("deadline", "failed"):
+            if crawl.end_reason in ("deadline", "failed", "slow_pages"):
                 yield f"{crawl.key}: {crawl.end_reason}"
             elif why := why_failed(crawl.spider.sources):
                 yield f"{crawl.key}: {why}"

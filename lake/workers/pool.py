@@ -41,7 +41,7 @@ class Workers:
 
     def __init__(self, limits: WorkerLimits | None = None) -> None:
         self.limits = limits or WorkerLimits()
-        # the most pages that a caller should have under way
+        # the most pages that process_all has under way
         self.room = max(1, _PAGES_PER_WORKER * self.limits.worker_count)
         self._in_thread = None if self.limits.worker_count else ThreadPoolExecutor(1, "clean")
         self._processes = ProcessPool(_LOAD, self.limits)

@@ -40,6 +40,9 @@ _BACKLOG_PER_START = 4  # waiting tasks that justify another worker, whose start
 _MOST_EXTRA = 4  # workers at slow tasks that do not count against their number
 _RECEIVED_AT_ONCE = 2**18  # bytes
 _LOWEST_PRIORITY = 19
+_SLOW_ANYHOW = (
+    10  # a task that takes so many times slow_s is slow, though its worker computes less: the machine is busy
+)
 _WORKER_CODE = "import sys; sys.path[:] = sys.argv[5:]; from lake.workers.worker_process import main; main(*map(int, sys.argv[1:4]), sys.argv[4])"
 # what the interpreter and its loader need; nothing of what a crawl is told: credentials, addresses, the home folder
 _ENVIRONMENT = ("LANG", "LANGUAGE", "TZ", "TZDIR")
@@ -59,7 +62,7 @@ class WorkerLimits:
     memory: int = 1 << 30  # bytes that one worker may take
     pages: int = 2000  # tasks after which a worker is replaced
     recycle_bytes: int = 320 << 20  # a worker that holds more of them after a task is replaced
-    slow_s: float = 3.0  # after which a task is slow, and others of its key wait for it
+    slow_s: float = 3.0  # of computing, after which a task is slow, and others of its key wait for it
     # tasks of one key in a row that reach the deadline or the memory limit, after which its others are refused; 0: none is
     offences: int = 0
 
@@ -308,7 +311,7 @@ class ProcessPool:
                 self._refuse(task.key)
         else:
             self._offences.pop(task.key, None)
-            if worker.ticks * _TICK_S <= self.limits.slow_s:
+            if not self._is_slow(worker):
                 self._turns.slow.discard(task.key)
 
     def _refuse(self, key: str) -> None:
@@ -340,11 +343,16 @@ class ProcessPool:
             elif worker.task and worker.memory() > limits.memory:
                 why = f"its worker took more than {limits.memory >> 20} MiB"
                 self._remove_lost(worker, why, is_offence=True)
-            elif worker.task and worker.ticks * _TICK_S > limits.slow_s:
+            elif worker.task and self._is_slow(worker):
                 self._turns.slow.add(worker.task.key)
                 if self._turns.is_shared:
                     worker.lower()
         self._retiring = [worker for worker in self._retiring if worker.process.poll() is None]
+
+    def _is_slow(self, worker: _Worker) -> bool:
+        """Whether its task has run for long."""
+        passed_s, slow_s = worker.ticks * _TICK_S, self.limits.slow_s
+        return passed_s > slow_s and (worker.task_cpu_s() > slow_s or passed_s > _SLOW_ANYHOW * slow_s)
 
     def _remove_lost(self, worker: _Worker, why: str | None, *, is_offence: bool = False) -> None:
         """Kill and forget a worker, and lose its task. why: None where the process ended by itself; then its exit
@@ -421,10 +429,12 @@ class _Worker:
         self.tasks = 0  # done so far
         self.received = bytearray()  # frames that are not taken yet
         self._answered = 0  # bytes of the answer under way
+        self._cpu_before_s = 0.0  # computed before its task
 
     def give(self, task: Task[Any], *, is_slow: bool) -> None:
         """Send it the job of a task. Raises OSError where it does not take it."""
         self.task, self.ticks, self.is_slow, self._answered = task, 0, is_slow, 0
+        self._cpu_before_s = self._cpu_s()
         self.socket.sendall(job_message(task.job))
 
     def next_frame(self) -> tuple[bytes, bytes] | None:
@@ -450,6 +460,17 @@ class _Worker:
             self.is_lowered = True
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self.process.pid, _LOWEST_PRIORITY)
+
+    def task_cpu_s(self) -> float:
+        """Return for how many seconds it has computed at its task; the time that passed where nothing reports it."""
+        return self._cpu_s() - self._cpu_before_s
+
+    def _cpu_s(self) -> float:
+        try:
+            ticks = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[11]
+        except (OSError, IndexError):
+            return monotonic()
+        return int(ticks) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
         """Resident memory in bytes; 0 where the system does not report it."""

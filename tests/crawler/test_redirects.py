@@ -110,7 +110,9 @@ def test_the_content_is_read_as_browsers_read_it(content, found):
     quote = "'" if '"' in content else '"'
     body = f"<meta http-equiv=refresh content={quote}{content}{quote}>".encode()
     refresh = find_refresh(PageText(body, "https://x.example/"), ())
-    assert (refresh and (refresh.seconds, refresh.url)) == (found and (found[0], f"https://x.example{found[1]}"))
+    assert (refresh and (refresh.seconds, refresh.url)) == (
+        found and (found[0], f"https://x.example{found[1]}")
+    )
 
 
 def test_the_first_tag_that_can_be_read_counts():
