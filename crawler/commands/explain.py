@@ -56,16 +56,14 @@ class Command(StrictOptions):
         """Print or write the explanation. Raises CannotInspect."""
         from scrapy.exceptions import UsageError
 
-        from crawler.inspection.explanation import explain_page
-        from crawler.inspection.explanation_html import as_html
-        from crawler.inspection.explanation_text import as_text
+        from crawler.inspection.explanation_job import ExplanationJob, report_of
         from crawler.inspection.single_pages import (
             CannotInspect,
             checked_outlet,
             prepare_settings,
             requested_pages,
         )
-        from crawler.pipeline.from_settings import rules_of
+        from crawler.pipeline.from_settings import limits_of, rules_of
         from crawler.politeness.tdmrep import tdm_policy
 
         if len(args) != 1:
@@ -79,15 +77,22 @@ class Command(StrictOptions):
         except UsageError as error:
             raise CannotInspect(str(error)) from error
         page = requested_pages(args, outlet, settings)[0]
-        explanation = explain_page(
-            page, rules_of(page.outlet), self._lake_facts(page), leaves_reserved=leaves_reserved
+        styled = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if styled else 100
+        job = ExplanationJob(
+            page,
+            rules_of(page.outlet),
+            self._lake_facts(page),
+            leaves_reserved,
+            None if opts.html else width,
+            styled,
         )
+        report = report_of(job, limits_of(settings))
         if opts.html:
-            _write(Path(opts.html), as_html(explanation))
+            _write(Path(opts.html), report.text)
         else:
-            styled = sys.stdout.isatty()
-            print(as_text(explanation, shutil.get_terminal_size().columns if styled else 100, styled=styled))
-        self.exitcode = 1 if explanation.verdict.reason else 0
+            print(report.text)
+        self.exitcode = 1 if report.reason else 0
 
     def _lake_facts(self, page: RawPage | Reject) -> LakeFacts:
         """Return what the lake knows of the page and its outlet; nothing where the lake cannot be read."""

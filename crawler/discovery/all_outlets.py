@@ -44,6 +44,7 @@ _FAULTS = {
     "deadline": "deadline",
     "failed": "failed",
     "loop_held": "given up, for it held up the event loop (OUTLET_HELD_S)",
+    "slow_pages": "given up, for its pages took a worker too long or too much memory (CLEAN_DEADLINE_S, CLEAN_BYTES)",
 }
 
 
@@ -58,7 +59,8 @@ class OutletCrawl:
     opened_at_s: float = 0.0  # monotonic clock; 0: the crawl-all driver has not opened yet
     duration_s: float = 0.0
     has_begun: bool = False
-    end_reason: str | None = None  # finished, held, lease_lost, deadline, loop_held, failed
+    # finished, held, lease_lost, deadline, loop_held, slow_pages, failed
+    end_reason: str | None = None
     end_message: str | None = None  # the same in words; None for a crawl that finished
 
     @property

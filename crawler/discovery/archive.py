@@ -15,10 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 from scrapy import Request
 
 from crawler.discovery.source_spider import BATCH_ENTRIES, MAX_DEPTH, SourceSpider
-from crawler.sources import sitemap_index
 from crawler.sources.day_span import DaySpan
 from crawler.sources.entries import Entry, batched
-from crawler.sources.source import Source
+from crawler.sources.source import Source, SourceContent
 from crawler.sources.url_dates import sitemap_days
 from outlets import on_day
 
@@ -47,20 +46,19 @@ class Archive:
             yield [request]
             if not (content := self._spider.archive_contents.pop(source.url, None)):
                 continue  # dead: the spider has recorded why
-            pending.extendleft(reversed(self._child_sitemaps(content.children, source)))
+            pending.extendleft(reversed(self._child_sitemaps(content, source)))
             yield from self._candidate_batches(content.pages, source)
-            if not content.children:
+            if not content.is_index:
                 self._mark_if_complete(source, sitemap_days(source.url))
 
-    def _child_sitemaps(self, children: list[Entry], source: Source) -> list[Source]:
+    def _child_sitemaps(self, content: SourceContent, source: Source) -> list[Source]:
         """Return the children of a sitemap index that may hold pages of the window, in the order of the crawl."""
-        if children and source.depth >= MAX_DEPTH:
+        if content.is_index and source.depth >= MAX_DEPTH:
             self._spider.note_cap(source, "depth", MAX_DEPTH)
             return []
-        in_window = sitemap_index.sitemaps_in_window(children, self._spider.outlet, self._window)
         sources = [
             child
-            for entry in in_window
+            for entry in content.children
             if (child := self._spider.child_source(source, entry.url, entry.modified_at))
         ]
         return sources[::-1] if self._oldest_first else sources

@@ -25,7 +25,7 @@ from urllib.parse import urljoin, urlsplit
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DontCloseSpider, UsageError
-from scrapy.http import Response, TextResponse
+from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 from scrapy.settings import BaseSettings
 
@@ -36,13 +36,13 @@ from crawler.discovery.candidates import outlet_of
 from crawler.discovery.source_spider import (
     BATCH_ENTRIES,
     LOOP_SLICE_S,
-    MAX_LINKS,
     SourceSpider,
     has_listed,
 )
 from crawler.politeness.request_policy import spider_of
+from crawler.reading.jobs import Reading
 from crawler.sources.day_span import DaySpan
-from crawler.sources.entries import NotAList, batched
+from crawler.sources.entries import batched
 from crawler.sources.source import (
     LIST_KINDS,
     KnownBy,
@@ -50,7 +50,6 @@ from crawler.sources.source import (
     SourceKind,
     SourceLimits,
     named_sources,
-    page_links,
     source_hosts,
 )
 from outlets import on_day
@@ -75,8 +74,8 @@ class OutletSpider(SourceSpider):
         self.backfill = self.window is not None
         # host with port → the sitemaps that its robots.txt names
         self._sitemaps_by_host: dict[str, list[str]] = {}
-        self._home: TextResponse | None = None
-        self._declared_feeds: list[str] = []  # of the home page
+        self._home: Reading | None = None
+        self._home_url = self.outlet.home  # where the home page answered
         self._steps = self._later_steps()
         self._advance_task: asyncio.Task[None] | None = None
 
@@ -272,12 +271,12 @@ class OutletSpider(SourceSpider):
             (
                 "feed",
                 "home page",
-                self._declared_feeds[: source_discovery.MAX_PER_KIND],
+                home.feeds[: source_discovery.MAX_PER_KIND] if home else [],
             ),
             ("sitemap", "robots.txt", other_sitemaps[: source_discovery.MAX_PER_KIND]),
         ]
-        root = home.url if home else self.outlet.home
-        steps += [(kind, "usual path", [urljoin(root, path)]) for kind, path in source_discovery.USUAL_PATHS]
+        paths = source_discovery.USUAL_PATHS
+        steps += [(kind, "usual path", [urljoin(self._home_url, path)]) for kind, path in paths]
         for kind, known_by, urls in steps:
             yield self._source_requests(kind, urls, known_by)
             yield from self._stale_sitemap_steps()
@@ -291,18 +290,15 @@ class OutletSpider(SourceSpider):
         if request := self.source_request(source):
             yield [request.replace(callback=self.parse_home)]
 
-    def parse_home(self, response: Response, source: Source) -> None:
-        """Keep the home page for source discovery."""
+    async def parse_home(self, response: Response, source: Source) -> None:
+        """Keep what the home page links to for source discovery."""
         with self.containing(source):
             self._note_redirect(response, source)
-            if not isinstance(response, TextResponse):
-                raise NotAList("not a page of text")
-            self._declared_feeds = source_discovery.declared_feeds(response)
-            self._home = response
+            self._home, self._home_url = await self._read_page(response), response.url
 
     def robots_sitemaps(self) -> list[str]:
         """Return the sitemaps that robots.txt of the home page's host names, the news sitemaps first."""
-        hosts = [urlsplit(url).netloc for url in (self._home.url if self._home else "", self.outlet.home)]
+        hosts = [urlsplit(url).netloc for url in (self._home_url, self.outlet.home)]
         return source_discovery.news_first(
             url for host in dict.fromkeys(hosts) for url in self._sitemaps_by_host.get(host, ())
         )
@@ -321,9 +317,7 @@ class OutletSpider(SourceSpider):
         """Return the candidates among the links of the home page, in batches."""
         source = Source(self.outlet.home, "home")
         if self._home:
-            for number, entries in enumerate(
-                batched(islice(page_links(self._home), MAX_LINKS), BATCH_ENTRIES)
-            ):
+            for number, entries in enumerate(batched(self._home.pages, BATCH_ENTRIES)):
                 yield self.follow_batch(entries, source, -number)
         facts = self.sources.setdefault(source.url, source.facts())
         if not facts["found"] and not facts["error"]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from scrapy.http import TextResponse
-
 from crawler.sources.source import SourceKind
 
 # sources opened at most: feeds of the home page, news sitemaps and other sitemaps of robots.txt
@@ -32,31 +30,10 @@ USUAL_PATHS: tuple[tuple[SourceKind, str], ...] = (
     ("sitemap", "/sitemap.xml.gz"),
     ("sitemap", "/sitemap.txt"),
 )
-_FEED_TYPES = re.compile(r"(?:application|text)/(?:x[.-])?(?:rss|atom|rdf)(?:\+xml)?\s*(?:;.*)?$", re.I)
-_FEED_URL = re.compile(r"(?:\.(?:rss|atom|rdf)|/(?:rss|feeds?|atom)(?:\.xml|/)?|[?&]feed=\w+)$", re.I)
-_COMMENT_FEED = re.compile(r"\bcomments?\b", re.I)
 _NEWS_NAME = re.compile(r"news|latest|recent|today|google", re.I)
 _OTHER_CONTENT_NAME = re.compile(
     r"video|image|photo|galler|categor|tags?\b|author|podcast|product|static|section|topic", re.I
 )
-
-
-def declared_feeds(home: TextResponse) -> list[str]:
-    """Return the URLs of the feeds that a page declares in its head; where it declares none, its links that look like
-    feeds. Feeds of comments are left out."""
-    declared = [
-        link.attrib["href"]
-        for link in home.css("link[rel][href]")
-        if "alternate" in link.attrib["rel"].lower().split()
-        and _FEED_TYPES.match(link.attrib.get("type", "").strip())
-        and not _COMMENT_FEED.search(link.attrib.get("title", "") + " " + link.attrib["href"])
-    ]
-    linked = [
-        href
-        for href in home.css("a::attr(href)").getall()
-        if _FEED_URL.search(href.strip()) and not _COMMENT_FEED.search(href)
-    ]
-    return _absolute_urls(home, declared or linked)
 
 
 def news_first(sitemaps: Iterable[str]) -> list[str]:
@@ -73,16 +50,3 @@ def news_first(sitemaps: Iterable[str]) -> list[str]:
 def is_news_sitemap(sitemap: str) -> bool:
     """Whether a sitemap's URL names it as one of news or of recent pages."""
     return bool(_NEWS_NAME.search(sitemap.partition("://")[2].partition("/")[2]))
-
-
-def _absolute_urls(page: TextResponse, links: Iterable[str]) -> list[str]:
-    """Return the links of a page as absolute http(s) URLs, each once."""
-    urls: dict[str, None] = {}
-    for link in links:
-        try:
-            url = page.urljoin(link.strip())  # honours <base>
-        except ValueError:
-            continue
-        if url.startswith(("http://", "https://")):
-            urls[url] = None
-    return list(urls)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
-from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -24,23 +23,16 @@ from twisted.python.failure import Failure
 from cleaning import page_id
 from cleaning.wording import counted
 from crawler.discovery.candidates import CandidateSpider
+from crawler.reading.jobs import ListJob, PageJob, Reading
+from crawler.reading.source_readers import SourceReaders, page_text
 from crawler.sources import sitemap_index
 from crawler.sources.day_span import DaySpan
-from crawler.sources.entries import Entry, Listing, NotAList, batched, newest
-from crawler.sources.entry_filters import is_frozen, is_within, recent_entries, why_not_wanted
+from crawler.sources.entries import Entry, NotAList, batched
+from crawler.sources.entry_filters import is_within, why_not_wanted
 from crawler.sources.failures import TORN, failure_text, is_torn
-from crawler.sources.lists import read_list
-from crawler.sources.section_pages import next_page
-from crawler.sources.source import (
-    LIST_KINDS,
-    Source,
-    SourceContent,
-    SourceLimits,
-    charset_of,
-    page_links,
-    zone_of,
-)
+from crawler.sources.source import LIST_KINDS, Source, SourceContent, SourceLimits, charset_of, zone_of
 from crawler.sources.source_state import SourceState, body_hash, restore_state
+from crawler.tuning.back_pressure import BackPressure
 from outlets import Outlet, Selection
 
 MAX_LINKS = 2000  # links of one section page that are read
@@ -48,6 +40,7 @@ MAX_DEPTH = 3  # sitemap indexes that are followed, one inside another
 _SOURCE_PRIORITY = 10  # sources before candidates, so that the newest are known before the first is fetched
 _ARCHIVE_PRIORITY = -10_000_000  # below any fresh candidate: its priority is minus its age in hours
 _UNDATED_AGE_H = 24 * 365  # an entry without a date counts as a year old
+_LARGE_BODY = 2**20  # bytes whose hash takes the event loop long
 LOOP_SLICE_S = 0.01  # longest stretch of work on the event loop at a time
 BATCH_ENTRIES = 100  # entries that are turned into candidates in one go
 
@@ -153,9 +146,11 @@ class SourceSpider(CandidateSpider):
         next_at = earlier.next_at(min_s, min(min_s, max_s) if earlier.unusable else max_s)
         return next_at if earlier.asked_at <= _now() else earlier.asked_at  # else the clock was set back
 
-    def _is_unchanged(self, response: Response, source: Source) -> bool:
+    async def _is_unchanged(self, response: Response, source: Source) -> bool:
         """Whether a source reads as it did when all of its pages were settled, so that nothing is left to do; records
         it."""
+        if len(response.body) > _LARGE_BODY:
+            await asyncio.to_thread(body_hash, response)  # it is kept
         earlier = self._earlier_states.get(source.url) if source.page == 1 else None
         if not earlier or not (response.status == 304 or earlier.body == body_hash(response)):
             return False
@@ -233,14 +228,6 @@ class SourceSpider(CandidateSpider):
                     self._count("skipped/later")
 
     # ------------------------------------------------------------ children of a sitemap index
-
-    def _child_requests(self, children: list[Entry], source: Source) -> Iterable[Request]:
-        """Return the requests for the newest children of a sitemap index, at most SITEMAP_FILES from one root; for a
-        crawl of what is new."""
-        since = (datetime.now(UTC) - self.limits.sitemap_age).date()
-        self._stale_sitemaps[source] = sitemap_index.stale_sitemaps(children, self.outlet, since)
-        fresh = sitemap_index.fresh_sitemaps(children, self.outlet, since, len(children))
-        return self._sitemap_requests(fresh, source)
 
     def stale_sitemap_requests(self) -> list[Request]:
         """Return the requests for the children that an index calls old: its lastmod is a hint, and many sites write it
@@ -328,46 +315,73 @@ class SourceSpider(CandidateSpider):
 
     async def _read_list(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._note_redirect(response, source)
-        if self._is_unchanged(response, source):
+        if await self._is_unchanged(response, source):
             return
         self._clear_state(source)
         if "dataloss" in response.flags:
             self._note_damage(source, TORN, torn=True)
-        # in a thread: a large list takes seconds
-        content, pages, unusable = await asyncio.to_thread(self._parse_list_body, response, source)
-        self._note_unusable(source, unusable)
-        if content.children:
-            self.sources[source.url]["children"] = len(content.children)
-        for bound, reached in content.capped.items():
+        reading = await self._read(
+            ListJob(
+                response.body,
+                response.url,
+                charset_of(response),
+                stopped="download_stopped" in response.flags,
+                torn="dataloss" in response.flags,
+                source=source,
+                above=tuple(self._names_above(source)),
+                outlet=self.outlet,
+                limits=self.limits,
+                window=self.window,
+            )
+        )
+        self._note_unusable(source, reading.unusable)
+        if reading.listed_sitemaps:
+            self.sources[source.url]["children"] = reading.listed_sitemaps
+        for bound, reached in reading.capped.items():
             self.note_cap(source, bound, reached)
-        if content.damaged and not self._is_torn(source):
-            self._note_damage(source, content.damaged, torn=content.torn)
-        if content.malformed:
-            self.count_not_fetched(source, "malformed", content.malformed)
+        if reading.damaged and not self._is_torn(source):
+            self._note_damage(source, reading.damaged, torn=reading.torn)
+        if reading.malformed:
+            self.count_not_fetched(source, "malformed", reading.malformed)
         if source.archive:
-            self.archive_contents[source.url] = SourceContent(content.pages, content.children)
+            is_index = bool(reading.listed_sitemaps)
+            self.archive_contents[source.url] = SourceContent(reading.pages, reading.children, is_index)
             return
-        for request in self._child_requests(content.children, source):
+        self._stale_sitemaps[source] = [entry.url for entry in reading.stale]
+        for request in self._sitemap_requests([entry.url for entry in reading.fresh], source):
             yield request
-        is_frozen_list = source in self._frozen_pages
-        if is_frozen_list and not self._may_be_followed_later(source):
-            count = counted(len(self._frozen_pages.pop(source)), "address", "addresses")
+        if reading.frozen and self._may_be_followed_later(source):
+            self._frozen_pages[source] = reading.frozen
+        elif reading.frozen:
+            count = counted(reading.listed, "address", "addresses")
             self.sources[source.url]["frozen"] = f"{count} listed, each with a lastmod of long ago"
-        if older_count := len(content.pages) - len(pages):
-            self.count_not_fetched(source, "older", older_count)
-        if len(pages) > self.limits.source_entries:
+        if reading.older:
+            self.count_not_fetched(source, "older", reading.older)
+        if reading.left_out:
             self.note_cap(source, "followed", self.limits.source_entries)
-            pages = newest(pages, self.limits.source_entries)
-        async for request in self._follow_entries(pages, source):
+        async for request in self._follow_entries(reading.pages, source):
             yield request
-        if not content.pages and not content.children and (earlier := self._earlier_state(source)):
+        if not reading.listed and not reading.listed_sitemaps and (earlier := self._earlier_state(source)):
             # nothing at present: what it last listed stays what is known of it
             self.sources[source.url]["visited"] = earlier.facts()
-        elif not any(map(self._is_of_outlet, content.pages)):
+        elif reading.foreign:
             self.sources[source.url]["foreign"] = True
         # the children of an unchanged index may change, so an index keeps no state
-        elif not content.children and not is_frozen_list:
+        elif not reading.listed_sitemaps and not reading.frozen:
             self._store_state(response, source)
+
+    async def _read(self, job: ListJob | PageJob) -> Reading:
+        """Return what a reader process finds in an answer. Raises NotAList where it cannot be read."""
+        readers, key = SourceReaders.of(self.crawler), self.outlet.key
+        size = len(job.body if isinstance(job, ListJob) else job.page.body)
+        back_pressure = BackPressure.of(self.crawler)
+        reading = await back_pressure.result(readers.read(job, key), key, size, readers.is_slow)
+        if reading.traceback:
+            self._count("source_errors")
+            self.logger.error("%s: a source cannot be read\n%s", key, reading.traceback)
+        if reading.error:
+            raise NotAList(reading.error)
+        return reading
 
     @staticmethod
     def _may_be_followed_later(source: Source) -> bool:
@@ -377,42 +391,11 @@ class SourceSpider(CandidateSpider):
         """Return batches of the candidates of lists that the outlet file names and that write a lastmod once for ever,
         for a crawl in which nothing else is listed. What the lake knows is no candidate, so the new ones are left."""
         for source, pages in self._frozen_pages.items():
-            if len(pages) > self.limits.source_entries:
+            if len(pages) < self.sources[source.url]["not_fetched"]["older"]:
                 self.note_cap(source, "followed", self.limits.source_entries)
-            followed = newest(pages, self.limits.source_entries)
-            self.count_not_fetched(source, "older", -len(followed))
-            for batch in batched(followed, BATCH_ENTRIES):
+            self.count_not_fetched(source, "older", -len(pages))
+            for batch in batched(pages, BATCH_ENTRIES):
                 yield self.follow_batch(batch, source, -_UNDATED_AGE_H)
-
-    def _is_of_outlet(self, entry: Entry) -> bool:
-        """Whether an entry's URL belongs to the outlet."""
-        return self.outlet.owns(entry.url)
-
-    def _parse_list_body(self, response: Response, source: Source) -> tuple[Listing, list[Entry], str | None]:
-        """Return the content of a feed or sitemap; its pages that may be new: all of a feed, those of the last
-        SITEMAP_DAYS of a sitemap; and why nothing of it can be used."""
-        content = read_list(
-            response.body,
-            response.url,
-            newest_last=self.outlet.newest_last,
-            max_bytes=self.limits.sitemap_bytes,
-            max_entries=self.limits.sitemap_entries,
-            charset=charset_of(response),
-            zone=self.zone,
-            is_ours=self.outlet.owns,
-            stopped="download_stopped" in response.flags,
-            torn="dataloss" in response.flags,
-        )
-        content = sitemap_index.with_listed_sitemaps(content, self.outlet)
-        unusable = sitemap_index.why_unusable(
-            content, self.outlet, {response.url, *self._names_above(source)}
-        )
-        if source.kind == "feed" or source.archive:
-            return content, content.pages, unusable
-        recent = recent_entries(content.pages, datetime.now(UTC) - self.limits.sitemap_age)
-        if not recent and is_frozen(content.pages, datetime.now(UTC)):
-            self._frozen_pages[source] = content.pages
-        return content, recent, unusable
 
     def _names_above(self, source: Source) -> Iterator[str]:
         """Return the URLs of a source and of the indexes that led to it."""
@@ -423,38 +406,38 @@ class SourceSpider(CandidateSpider):
 
     async def _read_section(self, response: Response, source: Source) -> AsyncIterator[Request]:
         self._note_redirect(response, source)
-        if self._is_unchanged(response, source):
+        if await self._is_unchanged(response, source):
             return
         self._clear_state(source)
-        if not isinstance(response, TextResponse):
-            raise NotAList("not a page of text")
-        if "dataloss" in response.flags:
+        if "dataloss" in response.flags and isinstance(response, TextResponse):
             self._note_damage(source, TORN, torn=True)
-        links = list(dict.fromkeys(response.css("a::attr(href)").getall()))  # without duplicates, in order
-        if len(links) > MAX_LINKS:
+        reading = await self._read_page(response)
+        if reading.listed > MAX_LINKS:
             self.note_cap(source, "links", MAX_LINKS)
-        entries = list(islice(page_links(response), MAX_LINKS))
-        declared_next = response.css("link[rel~=next]::attr(href), a[rel~=next]::attr(href)").getall()
-        next_url = next_page(response.url, declared_next, links, base=response.urljoin(""))
         self.sources[source.url]["pages"] = source.page
         if source.archive:
-            self.archive_contents[source.url] = SourceContent(entries, next_page=next_url)
+            self.archive_contents[source.url] = SourceContent(reading.pages, next_page=reading.next_page)
             return
         if (
             source.kind == "section" and source.page == 1
         ):  # a page of today's articles may be empty in the morning
-            why = sitemap_index.why_unusable(Listing(entries), self.outlet) if entries else "it has no link"
-            self._note_unusable(source, why)
+            self._note_unusable(source, reading.unusable)
         new_before = self.sources[source.url]["new"]
-        async for request in self._follow_entries(entries, source):
+        async for request in self._follow_entries(reading.pages, source):
             yield request
         self._store_state(response, source)
-        if self.sources[source.url]["new"] == new_before or not next_url:
+        if self.sources[source.url]["new"] == new_before or not reading.next_page:
             return  # pages older than known ones are known, too
         if source.page >= self.limits.section_pages:
             self.note_cap(source, "pages", source.page)
-        elif next_request := self.source_request(replace(source, page=source.page + 1), next_url):
+        elif next_request := self.source_request(replace(source, page=source.page + 1), reading.next_page):
             yield next_request
+
+    async def _read_page(self, response: Response) -> Reading:
+        """Return what a section page or the home page links to. Raises NotAList."""
+        if not isinstance(response, TextResponse):
+            raise NotAList("not a page of text")
+        return await self._read(PageJob(page_text(response), self.outlet, MAX_LINKS))
 
     def dead_source(self, failure: Failure) -> Request | None:
         """Record a source that did not answer. Return a last request for one whose transfer breaks off again and

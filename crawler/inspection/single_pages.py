@@ -28,10 +28,12 @@ from lake.schema.records import Reject
 
 MAX_BYTES = 50 * 2**20  # of one saved page, after decompression
 _URL_START = re.compile(r"https?://", re.I)
-_URL_TAG = re.compile(
-    rb"<link\b[^>]*\brel\s*=\s*[\"']?canonical\b[^>]*>|<meta\b[^>]*\bproperty\s*=\s*[\"']?og:url\b[^>]*>",
-    re.I,
+# a tag ends before the next begins: so each byte is looked at once, whatever is never closed
+_TAG = re.compile(rb"<(?:link|meta)\b[^<>]*+>", re.I)
+_NAMES_THE_URL = re.compile(
+    rb"^<link\b.*?\brel\s*=\s*[\"']?canonical\b|^<meta\b.*?\bproperty\s*=\s*[\"']?og:url\b", re.I | re.S
 )
+_MAX_TAG_BYTES = 8192
 _URL_ATTRIBUTE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re.I)
 _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|article|div|p)\b", re.I)
 
@@ -108,8 +110,9 @@ def _looks_like_host(name: str) -> bool:
 
 def _url_in(body: bytes) -> str | None:
     """Return the URL that a page's canonical link or og:url gives; None where neither has a valid one."""
-    for tag in _URL_TAG.finditer(body):
-        if value := _URL_ATTRIBUTE.search(tag[0]):
+    for tag in _TAG.finditer(body):
+        names_it = len(tag[0]) <= _MAX_TAG_BYTES and _NAMES_THE_URL.search(tag[0])
+        if names_it and (value := _URL_ATTRIBUTE.search(tag[0])):
             try:
                 return canonical(value[1].decode("utf-8", "replace").replace("&amp;", "&"))
             except ValueError:

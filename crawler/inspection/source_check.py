@@ -21,10 +21,10 @@ from twisted.python.failure import Failure
 
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import download_slots
-from crawler.sources import sitemap_index
-from crawler.sources.entries import Entry, NotAList
+from crawler.reading.jobs import ListJob, PageJob
+from crawler.reading.source_readers import SourceReaders, page_text
+from crawler.sources.entries import Entry
 from crawler.sources.failures import failure_text
-from crawler.sources.lists import read_list
 from crawler.sources.source import (
     LIST_KINDS,
     KnownBy,
@@ -33,10 +33,10 @@ from crawler.sources.source import (
     SourceLimits,
     charset_of,
     named_sources,
-    page_links,
-    zone_of,
 )
 from outlets import Outlet, on_day
+
+_MAX_LINKS = 50_000  # of a section page that are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +110,25 @@ class SourceCheckSpider(Spider):
 
     async def parse_list(self, response: Response, outlet: Outlet, kind: SourceKind, url: str) -> None:
         """Record what a feed or a sitemap lists."""
-        limits = SourceLimits.from_settings(self.settings)
-        try:
-            content = await asyncio.to_thread(
-                read_list,
-                response.body,
-                response.url,
-                newest_last=outlet.newest_last,
-                max_bytes=limits.sitemap_bytes,
-                max_entries=limits.sitemap_entries,
-                charset=charset_of(response),
-                zone=zone_of(outlet),
-                is_ours=outlet.owns,
-                stopped="download_stopped" in response.flags,
-                torn="dataloss" in response.flags,
-            )
-            content = sitemap_index.with_listed_sitemaps(content, outlet)
-        except NotAList as error:
-            self.answers.append(SourceAnswer(outlet.key, kind, url, response.status, error=str(error)))
-            return
-        except Exception as error:  # parsers raise anything; it costs this source alone
-            self.logger.exception("%s: %s cannot be read", outlet.key, url)
-            why = f"it cannot be read: {type(error).__name__}: {failure_text(error)}"
-            self.answers.append(SourceAnswer(outlet.key, kind, url, response.status, error=why))
-            return
-        self._add_answer(outlet, kind, url, response.status, content.pages, len(content.children))
+        job = ListJob(
+            response.body,
+            response.url,
+            charset_of(response),
+            stopped="download_stopped" in response.flags,
+            torn="dataloss" in response.flags,
+            source=Source(url, kind),
+            above=(),
+            outlet=outlet,
+            limits=SourceLimits.from_settings(self.settings),
+            is_check=True,
+        )
+        await self._add_answer(job, outlet, kind, url, response.status)
 
     async def parse_section(self, response: Response, outlet: Outlet, kind: SourceKind, url: str) -> None:
         """Record what a section page links to."""
         if isinstance(response, TextResponse):
-            self._add_answer(outlet, kind, url, response.status, list(page_links(response)))
+            job = PageJob(page_text(response), outlet, _MAX_LINKS, is_check=True)
+            await self._add_answer(job, outlet, kind, url, response.status)
         else:
             self.answers.append(
                 SourceAnswer(outlet.key, kind, url, response.status, error="not a page of text")
@@ -166,16 +155,28 @@ class SourceCheckSpider(Spider):
         for finder in self._finders:
             self.answers += finder.answers()
 
-    def _add_answer(
-        self, outlet: Outlet, kind: SourceKind, url: str, status: int, pages: list[Entry], children: int = 0
+    async def _add_answer(
+        self, job: ListJob | PageJob, outlet: Outlet, kind: SourceKind, url: str, status: int
     ) -> None:
-        newest = max((page.latest_date for page in pages if page.latest_date), default=None)
-        wanted = sum(outlet.wants(page.url) for page in pages)
-        error = None if pages or children else "lists nothing"
-        foreign = bool(pages) and not any(_owns(outlet, page.url) for page in pages)
+        """Have an answer read, and record what it lists."""
+        reading = await asyncio.wrap_future(SourceReaders.of(self.crawler).read(job, outlet.key))
+        if reading.traceback:
+            self.logger.error("%s: %s cannot be read\n%s", outlet.key, url, reading.traceback)
+        if reading.error:
+            self.answers.append(SourceAnswer(outlet.key, kind, url, status, error=reading.error))
+            return
         self.answers.append(
             SourceAnswer(
-                outlet.key, kind, url, status, len(pages), children, newest, wanted, error, foreign=foreign
+                outlet.key,
+                kind,
+                url,
+                status,
+                reading.listed,
+                reading.listed_sitemaps,
+                reading.newest,
+                reading.wanted,
+                None if reading.listed or reading.listed_sitemaps else "lists nothing",
+                foreign=bool(reading.listed) and reading.foreign,
             )
         )
 
@@ -244,13 +245,6 @@ class SourceFinder(OutletSpider):
                 or (None if facts["found"] or children else "lists no article of the outlet that is new"),
                 facts["known_by"],
             )
-
-
-def _owns(outlet: Outlet, url: str) -> bool:
-    try:
-        return outlet.owns(url)
-    except ValueError:
-        return False
 
 
 def all_sources(outlet: Outlet) -> Iterator[tuple[SourceKind, str]]:

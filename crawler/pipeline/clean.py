@@ -18,10 +18,12 @@ from crawler.pipeline.from_settings import limits_of, rules_of
 from crawler.pipeline.later_pages import LaterPages
 from crawler.pipeline.raw_page import ArchivedArticle
 from crawler.politeness.tdmrep import tdm_policy
+from crawler.reading.source_readers import OFFENCES
+from crawler.tuning.back_pressure import BackPressure
 from lake.schema.records import ProcessedPage, Reject
 from lake.workers.page_processing import apply_selection, reject_reserved
 from lake.workers.pool import Workers, WorkersFailed
-from outlets import Selection
+from outlets import Outlet, Selection
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,10 @@ class Clean:
         self.crawler = crawler
         self._later_pages = LaterPages(crawler)
         self._rejects_reserved = tdm_policy(crawler.settings) == "respect"
-        self._workers = Workers(limits_of(crawler.settings))
+        self._workers = Workers(replace(limits_of(crawler.settings), offences=OFFENCES))
+        self._back_pressure = BackPressure.of(crawler)
+        self._given_up: set[str] = set()  # outlets
         self._stopped = False
-        self._free_places = asyncio.Semaphore(self._workers.room)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Clean:
@@ -55,10 +58,9 @@ class Clean:
             return item
         rules, selection = rules_of(item.outlet), self._selection_for(item.outlet)
         try:
-            async with self._free_places:
-                processed = await self._await_result(self._workers.process(item, rules))
-                for page in archived_pages:
-                    processed = await self._await_result(self._workers.append_page(processed, page, rules))
+            processed = await self._await_result(self._workers.process(item, rules), item)
+            for page in archived_pages:
+                processed = await self._await_result(self._workers.append_page(processed, page, rules), page)
         except WorkersFailed as error:
             # raised again, the error counts this page as lost; all others would be, too
             self._stop_crawl(error)
@@ -71,7 +73,7 @@ class Clean:
         ):
             processed = await self._later_pages.fetch_rest(
                 processed,
-                lambda so_far, page: self._await_result(self._workers.append_page(so_far, page, rules)),
+                lambda so_far, page: self._await_result(self._workers.append_page(so_far, page, rules), page),
             )
             if self._rejects_reserved:
                 processed = reject_reserved(processed)
@@ -79,16 +81,43 @@ class Clean:
             self._request_first_page(processed.first_page_url, item.source)
         return apply_selection(processed, selection)
 
-    async def _await_result(self, future: Future[ProcessedPage]) -> ProcessedPage:
-        return await asyncio.wrap_future(future)
+    async def _await_result(self, future: Future[ProcessedPage], page: RawPage) -> ProcessedPage:
+        """Return what a worker makes of a page. The outlets take turns at the workers, and a page that waits for slow
+        ones of its outlet keeps no other outlet from being fetched."""
+        processed = await self._back_pressure.result(
+            future, page.outlet, len(page.body), self._workers.is_slow
+        )
+        if page.outlet in self._workers.refused and page.outlet not in self._given_up:
+            self._give_up(page.outlet)
+        return processed
+
+    def _give_up(self, outlet: str) -> None:
+        """Fetch nothing more of an outlet whose pages take too much; those that were fetched are quarantined."""
+        self._given_up.add(outlet)
+        assert self.crawler.stats
+        self.crawler.stats.inc_value("workers/outlets_given_up")
+        log.error(
+            "%s: given up: %d pages in a row took a worker more than CLEAN_DEADLINE_S or CLEAN_BYTES",
+            outlet,
+            OFFENCES,
+        )
+        spider = self.crawler.spider
+        if leave := getattr(spider, "leave", None):
+            leave(outlet, "slow_pages")
+        elif isinstance(getattr(spider, "outlet", None), Outlet):
+            self._close_spider("slow_pages")
 
     def _stop_crawl(self, error: WorkersFailed) -> None:
         """Fetch nothing more: without workers every further page would be lost."""
+        if not self._stopped:
+            log.error("nothing more is fetched: %s", error)
+            self._close_spider("workers_failed")
+
+    def _close_spider(self, reason: str) -> None:
         engine = self.crawler.engine
         if engine and engine.running and not self._stopped:
             self._stopped = True
-            log.error("nothing more is fetched: %s", error)
-            asyncio.get_running_loop().create_task(engine.close_spider_async(reason="workers_failed"))
+            asyncio.get_running_loop().create_task(engine.close_spider_async(reason=reason))
 
     def _selection_for(self, outlet: str) -> Selection:
         """Return the outlet's selection, with what -a gives in its place. Scrapy makes a spider's arguments its

@@ -9,9 +9,11 @@ from scrapy.settings import BaseSettings
 
 from cleaning import Rules
 from crawler.outlet_files import known_outlets
+from crawler.reading.source_readers import limits_of
 from lake.index.checkpoints import Cadence
 from lake.runs.session import Lake
-from lake.workers.pool import WorkerLimits
+
+__all__ = ["lake_of", "limits_of", "rules_of"]
 
 
 def rules_of(outlet: str) -> Rules:
@@ -19,16 +21,6 @@ def rules_of(outlet: str) -> Rules:
     hold."""
     known_outlet = known_outlets().by_name.get(outlet)
     return known_outlet.rules if known_outlet else Rules()
-
-
-def limits_of(settings: BaseSettings) -> WorkerLimits:
-    """Return the limits of the cleaning workers."""
-    return WorkerLimits(
-        workers=settings.getint("CLEAN_WORKERS"),
-        deadline_s=settings.getfloat("CLEAN_DEADLINE_S"),
-        memory=settings.getint("CLEAN_BYTES"),
-        pages=settings.getint("CLEAN_WORKER_PAGES"),
-    )
 
 
 def lake_of(settings: BaseSettings) -> Lake:

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import cast
-from urllib.parse import urljoin
+import asyncio
 
-from lxml import etree
 from scrapy import Request
 from scrapy.downloadermiddlewares.redirect import MetaRefreshMiddleware, RedirectMiddleware
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import HtmlResponse, Response
 
-from cleaning import canonical
+from cleaning import canonical, host_of
+from crawler.outlet_files import known_outlets
 from crawler.politeness.cookies import keeps_cookies
 from crawler.politeness.request_policy import NotFetched
+from crawler.reading.jobs import RefreshJob
+from crawler.reading.meta_refresh import Refresh, may_refresh
+from crawler.reading.source_readers import SourceReaders, page_text
 
 _COOKIE_META = "redirect_sets_cookie"  # key of a request's meta: a redirect on the way to it set a cookie
-_SEARCHED_CHARACTERS = 2**18
-_SEARCHED_BYTES = 4 * _SEARCHED_CHARACTERS  # a character has at most four bytes
-_REFRESH_ATTRIBUTE = re.compile(rb"http-equiv\s*=\s*[\"']?\s*refresh")
-# inside these a browser sees text, or no part of the document; lxml takes most of them for text by itself
-_INERT_TAGS = ("template", "select", "script", "style", "textarea", "title")
-# seconds and URL of the content: https://html.spec.whatwg.org/#shared-declarative-refresh-steps
-_REFRESH_CONTENT = re.compile(
-    r"\s*(?:([0-9]{1,9})|(?=\.))[0-9.]*(?:\s*[;,]\s*|\s+|\Z)(?:url\s*=\s*)?(.*)", re.I | re.S
-)
 
 
 class Redirects(RedirectMiddleware):
@@ -57,56 +49,34 @@ class Redirects(RedirectMiddleware):
 
 
 class MetaRefresh(MetaRefreshMiddleware):
-    """Scrapy's middleware finds the element by a pattern, in scripts, templates and text fields, too. This one parses
-    the page, and follows where a browser would. Only a page with `http-equiv=refresh` is decoded."""
+    """Scrapy's middleware finds the element by a pattern, in scripts, templates and text fields, too. This one has the
+    page parsed by a reader process, and follows where a browser would. Only a page with `http-equiv=refresh` is."""
 
-    def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
+    async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """The response, or the request that the page leads to. A page that leads to itself, or back to where the
         request came from, is the page: a browser would show it again and again."""
         if request.meta.get("dont_redirect") or not isinstance(response, HtmlResponse):
             return response
+        if not may_refresh(response.body):
+            return response
         try:
-            refresh = find_refresh(response, self._ignore_tags)
-            if refresh is None or refresh[0] >= self._maxdelay:
+            refresh = await self._refresh_of(response)
+            if refresh is None or refresh.seconds >= self._maxdelay:
                 return response
             way = {canonical(url) for url in (*request.meta.get("redirect_urls", ()), response.url)}
-            if canonical(refresh[1]) in way:
+            if canonical(refresh.url) in way:
                 return response
             return self._redirect(
-                self._redirect_request_using_get(request, response, refresh[1]), request, "meta refresh"
+                self._redirect_request_using_get(request, response, refresh.url), request, "meta refresh"
             )
         except (IgnoreRequest, ValueError):  # one redirect too many; no http or https address
             return response
 
-
-def find_refresh(response: HtmlResponse, ignored_tags: list[str]) -> tuple[int, str] | None:
-    """The refresh that a browser would do, as seconds and absolute URL; None where there is none, or it reloads the
-    page. ignored_tags: elements inside which none counts, as noscript to a browser that runs scripts. Raises
-    ValueError for a malformed URL."""
-    start = response.body[:_SEARCHED_BYTES].replace(b"\0", b"").lower()  # without zeros UTF-16 is found, too
-    if b"http-equiv" not in start or not _REFRESH_ATTRIBUTE.search(start):
-        return None
-    text = response.text[:_SEARCHED_CHARACTERS].encode("utf-8", "replace").replace(b"\0", b"")
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    tree = cast("etree._Element | None", etree.fromstring(text, parser))
-    if tree is None:
-        return None
-    inert = {*_INERT_TAGS, *(tag.lower() for tag in ignored_tags)}
-    base = next(
-        (b.get("href", "") for b in tree.iter("base") if b.get("href") and not _is_inside(b, inert)), ""
-    )
-    for meta in tree.iter("meta"):
-        if (meta.get("http-equiv") or "").lower() == "refresh" and not _is_inside(meta, inert):
-            content = _REFRESH_CONTENT.match(meta.get("content") or "")
-            if content:  # the first that can be read counts, also where it only reloads the page
-                url = _unquote(content[2].strip())
-                return (int(content[1] or 0), urljoin(urljoin(response.url, base), url)) if url else None
-    return None
-
-
-def _unquote(url: str) -> str:
-    return url[1:].partition(url[0])[0].strip() if url[:1] in ("'", '"') else url
-
-
-def _is_inside(element: etree._Element, tags: set[str]) -> bool:
-    return any(outer.tag in tags for outer in element.iterancestors())
+    async def _refresh_of(self, response: HtmlResponse) -> Refresh | None:
+        """The page's refresh; None also where it cannot be read: what becomes of the page is told by whoever reads
+        the rest of it."""
+        readers, host = SourceReaders.of(self.crawler), host_of(response.url)
+        known_outlet = known_outlets().find(host)
+        job = RefreshJob(page_text(response), tuple(self._ignore_tags))
+        reading = await asyncio.wrap_future(readers.read(job, known_outlet.key if known_outlet else host))
+        return reading.refresh

@@ -27,6 +27,7 @@ _TROUBLE_BOUNDS = {
 _OTHER_TROUBLE = {
     "landing_failed": "rows could not be landed; the log says why",
     "workers_failed": "the workers that clean pages failed; the log says why",
+    "slow_pages": "pages in a row took a worker too long or too much memory (CLEAN_DEADLINE_S, CLEAN_BYTES)",
     "start_error": "start() of the spider failed; the log says why",
     "shutdown": "the engine stopped by itself, on an error; the log says which",
 }

@@ -107,6 +107,13 @@ def _all_quarantined(crawl: EndedCrawl) -> Iterator[str]:
         yield "every page was quarantined"
 
 
+def _outlets_given_up(crawl: EndedCrawl) -> Iterator[str]:
+    count = crawl.count("workers/outlets_given_up")
+    if count and crawl.ending.is_whole and not hasattr(crawl.spider, "outlet_crawls"):
+        was = "was" if count == 1 else "were"
+        yield f"{counted(count, 'outlet')} {was} given up: their pages took a worker too long or too much memory"
+
+
 def _failed_pages(crawl: EndedCrawl) -> Iterator[str]:
     if errors := crawl.count("lost/item_errors"):
         yield f"{counted(errors, 'page')} failed in the pipeline"
@@ -136,6 +143,7 @@ _FINDERS: tuple[Callable[[EndedCrawl], Iterator[str]], ...] = (
     _faults_of_this_machine,
     _nobody_answered,
     _all_quarantined,
+    _outlets_given_up,
     _failed_pages,
     _spider_errors,
     _spooled_rows,

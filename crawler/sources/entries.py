@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+MAX_ADDRESS_LENGTH = 2**14  # characters; whatever takes an address apart can rely on it
 
 
 class NotAList(ValueError):
@@ -90,6 +91,8 @@ class NewestEntries:
 
     def _is_sound(self, entry: Entry) -> bool:
         try:
+            if len(entry.url) > MAX_ADDRESS_LENGTH:
+                raise ValueError("too long")
             urlsplit(entry.url)
         except ValueError:  # http://[url]/, most often a template that was not filled in
             self.add_malformed()

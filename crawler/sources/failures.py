@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scrapy.exceptions import ResponseDataLossError
-
 TORN = "the transfer broke off before the end"
 # by name of the class, because the net's exceptions come from several libraries
 _MEANINGS = {
@@ -36,4 +34,4 @@ def failure_text(error: BaseException) -> str:
 
 def is_torn(error: BaseException) -> bool:
     """Whether an answer came, and broke off."""
-    return isinstance(error, ResponseDataLossError)
+    return any(kind.__name__ == "ResponseDataLossError" for kind in type(error).__mro__)

@@ -4,20 +4,22 @@ the sources that an outlet file names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from scrapy.http import Response, TextResponse
-from scrapy.settings import BaseSettings
 from w3lib.encoding import http_content_type_encoding
 
 from cleaning.url import ascii_host
 from crawler.sources.entries import Entry
 from outlets import Outlet
+
+if TYPE_CHECKING:  # a reader process does without Scrapy
+    from scrapy.http import Response
+    from scrapy.settings import BaseSettings
 
 SourceKind = Literal["feed", "news_sitemap", "sitemap", "section", "dated_section", "home"]
 KnownBy = Literal["outlet file", "robots.txt", "home page", "usual path", "sitemap index"]
@@ -53,7 +55,8 @@ class SourceContent:
     """What a source of an archive crawl lists: pages, child sitemaps, the next page of a section."""
 
     pages: list[Entry]
-    children: list[Entry] = field(default_factory=list)
+    children: list[Entry] = field(default_factory=list)  # those of the archive's window
+    is_index: bool = False  # it lists sitemaps
     next_page: str | None = None
 
 
@@ -109,12 +112,3 @@ def charset_of(response: Response) -> str | None:
     """The charset that the Content-Type of an answer names; None where it names none."""
     content_type = response.headers.get("Content-Type") or b""
     return http_content_type_encoding(content_type.decode("latin-1"))
-
-
-def page_links(page: TextResponse) -> Iterator[Entry]:
-    """The links of a page as entries, each URL once, in order; malformed ones are skipped."""
-    for link in dict.fromkeys(page.css("a::attr(href)").getall()):
-        try:
-            yield Entry(page.urljoin(link.strip()))
-        except ValueError:
-            continue

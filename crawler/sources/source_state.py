@@ -17,9 +17,11 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from scrapy.http import Response
+if TYPE_CHECKING:
+    from scrapy.http import Response
 
 _AGE_FRACTION = 0.1  # wait per time for which a source has stayed unchanged
 _MAX_AGE_DIRECTIVE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})")
@@ -108,8 +110,13 @@ def restore_state(facts: dict[str, Any] | None) -> SourceState | None:
 
 
 def body_hash(response: Response) -> str:
-    """SHA-256 of the response's body, the first 32 hex digits."""
-    return hashlib.sha256(response.body).hexdigest()[:32]
+    """SHA-256 of the response's body, the first 32 hex digits; computed once."""
+    if response not in _body_hashes:
+        _body_hashes[response] = hashlib.sha256(response.body).hexdigest()[:32]
+    return _body_hashes[response]
+
+
+_body_hashes: WeakKeyDictionary[Response, str] = WeakKeyDictionary()
 
 
 def _to_json_value(value: Any) -> Any:

@@ -1,12 +1,16 @@
 """Redirects are followed where a browser would follow them, and an endless one says what may help."""
 
+import asyncio
+
 import pytest
 from scrapy import Request
 from scrapy.http import HtmlResponse, Response
 from scrapy.utils.test import get_crawler
 
-from crawler.politeness.redirects import MetaRefresh, Redirects, find_refresh
+from crawler.politeness.redirects import MetaRefresh, Redirects
 from crawler.politeness.request_policy import NotFetched
+from crawler.reading.meta_refresh import find_refresh
+from crawler.reading.page_text import PageText
 
 ASKED = Request("https://gazette.example/a")
 TAG = '<html><head><META HTTP-EQUIV="Refresh" content="0; url=/b"></head></html>'
@@ -16,7 +20,17 @@ LEAVE = META.format("0;url=/b")
 
 def middleware(kind, **settings):
     return kind.from_crawler(
-        get_crawler(settings_dict={"METAREFRESH_MAXDELAY": 5, "COOKIES_ENABLED": False, **settings})
+        get_crawler(
+            settings_dict={
+                "METAREFRESH_MAXDELAY": 5,
+                "COOKIES_ENABLED": False,
+                "CLEAN_WORKERS": 0,
+                "CLEAN_DEADLINE_S": 60,
+                "CLEAN_BYTES": 2**30,
+                "CLEAN_WORKER_PAGES": 1,
+                **settings,
+            }
+        )
     )
 
 
@@ -24,7 +38,7 @@ def passed(body, encoding="utf-8", asked=ASKED, **settings):
     """(what the middleware makes of a page, the page)"""
     body = body if isinstance(body, bytes) else body.encode(encoding)
     response = HtmlResponse(asked.url, body=body, encoding=encoding, request=asked)
-    return middleware(MetaRefresh, **settings).process_response(asked, response), response
+    return asyncio.run(middleware(MetaRefresh, **settings).process_response(asked, response)), response
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "shift_jis"])
@@ -94,9 +108,11 @@ def test_the_tag_counts_beside_hidden_ones_and_wherever_it_stands():
 )
 def test_the_content_is_read_as_browsers_read_it(content, found):
     quote = "'" if '"' in content else '"'
-    response = HtmlResponse("https://x.example/", body=f"<meta http-equiv=refresh content={quote}{content}{quote}>", encoding="utf-8")  # fmt: skip
-    refresh = find_refresh(response, [])
-    assert refresh == (found and (found[0], f"https://x.example{found[1]}"))
+    body = f"<meta http-equiv=refresh content={quote}{content}{quote}>".encode()
+    refresh = find_refresh(PageText(body, "https://x.example/"), ())
+    assert (refresh and (refresh.seconds, refresh.url)) == (
+        found and (found[0], f"https://x.example{found[1]}")
+    )
 
 
 def test_the_first_tag_that_can_be_read_counts():

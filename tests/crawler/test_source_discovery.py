@@ -1,9 +1,10 @@
 """Sources that no file names, or that have died: where they are looked for, in which order, and when it is enough."""
 
 import pytest
-from scrapy.http import HtmlResponse
 
 from crawler.discovery import source_discovery
+from crawler.reading.declared_feeds import declared_feeds
+from crawler.reading.page_text import PageText
 from tests.crawler.outlet_crawl import PAGE, crawl, index, urlset
 from tests.crawler.site import site
 
@@ -140,5 +141,5 @@ def test_a_feed_without_any_page_of_the_outlet_is_no_answer(found, left_behind):
     ],
 )
 def test_feeds_are_known_by_what_the_page_says_of_them(html, feeds):
-    page = HtmlResponse("https://example.org/", body=f"<html>{html}</html>".encode(), encoding="utf-8")
-    assert [f.removeprefix("https://example.org") for f in source_discovery.declared_feeds(page)] == feeds
+    page = PageText(f"<html>{html}</html>".encode(), "https://example.org/", encoding="utf-8")
+    assert [f.removeprefix("https://example.org") for f in declared_feeds(page)] == feeds

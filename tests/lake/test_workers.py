@@ -7,12 +7,15 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cleaning import Header, Rules
 from lake.workers.page_processing import append_page, process_page, reject_reserved
 from lake.workers.pool import WorkerLimits, Workers, WorkersFailed
+from lake.workers.process_pool import ProcessPool
+from lake.workers.turns import Turns
 from tests.lake.stories import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -225,6 +228,115 @@ def test_a_worker_ignores_what_is_meant_for_the_crawl(workers):
 
 
 def test_a_worker_loads_nothing_that_it_does_not_need():
-    code = "import sys, lake.workers.worker_process; print([n for n in ('scrapy', 'twisted', 'pyarrow', 'boto3') if n in sys.modules])"
+    code = "import sys, lake.workers.page_job; print([n for n in ('scrapy', 'twisted', 'pyarrow', 'boto3') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# ---------------------------------------------------------------- taking turns
+
+
+def of(outlet, raw_page):
+    return replace(raw_page, outlet=outlet)
+
+
+def test_an_outlet_whose_pages_are_never_done_holds_no_other_outlet():
+    with Workers(WorkerLimits(workers=1, slow_s=0.3)) as workers:
+        hung = [workers.process(of("hostile", endless(n)), SLOW) for n in range(9)]
+        good = [workers.process(of("good", story(n)), Rules()) for n in range(9)]
+        assert all(future.result(60).article for future in good)
+        assert not any(future.done() for future in hung)
+        assert sum(future.running() for future in hung) == 1
+
+
+def test_an_outlet_alone_has_all_workers_however_slow_its_pages_are():
+    with Workers(WorkerLimits(workers=2, slow_s=0.3)) as workers:
+        pages = [workers.process(endless(n), SLOW) for n in range(9)]
+        until(lambda: sum(page.running() for page in pages) == 2)
+
+
+def test_an_outlet_whose_pages_reach_the_deadline_again_and_again_is_given_up():
+    limits = WorkerLimits(workers=1, slow_s=0.3, deadline_s=2, offences=2)
+    with Workers(limits) as workers:
+        first = workers.process(of("hostile", endless(1)), SLOW)
+        assert workers.process(of("good", story(1)), Rules()).result(60).article
+        assert first.result(60).reject.detail == "its worker gave no answer in 2 s"
+        pages = [workers.process(of("hostile", endless(n)), SLOW) for n in range(5)]
+        details = [future.result(60).reject.detail for future in pages]
+        assert [detail.split(":")[0] for detail in details] == [
+            "its worker gave no answer in 2 s",
+            *["its outlet was given up"] * 4,
+        ]
+        assert workers.refused == {"hostile"}
+        late = workers.process(of("hostile", story(9)), Rules()).result(60)  # at once, without a worker
+        assert late.reject.reason == "quarantined"
+        assert late.page.body
+        assert workers.process(of("good", story(2)), Rules()).result(60).article
+
+
+def test_a_page_in_time_ends_a_row_of_offences():
+    pool = ProcessPool("nothing:load", WorkerLimits(offences=2))
+    worker, page = SimpleNamespace(ticks=1), Waiting("a1")
+    for offence in (True, False, True):
+        pool._end_task(page, worker, is_offence=offence)
+        assert not pool.refused
+    assert pool.is_slow("a")
+    pool._end_task(page, worker, is_offence=True)
+    assert pool.refused == {"a"}
+    pool.close()
+
+
+class Waiting:
+    def __init__(self, name):
+        self.key, self.name = name[0], name
+
+
+def test_the_outlet_with_the_fewest_pages_under_way_is_next_and_of_several_the_one_served_longest_ago():
+    turns = Turns()
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        turns.put(Waiting(name))
+    assert [turns.take().name for _ in range(4)] == ["a1", "b1", "c1", "a2"]
+    turns.end("a")
+    turns.end("a")
+    turns.put(Waiting("a0"), first=True)
+    assert [turns.take().name for _ in range(3)] == ["a0", "b2", "a3"]
+    assert turns.take() is None
+
+
+def test_a_slow_outlet_has_one_page_under_way_and_takes_no_worker_that_others_need():
+    turns = Turns()
+    for name in ("a1", "a2", "b1"):
+        turns.put(Waiting(name))
+    turns.slow.add("a")
+    assert turns.slow_ready
+    assert turns.take(slow_too=False).name == "b1"
+    assert turns.take(slow_too=False) is None
+    assert turns.take().name == "a1"
+    assert (turns.take(), turns.ready, turns.slow_ready) == (None, 0, False)
+    turns.end("a")
+    assert turns.take().name == "a2"
+
+
+# ---------------------------------------------------------------- what a worker knows
+
+
+def test_a_worker_knows_no_secret_and_has_no_home(monkeypatch):
+    secrets = ["AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "LAKE_URI", "CONTACT", "HOME", "PATH", "PG_PASSWORD", "SSH_AUTH_SOCK"]  # fmt: skip
+    for name in secrets:
+        monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    with Path(__file__).open("rb") as file, Workers(WorkerLimits(workers=1)) as workers:
+        os.set_inheritable(file.fileno(), True)
+        assert workers.process(story(1), Rules()).result(60).article
+        monkeypatch.undo()  # pgrep is found by PATH
+        (pid,) = children(os.getpid())
+        environment = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        files = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        folder = Path(f"/proc/{pid}/cwd").readlink()
+    names = {line.partition("=")[0] for line in environment if line}
+    assert not names & set(secrets)
+    assert {"PYTHONHASHSEED", "LC_ALL"} <= names
+    assert "canary" not in str(environment)
+    assert __file__ not in files
+    assert folder == Path("/")
