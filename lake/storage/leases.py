@@ -260,7 +260,9 @@ def folder_id(state: Path) -> str:
         with temporary.open("x") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            os.fsync(file.fileno())  # after a power cut half an id would be another folder's, and the lease held
+            os.fsync(
+                file.fileno()
+            )  # after a power cut half an id would be another folder's, and the lease held
         with suppress(FileExistsError):  # another process created it first
             path.hardlink_to(temporary)
         temporary.unlink()
