@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -201,11 +201,17 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _server(answer: Any, address: str = "127.0.0.1") -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer((address, 0), _Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    server.answer = answer  # type: ignore[attr-defined]
-    return server
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, answer: Callable[[str], Any], address: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((address, port), _Handler)
+        self.answer = answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The crawler has gone: a hostile site goes on."""
 
 
 @contextmanager
@@ -224,7 +230,7 @@ def _innocent() -> Iterator[int]:
     pages = Pages(script_bytes=2000)
     bodies = {f"/news/{n}": pages.html(n, "http://innocent.test") for n in range(STORIES)}
     bodies["/feed"] = feed(list(bodies))
-    with _served(_server(bodies.get)) as port:
+    with _served(_Server(bodies.get)) as port:
         yield port
 
 
@@ -232,7 +238,7 @@ def _innocent() -> Iterator[int]:
 def _canary() -> Iterator[tuple[int, list[str]]]:
     """(port on an address that is not admitted, paths that were asked for there)"""
     visits: list[str] = []
-    with _served(_server(visits.append, "127.0.0.3")) as port:
+    with _served(_Server(visits.append, "127.0.0.3")) as port:
         yield port, visits
 
 
@@ -275,10 +281,7 @@ def _serve_hostile(site: Site, port: int, canary: int, asked: Path, ready: Any) 
                 given = bodies[path] = given.make()
         return _with_ports(given, port, canary)
 
-    ThreadingHTTPServer.allow_reuse_address = True
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    server.daemon_threads = True
-    server.answer = answer  # type: ignore[attr-defined]
+    server = _Server(answer, port=port)
     ready.set()
     server.serve_forever(0.05)
 
