@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 
 REASON = "loop_held"  # why an outlet's crawl ended: crawler/reports/endings.py
 NOBODY = "unknown"  # in place of an outlet
-_TICK_S = (
-    0.1  # between two looks, and between two turns that are noted; both cost seven seconds of CPU in an hour
-)
+_TICK_S = 0.1  # between two looks, and between two turns that are noted: seven seconds of CPU in an hour
 _PIECE_S = 0.25  # shorter turns are not counted
 _FORGIVEN_SHARE = 0.01  # an outlet may hold the loop for such a share of the time without end
 _STILL_S = 0.001  # a thread that computes less than this between two looks stands still

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +36,7 @@ STORIES = 20  # of the innocent outlet
 DELAY_S = 0.5  # between two of its requests
 DEADLINE_S = 20  # OUTLET_DEADLINE_S
 LATER = 1.1  # the innocent outlet may take so many times as long as alone
+KILLED_AFTER_S = 300
 MAX_BYTES = 2**30  # of the crawl or one of its processes
 SETTINGS = {
     "ALLOWED_NETWORKS": "127.0.0.1/32",
@@ -47,7 +48,7 @@ SETTINGS = {
     "RETRY_TIMES": "1",
     # by itself the pace would differ by a tenth from crawl to crawl
     "AUTOTHROTTLE_ENABLED": "0",
-    "RANDOMIZE_DOWNLOAD_DELAY": "0",
+    "DOWNLOAD_DELAY_JITTER": "0",
 }
 
 
@@ -57,14 +58,14 @@ class Done:
 
     code: int
     log: str
-    record: dict[str, Any]
+    record: dict[str, Any]  # empty where it was killed
     bytes: int  # the most that one process took
     ids: frozenset[str]  # of the innocent outlet's rows
 
     @property
     def seconds(self) -> float:
         """How long the innocent outlet's crawl took."""
-        return float(self.record["outlets"]["innocent"]["seconds"])
+        return float(self.record["outlets"]["innocent"]["seconds"]) if self.record else KILLED_AFTER_S
 
 
 def run(session: Session) -> None:
@@ -82,6 +83,10 @@ def _beside(session: Session, site: Site, port: int, expected: frozenset[str], u
     asked = session.folder / "asked"
     with _canary() as (canary, visits), _hostile(site, canary, asked) as hostile_port:
         done = _crawl(session.folder, port, site, hostile_port)
+        if not done.record:
+            session.find("slow", f"the crawl was killed after {KILLED_AFTER_S} s: {done.log[-500:]}")
+            print(f"{session.step}: killed after {KILLED_AFTER_S} s", flush=True)
+            return
         times = [done.seconds]
         while times[-1] > LATER * usual_s and len(times) < 3:
             times.append(_crawl(session.folder, port, site, hostile_port).seconds)
@@ -139,19 +144,17 @@ def _crawl(folder: Path, port: int, site: Site | None = None, hostile_port: int 
             [sys.executable, "-m", "scrapy", "crawlall", "--only", only, *given],
             cwd=ROOT, stdout=log, stderr=log, env={k: v for k, v in os.environ.items() if k != "CONTACT"},
         )  # fmt: skip
-        killer = threading.Timer(300, process.kill)
+        killer = threading.Timer(KILLED_AFTER_S, process.kill)
         killer.start()
         _, status, used = os.wait4(process.pid, 0)
         killer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     records = [p for p in (place / "lake" / "runs").glob("*.json") if ".started" not in p.name]
-    if not records:
-        raise RuntimeError(f"the crawl left no record:\n{(place / 'log').read_text()[-3000:]}")
     rows = [row for name in STORY_TABLES for row in table(str(place / "lake"), name).to_pylist()]
     return Done(
         process.returncode,
         (place / "log").read_text(errors="replace"),
-        json.loads(records[0].read_text()),
+        json.loads(records[0].read_text()) if records else {},
         used.ru_maxrss * 1024,
         frozenset(row["id"] for row in rows if row["outlet"] == "innocent"),
     )
@@ -198,11 +201,17 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _server(answer: Any, address: str = "127.0.0.1") -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer((address, 0), _Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    server.answer = answer  # type: ignore[attr-defined]
-    return server
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, answer: Callable[[str], Any], address: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__((address, port), _Handler)
+        self.answer = answer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The crawler has gone: a hostile site goes on."""
 
 
 @contextmanager
@@ -221,7 +230,7 @@ def _innocent() -> Iterator[int]:
     pages = Pages(script_bytes=2000)
     bodies = {f"/news/{n}": pages.html(n, "http://innocent.test") for n in range(STORIES)}
     bodies["/feed"] = feed(list(bodies))
-    with _served(_server(bodies.get)) as port:
+    with _served(_Server(bodies.get)) as port:
         yield port
 
 
@@ -229,7 +238,7 @@ def _innocent() -> Iterator[int]:
 def _canary() -> Iterator[tuple[int, list[str]]]:
     """(port on an address that is not admitted, paths that were asked for there)"""
     visits: list[str] = []
-    with _served(_server(visits.append, "127.0.0.3")) as port:
+    with _served(_Server(visits.append, "127.0.0.3")) as port:
         yield port, visits
 
 
@@ -272,10 +281,7 @@ def _serve_hostile(site: Site, port: int, canary: int, asked: Path, ready: Any) 
                 given = bodies[path] = given.make()
         return _with_ports(given, port, canary)
 
-    ThreadingHTTPServer.allow_reuse_address = True
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-    server.daemon_threads = True
-    server.answer = answer  # type: ignore[attr-defined]
+    server = _Server(answer, port=port)
     ready.set()
     server.serve_forever(0.05)
 

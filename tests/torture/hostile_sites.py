@@ -145,9 +145,7 @@ def deep_index(path: str) -> Given:
     )
 
 
-REJECTED = (
-    r'"rejects/(?:quarantined|unreachable|broken_http|http_error|empty|too_short|listing|refused|broken)"'
-)
+REJECTED = r'"rejects/(?:quarantined|unreachable|broken_http|http_error|empty|too_short|listing|refused|broken)"|hostile: deadline'
 DONE = r'"articles": [34]'  # nothing is lost: the site is crawled as any other
 LEFT = r"robots_unreadable/hostile"
 
