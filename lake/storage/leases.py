@@ -260,9 +260,7 @@ def folder_id(state: Path) -> str:
         with temporary.open("x") as file:
             file.write(uuid.uuid4().hex)
             file.flush()
-            os.fsync(
-                file.fileno()
-            )  # after a power cut half an id would be another folder's, and the lease held
+            os.fsync(file.fileno())  # half an id after a power cut would be another folder's
         with suppress(FileExistsError):  # another process created it first
             path.hardlink_to(temporary)
         temporary.unlink()

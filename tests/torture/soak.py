@@ -40,9 +40,15 @@ LOOK_EVERY_S = 2.0
 FAULT_EVERY_S = 5.0
 HOSTS = 8
 RUNS = 12
-# how much each may grow in a minute; memory in MiB. A longer look is needed for memory: a crawl's first ten minutes fill
-# the allocator's pools, and the records of what is known grow by some 200 bytes a page.
-BOUNDS = {"memory": 1.0, "files": 0.5, "threads": 0.2, "children": 0.2, "temporary": 0.5}
+# how much each may grow in a minute (memory: MiB in a thousand pages, for what is known of a page is kept), and in all between
+# the third and the last quarter, as pools of threads and of memory fill by and by
+BOUNDS = {
+    "memory": (2.0, 24.0),
+    "files": (0.5, 6.0),
+    "threads": (0.2, 3.0),
+    "children": (0.2, 2.0),
+    "temporary": (0.5, 4.0),
+}
 MEMORY_NEEDS_S = 600.0
 INDEX_BYTES_A_PAGE = 12_000  # of the SQLite file, its journal included
 FILES_A_RUN = 0.5  # in the state folder, by the slope over the runs
@@ -53,6 +59,7 @@ class Sample:
     """What the crawl's process held at one moment."""
 
     minute: float
+    pages: int  # served so far
     memory: float  # resident MiB
     files: int
     threads: int
@@ -129,7 +136,7 @@ def _long_crawl(session: Session, store: object) -> None:
         )
         others.start()
         try:
-            samples = list(_samples(process, lake, length_s))
+            samples = list(_samples(process, lake, endless, length_s))
         finally:
             ended.set()
             others.join()
@@ -137,7 +144,7 @@ def _long_crawl(session: Session, store: object) -> None:
             process.send_signal(signal.SIGTERM)
             endless.over.set()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(120)
+                process.wait(900)  # what was fetched is cleaned first: thousands of pages on a busy machine
             process.kill()
             process.wait()
         if process.returncode:
@@ -163,22 +170,24 @@ def _command(lake: Lake, listed: Path, way: FaultyWay) -> list[str]:
     return lake.command("crawl", "urls", "-a", f"file={listed}", **settings)
 
 
-def _samples(process: subprocess.Popen[bytes], lake: Lake, length_s: float) -> Iterator[Sample]:
+def _samples(
+    process: subprocess.Popen[bytes], lake: Lake, endless: Endless, length_s: float
+) -> Iterator[Sample]:
     began = time.monotonic()
     while (passed := time.monotonic() - began) < length_s and process.poll() is None:
         with suppress(OSError, ValueError, IndexError):
-            yield _look(process.pid, lake, passed / 60)
+            yield _look(process.pid, lake, passed / 60, len(endless.served))
         time.sleep(LOOK_EVERY_S)
 
 
-def _look(pid: int, lake: Lake, minute: float) -> Sample:
+def _look(pid: int, lake: Lake, minute: float, pages: int) -> Sample:
     proc = Path(f"/proc/{pid}")
     status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
     tasks = list((proc / "task").iterdir())
     children = sum(len((task / "children").read_text().split()) for task in tasks)
     temporary = sum(1 for path in lake.state().rglob("*") if ".tmp" in path.parts)
     memory = int(status["VmRSS"].split()[0]) / 1024
-    return Sample(minute, memory, len(list((proc / "fd").iterdir())), len(tasks), children, temporary)
+    return Sample(minute, pages, memory, len(list((proc / "fd").iterdir())), len(tasks), children, temporary)
 
 
 def _sprinkle(
@@ -229,15 +238,19 @@ def _note_slopes(session: Session, samples: Sequence[Sample]) -> None:
     if len(half) < 4:
         session.find("slow", f"only {len(samples)} looks at the long crawl")
         return
-    minutes = [sample.minute for sample in half]
+    minutes, thousands = [sample.minute for sample in half], [sample.pages / 1000 for sample in half]
     is_long = (minutes[-1] - minutes[0]) * 60 >= MEMORY_NEEDS_S
-    for name, values in zip(BOUNDS, zip(*(astuple(s)[1:] for s in half), strict=True), strict=True):
-        slope = robust_slope(minutes, values)
-        session.counts[f"{name}: slope a minute, in thousandths"] = round(1000 * slope)
+    for name, values in zip(BOUNDS, zip(*(astuple(s)[2:] for s in half), strict=True), strict=True):
+        unit, along = ("thousand pages", thousands) if name == "memory" else ("minute", minutes)
+        slope = robust_slope(along, values)
+        session.counts[f"{name}: slope a {unit}, in thousandths"] = round(1000 * slope)
         session.counts[f"{name}: at the end"] = round(values[-1])
-        if slope > BOUNDS[name] and (is_long or name != "memory"):
+        quarter = len(values) // 2
+        grown = median(values[quarter:]) - median(values[:quarter])
+        most_by_slope, most = BOUNDS[name]
+        if slope > most_by_slope and grown > most and (is_long or name != "memory"):
             session.find(
-                "left", f"{name} grows by {slope:.2f} a minute, from {values[0]:.0f} to {values[-1]:.0f}"
+                "left", f"{name} grows by {slope:.2f} a {unit}, from {values[0]:.0f} to {values[-1]:.0f}"
             )
 
 
