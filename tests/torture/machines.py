@@ -29,7 +29,7 @@ def run(session: Session) -> None:
 
 def _play_step(session: Session, step: str, bucket: str) -> None:
     chance, (count, kind, how) = session.random(), (part.split()[0] for part in step.split(", "))
-    scale = 20.0 if int(count) < 16 else 10.0
+    scale = 10.0
     plan = plan_of(
         f"{bucket}/lake", session.folder / step.replace(", ", "-").replace(" ", "-"), f"{session.seed}/{step}",
         int(count), scale, overlapping=kind == "overlapping",
