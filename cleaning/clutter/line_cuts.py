@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 _MAX_PHRASE_LINE_WORDS = 40  # a longer line is prose, whatever phrases it holds
 _TOP_LINES = 8  # among which bylines, dates and the standfirst are looked for
 _FILE_NAME = re.compile(
-    r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I
+    # the first _ behind anything in a word, and any size behind it; no word is read more than twice
+    r"(?<!\w)(?:(?<=-)|\w)[^\W_]*+_\w*?\d\dx\d\d|^\S+\.(?:jpe?g|png|webp|gif)$|\w-\d{3,4}x\d{3,4}\b",
+    re.I,
 )
 _SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE_FIGURES = re.compile(r"[\d\W_年月日時时分秒년월일]+")
-_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.{0,200}\bago\b", re.I)
 _MAX_BYLINE_WORDS = 16
 _MAX_DATE_WORDS = 6  # of a line with a date, besides its figures: weekday, month, "updated at"
 _MAX_CAPTION_WORDS = 60

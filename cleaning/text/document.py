@@ -31,7 +31,7 @@ _COUNT_ELEMENTS = etree.XPath("count(//*)")
 _HTML_ELEMENT_LOOKUP = etree.ElementDefaultClassLookup(element=HtmlElement)
 _CHARSET_SCAN_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
+_CHARSET = re.compile(rb"""charset\s*+=\s*+(?:["']\s*+)?([\w.:-]{2,40})""", re.I)
 _MARKUP_CONTENT_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
 # 150 or more opening tags with no text between them

@@ -29,7 +29,7 @@ from lake.schema.records import Reject
 MAX_BYTES = 50 * 2**20  # of one saved page, after decompression
 _URL_START = re.compile(r"https?://", re.I)
 _URL_TAG = re.compile(
-    rb"<link\b[^>]*\brel\s*=\s*[\"']?canonical\b[^>]*>|<meta\b[^>]*\bproperty\s*=\s*[\"']?og:url\b[^>]*>",
+    rb"<link\b(?>[^<>]*?\brel\s*=\s*[\"']?canonical\b)[^<>]*>|<meta\b(?>[^<>]*?\bproperty\s*=\s*[\"']?og:url\b)[^<>]*>",
     re.I,
 )
 _URL_ATTRIBUTE = re.compile(rb"\b(?:href|content)\s*=\s*[\"']?(https?://[^\"'\s>]+)", re.I)

@@ -19,7 +19,7 @@ from crawler.politeness.request_policy import NotFetched
 _COOKIE_META = "redirect_sets_cookie"  # key of a request's meta: a redirect on the way to it set a cookie
 _SEARCHED_CHARACTERS = 2**18
 _SEARCHED_BYTES = 4 * _SEARCHED_CHARACTERS  # a character has at most four bytes
-_REFRESH_ATTRIBUTE = re.compile(rb"http-equiv\s*=\s*[\"']?\s*refresh")
+_REFRESH_ATTRIBUTE = re.compile(rb"http-equiv\s*+=\s*+(?:[\"']\s*+)?refresh")
 # inside these a browser sees text, or no part of the document; lxml takes most of them for text by itself
 _INERT_TAGS = ("template", "select", "script", "style", "textarea", "title")
 # seconds and URL of the content: https://html.spec.whatwg.org/#shared-declarative-refresh-steps
