@@ -102,15 +102,23 @@ def cut_pull_quotes(story: Story) -> None:
     keys = [fold(line.text) for line in story.lines]
     # searched first, because it is cheap: comparing each line with each would be slow on a report of thousands
     whole = "\n".join(keys)
+    holders: dict[str, int | None] = {}  # by key: on some pages one line is repeated thousands of times
     quotes_by_holder: dict[int, list[int]] = defaultdict(list)
     for index, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
-        if _may_be_pull_quote(line, key) and whole.count(key) > 1:
-            holder = next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
-            if holder is not None:
-                quotes_by_holder[holder].append(index)
+        if not _may_be_pull_quote(line, key):
+            continue
+        if key not in holders:
+            holders[key] = _longer_holder(key, keys) if whole.count(key) > 1 else None
+        if (holder := holders[key]) is not None:
+            quotes_by_holder[holder].append(index)
     quotes = {index for indexes in quotes_by_holder.values() if len(indexes) == 1 for index in indexes}
     story.record_cuts("pull-quote", "line.repeated", [story.lines[index] for index in sorted(quotes)])
     story.lines = [line for index, line in enumerate(story.lines) if index not in quotes]
+
+
+def _longer_holder(key: str, keys: Sequence[str]) -> int | None:
+    """Return the index of the first longer text that holds this one; None where there is none."""
+    return next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
 
 
 def _may_be_pull_quote(line: Line, key: str) -> bool:

@@ -160,10 +160,19 @@ def _without_the_rest(item: bytes) -> bytes:
 def _needed_elements(item: bytes) -> Iterator[bytes]:
     """The elements that an entry is made of, outside of its texts, as far as each holds nothing but text itself."""
     whole = item.rfind(b"]]>") + 3  # behind it no section ends: each would be looked for up to the end
-    item = item[:whole] + item[whole:].replace(b"<![CDATA[", b"") if whole > 2 else item.replace(b"<![CDATA[", b"")
-    pieces = [(piece[0], (piece[1] or b"").lower(), piece.start(), piece.end()) for piece in _PIECE.finditer(item)]
+    item = (
+        item[:whole] + item[whole:].replace(b"<![CDATA[", b"")
+        if whole > 2
+        else item.replace(b"<![CDATA[", b"")
+    )
+    pieces = [
+        (piece[0], (piece[1] or b"").lower(), piece.start(), piece.end()) for piece in _PIECE.finditer(item)
+    ]
     last_end = {name: at for _, name, at, _ in pieces if name[:1] == b"/"}
-    inside, begin = b"", -1  # the closing tag of the text that is passed over; where the needed element begins
+    inside, begin = (
+        b"",
+        -1,
+    )  # the closing tag of the text that is passed over; where the needed element begins
     for piece, name, at, end in pieces:
         if inside:
             inside = b"" if name == inside else inside

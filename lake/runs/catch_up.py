@@ -177,7 +177,10 @@ def _learn_run_record(store: Store, index: Index, run_id: str, data: bytes) -> N
             _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
         try:
             index.learn_record(record)
-        except (sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:  # a value of a type that has no column
+        except (
+            sqlite3.InterfaceError,
+            sqlite3.ProgrammingError,
+        ) as error:  # a value of a type that has no column
             raise ValueError(error) from error
 
 

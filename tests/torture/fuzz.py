@@ -136,7 +136,11 @@ def _try_saved_page(random: Random, _: Path) -> list[str]:
 @cache
 def saved_pages() -> tuple[bytes, ...]:
     """Real pages to spoil; none where $SHARED is not there."""
-    paths = [p for p in sorted((SHARED / "pages").rglob("*")) if p.suffix in (".html", ".htm", ".gz") and p.is_file()]
+    paths = [
+        p
+        for p in sorted((SHARED / "pages").rglob("*"))
+        if p.suffix in (".html", ".htm", ".gz") and p.is_file()
+    ]
     step = max(1, len(paths) // _MAX_SEEDS)
     return tuple(_seed(path) for path in paths[::step])
 

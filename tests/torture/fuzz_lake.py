@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -79,7 +79,11 @@ def sound_lake() -> tuple[Path, Rows]:
     store.put_new("leases/one.example.json", b'{"machine": "x", "pid": 1}')
     _crawl(home, [])  # the index learns of the takedown
     checkpoints.write(store, lake.index_path)
-    _crawl(home, [page("https://two.example/late", "library", title="A late title", extra="Late words.")], ends=False)
+    _crawl(
+        home,
+        [page("https://two.example/late", "library", title="A late title", extra="Late words.")],
+        ends=False,
+    )
     return home, _rows(store)
 
 
@@ -101,7 +105,9 @@ def _damage(random: Random, data: bytes, key: str) -> tuple[bytes, bool]:
     if kind == 0:
         return data[: random.randrange(len(data))], False
     if kind == 1:
-        return random.choice([b"", b"{}", b"[]", b"null", b"PAR1PAR1", b"\0" * len(data), random.randbytes(300)]), False
+        return random.choice(
+            [b"", b"{}", b"[]", b"null", b"PAR1PAR1", b"\0" * len(data), random.randbytes(300)]
+        ), False
     damaged = bytearray(data)
     for _ in range(random.choice([1, 1, 3, 30])):
         at = random.randrange(len(damaged))
@@ -162,7 +168,9 @@ def try_damaged_object(random: Random, folder: Path) -> list[str]:
     root = home / "lake"
     if random.random() < 0.15:
         root = _spool(random, home)
-    path = random.choice(sorted(p for p in root.rglob("*") if p.is_file() and p.stat().st_size and p.name != "_probe"))
+    path = random.choice(
+        sorted(p for p in root.rglob("*") if p.is_file() and p.stat().st_size and p.name != "_probe")
+    )
     key = str(path.relative_to(root))
     damaged, is_sound_json = _damage(random, path.read_bytes(), key)
     if damaged == path.read_bytes():
@@ -185,9 +193,9 @@ def try_damaged_object(random: Random, folder: Path) -> list[str]:
                 raise AssertionError(f"{name} of {key}: {damaged[:300]!r}") from error
         if name == "rows" and found != sound_rows and not is_told and root == home / "lake":
             problems.append(f"{key} was read with other rows, and verify says nothing")
-        if name.startswith("crawl") and not is_sound_json and key.split("/")[0] in ("leases", "boilerplate", "clusters", "checkpoints", "takedowns"):  # fmt: skip
-            if set(found) != {"unchanged"}:
-                problems.append(f"known pages were landed again: {found}")
+        is_beside = key.split("/")[0] in ("leases", "boilerplate", "clusters", "checkpoints", "takedowns")
+        if name.startswith("crawl") and is_beside and not is_sound_json and set(found) != {"unchanged"}:
+            problems.append(f"known pages were landed again: {found}")
     return problems
 
 
@@ -212,11 +220,14 @@ def try_damaged_index(random: Random, folder: Path) -> list[str]:
     store = FolderStore(home / "lake")
     # a value changed within its bounds shows in no way: SQLite keeps no checksums; it may cost a row of the same text
     problems = [] if _texts(_rows(store)) == _texts(sound_rows) else [f"other texts than before: {found}"]
-    return problems + [f"verify: {fault}" for fault in verify(store).faults]
+    # verify may name the row that a changed value costs as repeated
+    return problems + [f"verify: {f}" for f in verify(store).faults if "more than one row of" not in f]
 
 
 def _texts(rows: Rows) -> set[tuple[str, str]]:
-    return {(one["id"], one["content_hash"]) for part in rows.values() for one in part if one.get("content_hash")}
+    return {
+        (one["id"], one["content_hash"]) for part in rows.values() for one in part if one.get("content_hash")
+    }
 
 
 def _copy(source: Path, folder: Path, *, with_state: bool) -> Path:

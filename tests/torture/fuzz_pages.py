@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import types
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pyarrow.parquet as pq
-import io
 
 from cleaning import Article, Header, RawPage, Rules, page_id
 from cleaning.text.characters import without_invisible
@@ -35,7 +35,10 @@ def make_page(random: Random, seeds: Sequence[bytes] = ()) -> tuple[RawPage, Rul
         body, other = random.choice(seeds), random.choice(seeds)
     else:
         make = hostile_pages.flood if random.random() < 0.12 else hostile_pages.page
-        body, other = _encoded(random, make(random)), hostile_pages.page(random).encode("utf-8", "surrogatepass")
+        body, other = (
+            _encoded(random, make(random)),
+            hostile_pages.page(random).encode("utf-8", "surrogatepass"),
+        )
     if random.random() < 0.8:
         body = hostile_pages.spoil(random, body, other)
     content_type = random.choice([*_TYPES, f"text/html; charset={random.choice(hostile_pages.CHARSETS)}"])
@@ -91,14 +94,20 @@ def problems(page: RawPage, rules: Rules) -> list[str]:
         data = encode_rows(table, [values], _LANDING.run_id, 0)  # type: ignore[arg-type]
         [back] = pq.ParquetFile(io.BytesIO(data)).read().to_pylist()
         record = {"raw": RawPage, "rejects": Reject, "articles": Article}[table]
-        if row(restore_record(record, back)) != {name: values[name] for name in row(restore_record(record, back))}:
+        if row(restore_record(record, back)) != {
+            name: values[name] for name in row(restore_record(record, back))
+        }:
             found.append(f"the row of {table} came back changed")
     return found
 
 
 def _text_problems(article: Article) -> list[str]:
     found = []
-    for name, text in (("text", article.text), ("title", article.title), *(("author", a) for a in article.authors)):
+    for name, text in (
+        ("text", article.text),
+        ("title", article.title),
+        *(("author", a) for a in article.authors),
+    ):
         if text != unicodedata.normalize("NFC", text):
             found.append(f"{name} is not NFC")
         if text.encode("utf-8", "replace").decode() != text:
@@ -138,4 +147,8 @@ def misfits(hint: Any, value: Any, place: str) -> list[str]:
         return [problem for one in value for problem in misfits(get_args(hint)[0], one, f"{place}[]")]
     if hint is datetime:
         return [] if isinstance(value, datetime) and value.tzinfo else [f"{place} is no time with a zone"]
-    return [] if type(value) is hint or (hint is float and type(value) is int) else [f"{place} is {type(value).__name__}"]
+    return (
+        []
+        if type(value) is hint or (hint is float and type(value) is int)
+        else [f"{place} is {type(value).__name__}"]
+    )

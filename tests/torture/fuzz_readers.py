@@ -25,12 +25,11 @@ from crawler.sources.entry_filters import is_frozen, recent_entries
 from crawler.sources.lists import read_list
 from crawler.sources.sitemap_index import fresh_sitemaps, stale_sitemaps, why_unusable, with_listed_sitemaps
 from crawler.sources.url_lines import read_lines
-from lake.storage.store import LakeError
 from lake.warc.http_payload import BadPayload, TooLarge
 from lake.warc.record_reader import BrokenMember, BrokenRecord, NoPage, capture_of, read_records
 from tests.lake import warcs
 from tests.torture import fuzz_lake
-from tests.torture.hostile_pages import CHARSETS, URLS, _DATES, page, sentence, spoil
+from tests.torture.hostile_pages import CHARSETS, DATES, URLS, page, sentence, spoil
 
 _MAX_ENTRIES = 500
 _OUTLET = outlets.Outlet("gazette", "Gazette", "https://gazette.example/", ("gazette.example",))
@@ -64,7 +63,9 @@ def try_list(random: Random, _: Path) -> list[str]:
         problems.append("more entries than max_entries")
     for entry in [*found.pages, *found.children]:
         problems += [
-            f"a time without a zone: {entry}" for at in (entry.published_at, entry.modified_at) if at and not at.tzinfo
+            f"a time without a zone: {entry}"
+            for at in (entry.published_at, entry.modified_at)
+            if at and not at.tzinfo
         ]
         if not isinstance(entry.url, str) or not entry.url.encode("utf-8"):
             problems.append(f"no address: {entry}")
@@ -97,7 +98,7 @@ def _address(random: Random) -> str:
 def _rss(random: Random) -> str:
     items = "".join(
         f"<item><title>{random.choice(['<![CDATA[', ''])}{sentence(random)}{random.choice([']]>', ''])}</title><link>{_address(random)}</link>"
-        f"<guid isPermaLink={random.choice(['true', chr(34) + 'false' + chr(34), ''])}>{_address(random)}</guid><pubDate>{random.choice(_DATES)}</pubDate>"
+        f"<guid isPermaLink={random.choice(['true', chr(34) + 'false' + chr(34), ''])}>{_address(random)}</guid><pubDate>{random.choice(DATES)}</pubDate>"
         f"<description>{random.choice([sentence(random), '&lt;p&gt;x', '<p>x</p>', '<![CDATA[<a href=/x>x</a>]]>'])}</description></item>"
         for _ in _items(random)
     )
@@ -107,20 +108,20 @@ def _rss(random: Random) -> str:
 def _atom(random: Random) -> str:
     entries = "".join(
         f"<entry><title>{sentence(random)}</title><link rel='{random.choice(['alternate', 'self', 'edit'])}' href='{_address(random)}'/>"
-        f"<id>{_address(random)}</id><updated>{random.choice(_DATES)}</updated><published>{random.choice(_DATES)}</published></entry>"
+        f"<id>{_address(random)}</id><updated>{random.choice(DATES)}</updated><published>{random.choice(DATES)}</published></entry>"
         for _ in _items(random)
     )
     return f'<feed xmlns="http://www.w3.org/2005/Atom" xml:base="{_address(random)}">{entries}</feed>'
 
 
 def _rdf(random: Random) -> str:
-    items = "".join(f'<item rdf:about="{_address(random)}"><link>{_address(random)}</link><dc:date>{random.choice(_DATES)}</dc:date></item>' for _ in _items(random))  # fmt: skip
+    items = "".join(f'<item rdf:about="{_address(random)}"><link>{_address(random)}</link><dc:date>{random.choice(DATES)}</dc:date></item>' for _ in _items(random))  # fmt: skip
     return f'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{items}</rdf:RDF>'
 
 
 def _sitemap(random: Random) -> str:
     urls = "".join(
-        f"<url><loc>{_address(random)}</loc><lastmod>{random.choice(_DATES)}</lastmod><news:news><news:publication_date>{random.choice(_DATES)}</news:publication_date><news:title>{sentence(random)}</news:title>"
+        f"<url><loc>{_address(random)}</loc><lastmod>{random.choice(DATES)}</lastmod><news:news><news:publication_date>{random.choice(DATES)}</news:publication_date><news:title>{sentence(random)}</news:title>"
         f"<news:publication><news:language>{random.choice(['de', 'zh-cn', '', 'x' * 99])}</news:language></news:publication></news:news></url>"
         for _ in _items(random)
     )
@@ -128,18 +129,17 @@ def _sitemap(random: Random) -> str:
 
 
 def _sitemap_index(random: Random) -> str:
-    maps = "".join(f"<sitemap><loc>{_address(random)}</loc><lastmod>{random.choice(_DATES)}</lastmod></sitemap>" for _ in _items(random))  # fmt: skip
+    maps = "".join(f"<sitemap><loc>{_address(random)}</loc><lastmod>{random.choice(DATES)}</lastmod></sitemap>" for _ in _items(random))  # fmt: skip
     return f"<sitemapindex>{maps}</sitemapindex>"
 
 
 def _url_lines(random: Random) -> str:
     joint = random.choice(["\n", "\r\n", "\r", "\x0b", "\n\n", "\t", ","])
-    lines = joint.join(random.choice([_address(random), f"{_address(random)},{random.choice(_DATES)},{sentence(random)}", "# note", "url,date", ""]) for _ in _items(random))  # fmt: skip
-    return lines
+    return joint.join(random.choice([_address(random), f"{_address(random)},{random.choice(DATES)},{sentence(random)}", "# note", "url,date", ""]) for _ in _items(random))  # fmt: skip
 
 
 def _json(random: Random) -> str:
-    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [{"url": _address(random), "date_published": random.choice(_DATES)} for _ in _items(random)]})  # fmt: skip
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [{"url": _address(random), "date_published": random.choice(DATES)} for _ in _items(random)]})  # fmt: skip
 
 
 def try_url_lines(random: Random, _: Path) -> list[str]:
@@ -154,7 +154,30 @@ def try_url_lines(random: Random, _: Path) -> list[str]:
 
 def try_robots(random: Random, _: Path) -> list[str]:
     lines = [
-        random.choice(["User-agent: *", "user-agent: Pressline", "User agent pressline/1.0", f"Disallow: {_address(random)}", "Disallow: /*a*b*$", "Allow: /", "Crawl-delay: 1e9", "Crawl-delay: -1", "Crawl-delay: nan", "Request-rate: 1/0", "Visit-time: 2500-9999", "Sitemap: //[", "Disallow: /" + "*a" * 30, "#", "", "Disallow", ": x", "Host: \0", "Disallow: /%zz%", "Noindex: /"])  # fmt: skip
+        random.choice(
+            [
+                "User-agent: *",
+                "user-agent: Pressline",
+                "User agent pressline/1.0",
+                f"Disallow: {_address(random)}",
+                "Disallow: /*a*b*$",
+                "Allow: /",
+                "Crawl-delay: 1e9",
+                "Crawl-delay: -1",
+                "Crawl-delay: nan",
+                "Request-rate: 1/0",
+                "Visit-time: 2500-9999",
+                "Sitemap: //[",
+                "Disallow: /" + "*a" * 30,
+                "#",
+                "",
+                "Disallow",
+                ": x",
+                "Host: \0",
+                "Disallow: /%zz%",
+                "Noindex: /",
+            ]
+        )
         for _ in range(random.choice([0, 1, 5, 40]))
     ]
     body = random.choice(["\n", "\r\n", "\r"]).join(lines).encode("utf-8", "surrogatepass") or b"x"
@@ -165,9 +188,17 @@ def try_robots(random: Random, _: Path) -> list[str]:
     allowed = parser.allowed(random.choice(URLS), agent)
     delay = parser.crawl_delay(agent)
     rules = random.choice([[{"location": _address(random), "tdm-reservation": random.choice([0, 1, "1", None, [], 1.0, True])}, None, 3, {}], {}, None, "x"])  # fmt: skip
-    for location, _line in parse_rules(spoil(random, json.dumps(rules).encode(), b"[]{}\"") if random.random() < 0.5 else json.dumps(rules).encode()):
+    for location, _line in parse_rules(
+        spoil(random, json.dumps(rules).encode(), b'[]{}"')
+        if random.random() < 0.5
+        else json.dumps(rules).encode()
+    ):
         rule_matches(location, random.choice(["/", "/a?b", ""]))
-    return [] if isinstance(allowed, bool) and (delay is None or isinstance(delay, int | float)) else ["no answer"]
+    return (
+        []
+        if isinstance(allowed, bool) and (delay is None or isinstance(delay, int | float))
+        else ["no answer"]
+    )
 
 
 # ---------------------------------------------------------------- outlet files
@@ -176,10 +207,22 @@ def try_robots(random: Random, _: Path) -> list[str]:
 def try_outlet_file(random: Random, folder: Path) -> list[str]:
     values = ["true", "1", "-1", "nan", "inf", "1e400", '""', '"x"', "[]", "[[]]", '["\\u0000"]', "{}", "2024-02-30", "1979-05-27T07:32:00Z", '"(a+)+$"', "['(', '[a-']", "['(?P<x>a)(?P=x)', '\\\\']", '"https://["', '["https://gazette.example/{yyyy}/{q}"]', '"de"', '"Europe/Nowhere"', '"../../etc"', '["a>", "::", "*", "p:not("]', '"""x"""', "9" * 400, '["gazette.example", "xn--a"]', '[" ", "ü.example", "' + "a" * 300 + '"]']  # fmt: skip
     keys = ["name", "home", "domains", "country", "language", "timezone", "facts", "seen_alive", "feeds", "sitemaps", "sitemaps_allow", "sections", "dated_sections", "allow", "deny", "tracking", "general", "languages", "max_age_days", "min_words", "delay_s", "concurrency", "cookies", "cut", "keep", "lines", "ends", "min_pages", "silence_h", "nam", "ünïcode", '"quoted key"', "a.b"]  # fmt: skip
-    sections = ["sources", "articles", "select", "politeness", "clutter", "monitors", "sourcs", "name", "a.b", '""']
+    sections = [
+        "sources",
+        "articles",
+        "select",
+        "politeness",
+        "clutter",
+        "monitors",
+        "sourcs",
+        "name",
+        "a.b",
+        '""',
+    ]
     lines = ['name = "Gazette"', 'home = "https://gazette.example/"', 'domains = ["gazette.example"]']
-    for _ in range(random.randrange(0, 14)):
-        lines.append(random.choice([f"[{random.choice(sections)}]", f"{random.choice(keys)} = {random.choice(values)}", f"{random.choice(keys)} = {random.choice(values)}", "# note"]))  # fmt: skip
+    pair = lambda: f"{random.choice(keys)} = {random.choice(values)}"  # noqa: E731 - one line
+    count = random.randrange(0, 14)
+    lines += [random.choice([f"[{random.choice(sections)}]", pair(), pair(), "# note"]) for _ in range(count)]
     body = "\n".join(lines).encode()
     if random.random() < 0.4:
         body = spoil(random, body, b"[sources]\nfeeds = ['https://gazette.example/f']\n\0\xff")
@@ -236,10 +279,12 @@ def _warc_record(random: Random, number: int) -> bytes:
     if random.random() < 0.2:
         body = gzip.compress(body)
     block = warcs.answer(body, *headers, status=random.choice(["200 OK", "200", "203", "404 Not Found", "abc", "99999 x", ""]), media=random.choice(["text/html", "text/html; charset=x", "image/png", ""]))  # fmt: skip
-    kind = random.choice(["response", "response", "response", "resource", "request", "revisit", "warcinfo", "", "xx"])
-    date = random.choice([warcs.DAY, warcs.DAY, *_DATES])
+    kind = random.choice(
+        ["response", "response", "response", "resource", "request", "revisit", "warcinfo", "", "xx"]
+    )
+    date = random.choice([warcs.DAY, warcs.DAY, *DATES])
     fields = random.choice([{}, {}, {"Content_Length": "5"}, {"Content_Length": "-1"}, {"Content_Length": "9" * 30}, {"WARC_Truncated": "length"}, {"WARC_Block_Digest": "sha1:x"}, {"Pressline_Part": "x", "Pressline_Part_Of": "//["}, {"Content_Length": "x"}])  # fmt: skip
-    made = warcs.record(kind, random.choice(["https://one.example/%d" % number, "<https://a.example/>", "//[", "urn:x"]), block, date=date, version=random.choice(["1.0", "1.1", "0.18", "9.9"]))  # fmt: skip
+    made = warcs.record(kind, random.choice([f"https://one.example/{number}", "<https://a.example/>", "//[", "urn:x"]), block, date=date, version=random.choice(["1.0", "1.1", "0.18", "9.9"]))  # fmt: skip
     for name, value in fields.items():
         made = made.replace(b"\r\n", f"\r\n{name.replace('_', '-')}: {value}\r\n".encode(), 1)
     return made

@@ -8,22 +8,21 @@ from random import Random
 from typing import Any
 
 _WORDS = {
-    "latin": "harbour council bridge winter ferry pier market school letter river garden engine mayor roof light stone "
-    "window doctor valley order team price train museum paper street player season budget storm".split(),
-    "marked": "brücke straße église garçon mañana über naïve žlutý křeček șase łódź čtvrť ångström smørrebrød".split(),
-    "cyrillic": "город мост зима паром рынок школа письмо река сад мэр крыша свет камень окно врач".split(),
-    "arabic": "مدينة جسر شتاء عبارة سوق مدرسة رسالة نهر حديقة سقف ضوء حجر نافذة طبيب".split(),
+    "latin": ["harbour", "council", "bridge", "winter", "ferry", "pier", "market", "school", "letter", "river", "garden", "engine", "mayor", "roof", "light", "stone", "window", "doctor", "valley", "order", "team", "price", "train", "museum", "paper", "street", "player", "season", "budget", "storm"],
+    "marked": ["brücke", "straße", "église", "garçon", "mañana", "über", "naïve", "žlutý", "křeček", "șase", "łódź", "čtvrť", "ångström", "smørrebrød"],
+    "cyrillic": ["город", "мост", "зима", "паром", "рынок", "школа", "письмо", "река", "сад", "мэр", "крыша", "свет", "камень", "окно", "врач"],
+    "arabic": ["مدينة", "جسر", "شتاء", "عبارة", "سوق", "مدرسة", "رسالة", "نهر", "حديقة", "سقف", "ضوء", "حجر", "نافذة", "طبيب"],
     "cjk": list("橋市場学校手紙川庭町長屋根光石窓医谷冬船新聞記者会議決定予算"),
-    "thai": "สะพาน ตลาด โรงเรียน จดหมาย แม่น้ำ สวน นายก หลังคา แสง หิน".split(),
-    "hindi": "पुल बाज़ार स्कूल पत्र नदी बगीचा छत प्रकाश पत्थर खिड़की".split(),
+    "thai": ["สะพาน", "ตลาด", "โรงเรียน", "จดหมาย", "แม่น้ำ", "สวน", "นายก", "หลังคา", "แสง", "หิน"],
+    "hindi": ["पुल", "बाज़ार", "स्कूल", "पत्र", "नदी", "बगीचा", "छत", "प्रकाश", "पत्थर", "खिड़की"],
     "odd": ["e" + "\u0301" * 7, "\u200b\u200bx\u200d", "\u202eesrever\u202c", "\ufeffbom", "a\u00adb", "👩\u200d👩\u200d👧", "ﷺ", "ß", "İ", "\u1e9e", "\ud83d", "\udc00", "\0", "\x1b[31m", "\x85", "\u2028", "\ufffe"],
 }  # fmt: skip
 _SCRIPTS = list(_WORDS)
-_TAGS = "p div span a ul ol li dl dt dd table tr td th h1 h2 h3 figure figcaption br b i em strong font aside nav svg path template noscript x-y time blockquote form input button select option html body head title section article main header footer iframe object video audio pre code script style textarea math frameset center marquee details summary dialog picture source img label q cite ins del sub sup small".split()  # fmt: skip
-_CLASSES = "related author-bio comments newsletter share byline published standfirst lead caption tags paywall premium cookie-consent pagination next article-body story content widget promo ad sponsored most-read live-blog gallery breadcrumbs subscribe copyright".split()  # fmt: skip
-_DATES = ["2024-12-03", "2024-12-03T10:00:00Z", "2024-12-03T10:00:00+25:00", "2024-13-45", "0000-00-00", "9999-12-31T23:59:60Z", "1970-01-01", "1733220000", "1733220000000", "99999999999999999999", "-1", "3 December 2024", "Dec 3, 2024 10:00 AM EST", "vor 3 Stunden", "03/12/24", "12/03/2024", "tomorrow", "٣ ديسمبر ٢٠٢٤", "2024年12月3日", "3 de diciembre de 2024", "2024-12-03T10:00:00.123456789Z", "20241203", "2024-W49-2", "+012024-12-03", "Tue, 03 Dec 2024 10:00:00 GMT", "", " ", "null", "NaN", "2024-02-30T99:99", "1e400"]  # fmt: skip
-_META = "og:title og:type og:url og:image og:description article:published_time article:modified_time article:author article:section article:tag author keywords news_keywords description robots syndication-source original-source twitter:title dc.date parsely-pub-date tdm-reservation generator copyright".split()  # fmt: skip
-_KEYS = "@type @graph @id @context headline author name url datePublished dateModified image keywords articleSection articleBody isAccessibleForFree hasPart cssSelector wordCount isBasedOn license genre sponsor digitalSourceType description publisher mainEntityOfPage caption creditText sameAs".split()  # fmt: skip
+_TAGS = ["p", "div", "span", "a", "ul", "ol", "li", "dl", "dt", "dd", "table", "tr", "td", "th", "h1", "h2", "h3", "figure", "figcaption", "br", "b", "i", "em", "strong", "font", "aside", "nav", "svg", "path", "template", "noscript", "x-y", "time", "blockquote", "form", "input", "button", "select", "option", "html", "body", "head", "title", "section", "article", "main", "header", "footer", "iframe", "object", "video", "audio", "pre", "code", "script", "style", "textarea", "math", "frameset", "center", "marquee", "details", "summary", "dialog", "picture", "source", "img", "label", "q", "cite", "ins", "del", "sub", "sup", "small"]  # fmt: skip
+_CLASSES = ["related", "author-bio", "comments", "newsletter", "share", "byline", "published", "standfirst", "lead", "caption", "tags", "paywall", "premium", "cookie-consent", "pagination", "next", "article-body", "story", "content", "widget", "promo", "ad", "sponsored", "most-read", "live-blog", "gallery", "breadcrumbs", "subscribe", "copyright"]  # fmt: skip
+DATES = ["2024-12-03", "2024-12-03T10:00:00Z", "2024-12-03T10:00:00+25:00", "2024-13-45", "0000-00-00", "9999-12-31T23:59:60Z", "1970-01-01", "1733220000", "1733220000000", "99999999999999999999", "-1", "3 December 2024", "Dec 3, 2024 10:00 AM EST", "vor 3 Stunden", "03/12/24", "12/03/2024", "tomorrow", "٣ ديسمبر ٢٠٢٤", "2024年12月3日", "3 de diciembre de 2024", "2024-12-03T10:00:00.123456789Z", "20241203", "2024-W49-2", "+012024-12-03", "Tue, 03 Dec 2024 10:00:00 GMT", "", " ", "null", "NaN", "2024-02-30T99:99", "1e400"]  # fmt: skip
+_META = ["og:title", "og:type", "og:url", "og:image", "og:description", "article:published_time", "article:modified_time", "article:author", "article:section", "article:tag", "author", "keywords", "news_keywords", "description", "robots", "syndication-source", "original-source", "twitter:title", "dc.date", "parsely-pub-date", "tdm-reservation", "generator", "copyright"]  # fmt: skip
+_KEYS = ["@type", "@graph", "@id", "@context", "headline", "author", "name", "url", "datePublished", "dateModified", "image", "keywords", "articleSection", "articleBody", "isAccessibleForFree", "hasPart", "cssSelector", "wordCount", "isBasedOn", "license", "genre", "sponsor", "digitalSourceType", "description", "publisher", "mainEntityOfPage", "caption", "creditText", "sameAs"]  # fmt: skip
 _VALUES: list[Any] = [None, True, False, 0, -1, 1e308, 10**40, "", "NewsArticle", "LiveBlogPosting", ["NewsArticle", 3, None], {}, [], "False", "http://[", ".x", "#", "//[::1", "javascript:alert(1)", "\ud800", "A" * 3000, [[[]]], {"@value": "x"}, {"@id": "#self"}]  # fmt: skip
 _CONTROL = [b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x1b$B", b"\xc0\xaf", b"\x80", b"&#0;", b"&#xD800;", b"&#x110000;", b"&#99999999999;", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?php", b"?>", b"<script>", b"</script>", b"</p", b'<p class="', b"<", b">", b"&", b"&nbsp", b"<!doctype", b"</html>", b"<plaintext>", b"<svg><style>", b"<base href='//['>", b"<meta charset=utf-7>"]  # fmt: skip
 CHARSETS = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso-8859-1", "windows-1251", "shift_jis", "gb18030", "big5", "iso-2022-jp", "euc-kr", "utf-7", "hz", "punycode", "idna", "rot13", "base64", "zip", "undefined", "x-unknown", "ü", "\n", "utf-8;", "unicode_escape", "cp037"]  # fmt: skip
@@ -37,7 +36,9 @@ def sentence(random: Random, script: str | None = None) -> str:
         for _ in range(random.randrange(3, 26))
     ]
     joint = "" if script in ("cjk", "thai") else " "
-    return (joint.join(words)).capitalize() + random.choice([".", ".", ".", "!", "?", "…", "。", "", " |", ":"])
+    return (joint.join(words)).capitalize() + random.choice(
+        [".", ".", ".", "!", "?", "…", "。", "", " |", ":"]
+    )
 
 
 def paragraph(random: Random) -> str:
@@ -51,7 +52,9 @@ def page(random: Random) -> str:
     count = random.choice([0, 1, 3, 8, 20, 60])
     pieces = [_block(random, random.randrange(0, 4)) for _ in range(count)]
     story = "".join(f"<p>{paragraph(random)}</p>\n" for _ in range(random.randrange(0, 14)))
-    pieces.insert(random.randrange(len(pieces) + 1), f"<h1>{sentence(random, 'latin')}</h1>{_byline(random)}{story}")
+    pieces.insert(
+        random.randrange(len(pieces) + 1), f"<h1>{sentence(random, 'latin')}</h1>{_byline(random)}{story}"
+    )
     body = "".join(pieces)
     if random.random() < 0.15:
         body = f"<article{_attributes(random)}>{body}</article>"
@@ -62,7 +65,7 @@ def _byline(random: Random) -> str:
     if random.random() < 0.4:
         return ""
     who = random.choice(["By Ada Example", "By " + " ".join(["Ada"] * 40), "VON ADA, BEN UND CLEO", "©", "(AP) —", "Par " + sentence(random)])  # fmt: skip
-    return f'<div class="byline">{who}</div><time datetime="{random.choice(_DATES)}">{random.choice(_DATES)}</time>'
+    return f'<div class="byline">{who}</div><time datetime="{random.choice(DATES)}">{random.choice(DATES)}</time>'
 
 
 def _attributes(random: Random) -> str:
@@ -71,7 +74,7 @@ def _attributes(random: Random) -> str:
         return ""
     if choice < 0.9:
         name = random.choice(["class", "id", "itemprop", "role", "data-x", "href", "style", "hidden", "aria-hidden", "datetime", "content", "rel", "lang", "src", "type", "name", "onclick", "xmlns:x", "x:y", ":", "class"])  # fmt: skip
-        value = random.choice([*_CLASSES, *_DATES, "display:none", "true", "/a", "next", "http://[", "de", "xx-YY-ZZ", "author", "articleBody", '"', "'", "<"])  # fmt: skip
+        value = random.choice([*_CLASSES, *DATES, "display:none", "true", "/a", "next", "http://[", "de", "xx-YY-ZZ", "author", "articleBody", '"', "'", "<"])  # fmt: skip
         return f' {name}="{value}"'
     return " " + " ".join(f"a{n}=v" for n in range(random.choice([5, 50, 500])))
 
@@ -79,7 +82,7 @@ def _attributes(random: Random) -> str:
 def _block(random: Random, depth: int) -> str:
     tag = random.choice(_TAGS)
     if depth == 0 or random.random() < 0.5:
-        inner = random.choice([paragraph(random), sentence(random), "", *random.choices(_DATES, k=1), f'<a href="/x">{sentence(random)}</a>', "<br>" * random.randrange(5)])  # fmt: skip
+        inner = random.choice([paragraph(random), sentence(random), "", *random.choices(DATES, k=1), f'<a href="/x">{sentence(random)}</a>', "<br>" * random.randrange(5)])  # fmt: skip
     else:
         inner = "".join(_block(random, depth - 1) for _ in range(random.randrange(0, 5)))
     end = "" if random.random() < 0.06 else f"</{tag}>"
@@ -89,7 +92,7 @@ def _block(random: Random, depth: int) -> str:
 def _head_piece(random: Random) -> str:
     choice = random.random()
     if choice < 0.45:
-        value = random.choice([sentence(random), random.choice(_DATES), random.choice(["article", "noai", "1", "http://["]), ",".join(_CLASSES)])  # fmt: skip
+        value = random.choice([sentence(random), random.choice(DATES), random.choice(["article", "noai", "1", "http://["]), ",".join(_CLASSES)])  # fmt: skip
         return f'<meta {random.choice(["property", "name", "itemprop"])}="{random.choice(_META)}" content="{value}">'
     if choice < 0.85:
         return f'<script type="application/ld+json">{linked_data(random)}</script>'
@@ -118,7 +121,7 @@ def _value(random: Random, depth: int) -> Any:
     if choice < 0.35 or not depth:
         return random.choice(_VALUES)
     if choice < 0.6:
-        return random.choice([sentence(random), random.choice(_DATES), paragraph(random)])
+        return random.choice([sentence(random), random.choice(DATES), paragraph(random)])
     if choice < 0.8:
         return [_value(random, depth - 1) for _ in range(random.randrange(0, 4))]
     return {random.choice(_KEYS): _value(random, depth - 1) for _ in range(random.randrange(0, 5))}
