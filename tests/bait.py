@@ -17,7 +17,8 @@ _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_
 _MOST_BRANCHES = 6  # of an alternation that are tried; vocabularies have hundreds that look alike
 _MOST_CHARACTERS = 3  # of a set
 _MOST_BAITS = 160  # of one pattern
-_SAMPLE_REPEATS = 3  # a repeat in a sample: at most so often beyond its minimum
+_MOST_BAITS_OF_VOCABULARY = 40  # of a pattern of hundreds of words, each of which is looked for at each place
+_VOCABULARY_CHARS = 2000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def baits_of(pattern: re.Pattern[str] | re.Pattern[bytes]) -> list[Bait]:
     """Return the baits of a pattern, without repetitions."""
     reader = _Reader(pattern)
     baits = dict.fromkeys(reader.baits())
-    return list(baits)[:_MOST_BAITS]
+    is_vocabulary = len(pattern.pattern) > _VOCABULARY_CHARS
+    return list(baits)[: _MOST_BAITS_OF_VOCABULARY if is_vocabulary else _MOST_BAITS]
 
 
 class _Reader:
@@ -50,13 +52,13 @@ class _Reader:
             self.alphabet = "".join(c for c in self.alphabet if ord(c) < 256)
 
     def baits(self) -> Iterator[Bait]:
-        afters = ("", "\0", "\n", "a", " ", "!")
+        afters = ("", "\0", "\n")
         whole = list(self._samples(self.tree))
         runs: list[tuple[str, str]] = []  # what may stand before a repeat, and what it repeats
         self._runs(list(self.tree), "", runs)
         units = dict.fromkeys(unit for _, unit in runs)
         for before, unit in runs:
-            for after in afters[:3]:
+            for after in afters:
                 yield Bait("", unit, after)
                 if before:
                     yield Bait(before, unit, after)
