@@ -37,8 +37,8 @@ _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
 # 150 or more opening tags with no text between them
 _OPENING_TAG_RUN = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")
 # libxml2's time grows with the square of the attributes of one element: 16,000 take half a second
-_ATTRIBUTE = r"""[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>]*+))?+"""
-_ATTRIBUTE_FLOOD = re.compile(rf"(<[a-zA-Z][^\s/>]*+(?:{_ATTRIBUTE}){{2000}})(?:{_ATTRIBUTE})++")
+_ATTRIBUTE = r"""[\s/]*+[^\s/<>][^\s/<>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s<>]*+))?+"""
+_ATTRIBUTE_FLOOD = re.compile(rf"(<[a-zA-Z][^\s/<>]*+(?:{_ATTRIBUTE}){{2000}})(?:{_ATTRIBUTE})++")
 _XML_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _DROPPED_TAGS = ("style", "svg", "template")
