@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _ENOUGH_WORDS = 80  # of a story; with fewer, the page is extracted again
 _MIN_GAIN = 1.5  # the text without general cuts has to be longer by this factor
 _MIN_BODY_WORDS = 100  # of an articleBody that is used
-_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^>]*>|\n+", re.I)
-_TAG = re.compile(r"<[^>]{1,500}>")
+_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^<>]*>|\n+", re.I)
+_TAG = re.compile(r"<[^<>]{1,500}>")
 
 
 def longer_story(

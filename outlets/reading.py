@@ -90,9 +90,9 @@ def _line(text: str, key: str) -> str:
     section, _, name = key.rpartition(".")
     inside = not section
     for number, line in enumerate(text.splitlines(), 1):
-        if head := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
-            inside = head[1] == (section or None)
-            if head[1] == key:
+        if head := re.match(r"\s*\[([^\]]+)\]", line):
+            inside = head[1].strip() == section
+            if head[1].strip() == key:
                 return f":{number}"
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return f":{number}"

@@ -14,6 +14,9 @@ GENERAL_DELAY_S = 1.0  # one request a second and one at a time, unless the outl
 GENERAL_CONCURRENCY = 1
 
 
+MAX_ADDRESS = 2083  # characters that the patterns see; the default of URLLENGTH_LIMIT, docs/settings.md
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which articles are worth a row; as it stands, no restriction."""
@@ -90,8 +93,10 @@ class Outlet:
             return False
         if self.general and (host := host_of(url)) not in self.domains and no_host_of_articles(host):
             return False
-        paths = (parts.path, parts.path.rstrip("/") + "/")
-        places = tuple(f"{path}?{parts.query}" for path in paths) if parts.query else paths
+        # no longer address is asked for, and a pattern may take the square of its length
+        cut_path = parts.path[:MAX_ADDRESS]
+        paths = (cut_path, cut_path.rstrip("/") + "/")
+        places = tuple(f"{path}?{parts.query}"[:MAX_ADDRESS] for path in paths) if parts.query else paths
         if any(p.search(place) for p in self.deny for place in places):
             return False
         # also without the query: feeds hang parameters of their own on every address

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 _MAX_PHRASE_LINE_WORDS = 40  # a longer line is prose, whatever phrases it holds
 _TOP_LINES = 8  # among which bylines, dates and the standfirst are looked for
 _FILE_NAME = re.compile(
-    r"[\w-]+_\w*\d{2,4}x\d{2,4}\w*|^\S+\.(?:jpe?g|png|webp|gif)$|\w+-\d{3,4}x\d{3,4}\b", re.I
+    # the first _ behind anything in a word, and any size behind it; no word is read more than twice
+    r"(?<!\w)(?:(?<=-)|\w)[^\W_]*+_\w*?\d\dx\d\d|^\S+\.(?:jpe?g|png|webp|gif)$|\w-\d{3,4}x\d{3,4}\b",
+    re.I,
 )
 _SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE_FIGURES = re.compile(r"[\d\W_年月日時时分秒년월일]+")
-_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.*\bago\b", re.I)
+_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.{0,200}\bago\b", re.I)
 _MAX_BYLINE_WORDS = 16
 _MAX_DATE_WORDS = 6  # of a line with a date, besides its figures: weekday, month, "updated at"
 _MAX_CAPTION_WORDS = 60
@@ -100,15 +102,23 @@ def cut_pull_quotes(story: Story) -> None:
     keys = [fold(line.text) for line in story.lines]
     # searched first, because it is cheap: comparing each line with each would be slow on a report of thousands
     whole = "\n".join(keys)
+    holders: dict[str, int | None] = {}  # by key: on some pages one line is repeated thousands of times
     quotes_by_holder: dict[int, list[int]] = defaultdict(list)
     for index, (line, key) in enumerate(zip(story.lines, keys, strict=True)):
-        if _may_be_pull_quote(line, key) and whole.count(key) > 1:
-            holder = next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
-            if holder is not None:
-                quotes_by_holder[holder].append(index)
+        if not _may_be_pull_quote(line, key):
+            continue
+        if key not in holders:
+            holders[key] = _longer_holder(key, keys) if whole.count(key) > 1 else None
+        if (holder := holders[key]) is not None:
+            quotes_by_holder[holder].append(index)
     quotes = {index for indexes in quotes_by_holder.values() if len(indexes) == 1 for index in indexes}
     story.record_cuts("pull-quote", "line.repeated", [story.lines[index] for index in sorted(quotes)])
     story.lines = [line for index, line in enumerate(story.lines) if index not in quotes]
+
+
+def _longer_holder(key: str, keys: Sequence[str]) -> int | None:
+    """Return the index of the first longer text that holds this one; None where there is none."""
+    return next((n for n, other in enumerate(keys) if len(other) > len(key) and key in other), None)
 
 
 def _may_be_pull_quote(line: Line, key: str) -> bool:

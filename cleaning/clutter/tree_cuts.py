@@ -183,7 +183,8 @@ def _is_teaser(child: HtmlElement, density: TextDensity) -> bool:
     At least a fifth of its text is in links, and the longest link has four words or more."""
     if not density.links or density.text > _MAX_TEASER_CHARS or density.linked < 0.2 * density.text:
         return False
-    return max(word_count(shown_text(link)) for link in child.iter("a")) >= _MIN_HEADLINE_WORDS
+    # the links may have been cut since the text was measured
+    return max((word_count(shown_text(link)) for link in child.iter("a")), default=0) >= _MIN_HEADLINE_WORDS
 
 
 def _is_caption(element: HtmlElement) -> bool:

@@ -31,18 +31,23 @@ _BY_PREFIX = re.compile(
     r"^(?:by|von|par|por|di|da|door|av|autor|author|автор|szerző)\b[:\s]+|^(?:written|posted|text) by\s+",
     re.I,
 )
-_NAME_SEPARATOR = re.compile(r"\s*(?:;|\||\s(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s)\s*", re.I)
-_NAME_COMMA = re.compile(r"\s*,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
+# white space is read from its beginning only, here and below: else a long run of it is read from each of its places
+_NAME_SEPARATOR = re.compile(
+    r"(?:(?<!\s)\s++)?[;|]\s*|(?<!\s)\s++(?:and|und|et|y|e|i|og|och|en|és|та|и|&)\s+", re.I
+)
+_NAME_COMMA = re.compile(r"(?:(?<!\s)\s++)?,\s*(?!(?:jr|sr|md|phd)\b)", re.I)
 _URL_OR_EMAIL = re.compile(r"https?://|www\.|@|\.com\b", re.I)
 _HOST_NAME = re.compile(r"\w+\.[a-z]{2,3}$", re.I)
 _MIN_ROLE_WORDS = 3  # words in lower case; with this many, the text after a comma is somebody's role
-_TRAILING_INITIALS_OR_DATE = re.compile(r"\s*\([\w.]{1,5}\)$|\s+\w+ \d{1,2}, (?:19|20)\d\d$")
+_TRAILING_INITIALS_OR_DATE = re.compile(
+    r"(?:(?<!\s)\s++)?\([\w.]{1,5}\)$|(?<!\s)\s++\w+ \d{1,2}, (?:19|20)\d\d$"
+)
 _MAX_AUTHORS = 20
 _MAX_HEADLINES = 3  # <h1> elements that are tried: a logo may be one too
 _BLOCKS_AFTER_HEADLINE = 12  # blocks in which a byline is looked for
 _NAME_WORD = r"[^\W\d_][\w.’'-]*"
 _BYLINE = re.compile(
-    rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)\s*:?\s+{_NAME_WORD}(?:\s+{_NAME_WORD}){{1,5}}"
+    rf"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|[Pp]or|[Dd]i|[Dd]oor|[Aa]v|[Tt]ext)(?:\s*:)?\s+{_NAME_WORD}(?:\s+{_NAME_WORD}){{1,5}}"
 )
 
 

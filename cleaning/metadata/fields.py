@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
     from cleaning.metadata.meta_tags import MetaTags
 
-_SITE_SEPARATOR = re.compile(r"\s+[|–—·•»:-]+\s+")
+_SITE_SEPARATOR = re.compile(r"(?<!\s)\s++[|–—·•»:-]++\s+")
 # fmt: off
 _PUBLISHED_NAMES = (
     "article:published_time", "article:published", "og:published_time", "datepublished", "published_time", "publishdate", "pubdate",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
 
 FILE = "genres.toml"
-_TITLE_PREFIX = re.compile(r"^\W*([^:|]{2,40}?)\s*(?::|\|)\s")
+_TITLE_PREFIX = re.compile(r"^\W*+([^:|]{2,40}?)\s*+[:|]\s")
 
 
 @dataclass(frozen=True, slots=True)

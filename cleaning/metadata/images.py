@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.meta_tags import MetaTags
 
 _CREDIT = re.compile(
-    r"\s*[(\[|]?\s*(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$",
+    r"(?:(?<!\s)\s++)?(?:[(\[|]\s*+)?(?:(?:Photo|Foto|Picture|Image|Bild|Credit|Photograph|Crédit|Фото)s?\s*+(?:by|:|/)|©)\s*(?P<who>[^()\[\]]{2,100}?)[)\]]?\.?$",
     re.I,
 )
 _MAX_IMAGES = 30

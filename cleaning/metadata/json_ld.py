@@ -19,8 +19,11 @@ _ARTICLE_TYPE = re.compile(r"article|blogposting|reportage|newsstory|liveblog", 
 _SCRIPT_WRAPPER = re.compile(
     r"^\s*(?:<!--|/\*.*?\*/|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>|;)\s*$", re.S
 )
-# group 1 is a string, which is kept; comments and commas before a closing bracket are removed
-_STRING_OR_NOISE = re.compile(r'("(?:[^"\\]|\\.)*")|/\*.*?\*/|(?<![:"])//[^\n]*|,(?=\s*[}\]])', re.S)
+# group 1 is a string, which is kept; comments and commas before a closing bracket are removed. What never ends goes on
+# to the end of the script: else each of its quotation marks would be looked at as a beginning
+_STRING_OR_NOISE = re.compile(
+    r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|/\*.*?(?:\*/|\Z)|(?<![:"])//[^\n]*|,(?=\s*[}\]])', re.S
+)
 _MAX_CHARACTERS = 2_000_000
 _MAX_NODES = 5_000
 

@@ -19,6 +19,11 @@ _INVISIBLE = re.compile(
 # A zero-width (non-)joiner is part of the spelling in Persian and Hindi and part of emoji. Next to ASCII, or at
 # either end of the text, it is only invisible.
 _JOINER = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])")
+# Unicode's stream-safe format (UAX 15, D3): no more combining marks in a row than any script needs. Normalising sorts
+# them, and the time for a longer run grows with its square. No mark is a word character.
+_MAX_MARKS = 30
+_MAY_BE_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MAX_MARKS + 1},}}")
+_GRAPHEME_JOINER = "\u034f"  # is not shown, and begins a new run
 _NON_WORD = re.compile(r"[\W_]+")
 # scripts written without reliable spaces: one character counts as one word
 _SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -45,9 +50,22 @@ def tidy(text: str) -> str:
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize(
-        "NFC", text if text.isprintable() else " ".join(without_invisible(text).split())
-    )
+    if not text.isprintable():
+        text = " ".join(without_invisible(text).split())
+    return unicodedata.normalize("NFC", _MAY_BE_MARKS.sub(_in_short_runs, text))
+
+
+def _in_short_runs(run: re.Match[str]) -> str:
+    """Return the characters with a joiner behind each _MAX_MARKS combining marks in a row."""
+    pieces: list[str] = []
+    marks = 0
+    for character in run[0]:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MAX_MARKS:
+            pieces.append(_GRAPHEME_JOINER)
+            marks = 1
+        pieces.append(character)
+    return "".join(pieces)
 
 
 @lru_cache(maxsize=4096)  # about a dozen rules fold the same line

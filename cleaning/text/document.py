@@ -31,11 +31,14 @@ _COUNT_ELEMENTS = etree.XPath("count(//*)")
 _HTML_ELEMENT_LOOKUP = etree.ElementDefaultClassLookup(element=HtmlElement)
 _CHARSET_SCAN_BYTES = 4096
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
+_CHARSET = re.compile(rb"""charset\s*+=\s*+(?:["']\s*+)?([\w.:-]{2,40})""", re.I)
 _MARKUP_CONTENT_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
 # 150 or more opening tags with no text between them
 _OPENING_TAG_RUN = re.compile(r"(?:<[a-zA-Z][^<>]{0,200}>\s{0,20}){150,}")
+# libxml2's time grows with the square of the attributes of one element: 16,000 take half a second
+_ATTRIBUTE = r"""[\s/]*+[^\s/<>][^\s/<>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s<>]*+))?+"""
+_ATTRIBUTE_FLOOD = re.compile(rf"(<[a-zA-Z][^\s/<>]*+(?:{_ATTRIBUTE}){{2000}})(?:{_ATTRIBUTE})++")
 _XML_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _DROPPED_TAGS = ("style", "svg", "template")
@@ -127,7 +130,7 @@ def decode(body: bytes, declared: str | None = None) -> str:
 def parse(markup: str) -> tuple[HtmlElement, bool]:
     """Return the root element of the flattened tree, and whether it lacks elements, because there were too many. Raises
     NoArticle("empty") where the markup holds no element."""
-    text = _without_invisible_references(markup)
+    text = _ATTRIBUTE_FLOOD.sub(r"\1", _without_invisible_references(markup))
     try:
         tree = _parse_once(text)
         if not any(str(text).strip() for text in tree.itertext()) and _OPENING_TAG_RUN.search(text):

@@ -36,7 +36,7 @@ _MAX_TEASER_SHARE, _MIN_TEASER_LINES = (
 )  # teasers among an article's lines; shorter texts are not judged so
 STORY_WORDS = 150  # a text of as many words is a story
 _STORY_PATH = re.compile(
-    r"(?:[^/-]+-){3,}[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d"
+    r"[^/-]-[^/-]+-[^/-]+-[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d"
 )  # typical of a story's URL path
 
 

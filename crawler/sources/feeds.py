@@ -32,15 +32,14 @@ _RDF = ("rss090", "rss10")  # an item's URL is also in rdf:about, feedparser's i
 _ITEM_TOKEN = re.compile(rb"<!--|<!\[CDATA\[|<(/?)((?:[\w.-]+:)?(?:item|entry))(?=[\s/>])", re.I)
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>"}
 _EMPTY_LINK = re.compile(rb"<link\s*/>|<link\s*>\s*(?:<!\[CDATA\[\s*\]\]>\s*)?</link\s*>", re.I)
-_NO_PERMALINK = re.compile(rb"""<guid\b[^>]*\bisPermaLink\s*=\s*["']?\s*false""", re.I)
-# for items that feedparser raises on
-_TEXTS = re.compile(rb"<(description|summary|content|content:encoded)\b[^>]*>.*?</\1\s*>", re.I | re.S)
-_NEEDED_ELEMENT = re.compile(
-    rb"<(?:[\w.-]+:)?(?:link|guid|id|title|pubDate|date|published|updated|language|origLink)\b"
-    rb"(?:[^>]*/>|[^>]*>(?:<!\[CDATA\[.*?\]\]>|[^<])*</[^>]*>)",
-    re.I | re.S,
+_NO_PERMALINK = re.compile(rb"""<guid\b[^<>]*?\bisPermaLink\s*+=\s*+(?:["']\s*+)?false""", re.I)
+# for items that feedparser raises on: a CDATA section, a tag with its name, or text
+_PIECE = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<(/?+[\w.:-]*+)[^<>]*+>|[^<]+|<", re.S)
+_TEXTS = frozenset((b"description", b"summary", b"content", b"content:encoded"))
+_NEEDED = frozenset(
+    b"link guid id title pubdate date published updated language origlink".split()  # whatever their prefix
 )
-_LINE_BREAK = re.compile(r"\s*[\r\n]\s*")
+_LINE_BREAK = re.compile(r"(?<!\s)\s*[\r\n]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,39 @@ def _without_the_rest(item: bytes) -> bytes:
     """An item with nothing but the elements that an entry is made of."""
     end = item.find(b">") + 1
     name = item[1:end].split(None, 1)[0].rstrip(b">")
-    return b"".join((item[:end], *_NEEDED_ELEMENT.findall(_TEXTS.sub(b"", item)), b"</", name, b">"))
+    return b"".join((item[:end], *_needed_elements(item), b"</", name, b">"))
+
+
+def _needed_elements(item: bytes) -> Iterator[bytes]:
+    """The elements that an entry is made of, outside of its texts, as far as each holds nothing but text itself."""
+    whole = item.rfind(b"]]>") + 3  # behind it no section ends: each would be looked for up to the end
+    item = (
+        item[:whole] + item[whole:].replace(b"<![CDATA[", b"")
+        if whole > 2
+        else item.replace(b"<![CDATA[", b"")
+    )
+    pieces = [
+        (piece[0], (piece[1] or b"").lower(), piece.start(), piece.end()) for piece in _PIECE.finditer(item)
+    ]
+    last_end = {name: at for _, name, at, _ in pieces if name[:1] == b"/"}
+    inside, begin = (
+        b"",
+        -1,
+    )  # the closing tag of the text that is passed over; where the needed element begins
+    for piece, name, at, end in pieces:
+        if inside:
+            inside = b"" if name == inside else inside
+        elif name in _TEXTS and last_end.get(b"/" + name, -1) > at:
+            inside, begin = b"/" + name, -1
+        elif name[:1] == b"/":
+            if begin >= 0:
+                yield item[begin:end]
+            begin = -1
+        elif name:
+            is_needed = name.rpartition(b":")[2] in _NEEDED
+            if is_needed and piece.endswith(b"/>"):
+                yield piece
+            begin = at if is_needed and not piece.endswith(b"/>") else -1
 
 
 def _parse(root_tag: bytes, items: Sequence[bytes]) -> Any:

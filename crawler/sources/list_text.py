@@ -36,7 +36,7 @@ _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")  # no XML
 _UNSOUND_REFERENCES = re.compile(
     rb"(?:&#(?:0*5[5-7]\d{3}|[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*(?:[12]?\d|3[01])|[xX]0*1?[0-9a-fA-F]|\d{7,}|[xX][0-9a-fA-F]{6,});)+"
 )
-_REFERENCE = re.compile(rb"&#([xX]?)0*([0-9a-fA-F]*);")
+_REFERENCE = re.compile(rb"&#([xX]?)0*+([0-9a-fA-F]*);")
 _TOKEN = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!doctype\s+html|</?(?:[\w.-]+:)?([A-Za-z][\w.-]*)", re.I)
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 _TAIL = rb"\s*>(?:\s|</[\w.:-]+\s*>|<!--[^<>]*-->)*\Z"
@@ -91,10 +91,14 @@ def _codec_of(name: str | None) -> str | None:
     """Python's name of an encoding of text; None for none and for UTF-16 and UTF-32, which the bytes would show."""
     try:
         codec = codecs.lookup((name or "").strip())
+        is_text = getattr(codec, "_is_text_encoding", True) and codec.incrementaldecoder
+        if not is_text or codec.name.startswith(("utf-16", "utf-32")):
+            return None
+        # punycode, idna and undefined raise on bytes that are not theirs, whatever is asked for
+        bytes(range(256)).decode(codec.name, "replace")
     except (LookupError, ValueError):
         return None
-    is_text = getattr(codec, "_is_text_encoding", True) and codec.incrementaldecoder
-    return codec.name if is_text and not codec.name.startswith(("utf-16", "utf-32")) else None
+    return codec.name
 
 
 def _is_utf8(body: bytes) -> bool:

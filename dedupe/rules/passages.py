@@ -11,7 +11,7 @@ from dedupe.signature.tokens import COMBINING_MARKS, SPACELESS_SCRIPTS
 
 MIN_WORDS = 8  # a shorter run is a set phrase
 MAX_WORDS = 5_000  # of each text; SequenceMatcher's worst case is quadratic
-_TOKEN = re.compile(rf"[{SPACELESS_SCRIPTS}]|(?:[^\W_{SPACELESS_SCRIPTS}]|[{COMBINING_MARKS}])+")
+_TOKEN = re.compile(rf"[{SPACELESS_SCRIPTS}]|(?:[^\W_{SPACELESS_SCRIPTS}]|[{COMBINING_MARKS}])++")
 
 
 @dataclass(frozen=True, slots=True)

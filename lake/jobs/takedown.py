@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cleaning import page_id
-from lake.parquet.reading import dataset
+from lake.parquet.reading import scan_rows
 from lake.parquet.row_removal import RewrittenPart, remove_rows, without_rows
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage.store import PartExists, Store
@@ -149,8 +149,7 @@ def _scan_rows(
     store: Store, table: Table, columns: list[str], where: ds.Expression | None = None
 ) -> Iterator[dict[str, Any]]:
     """The rows of a table that match a filter."""
-    for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
-        yield from batch.to_pylist()
+    return scan_rows(store.uri, table, columns, where)
 
 
 # ---------------------------------------------------------------- which parts

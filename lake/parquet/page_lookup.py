@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lake.parquet.reading import dataset
+from lake.parquet.reading import scan_rows
 from lake.schema.records import STORY_TABLES, Table
 
 _PAGE_COLUMNS = [
@@ -58,7 +58,7 @@ class LandedPage:
 def find_page(uri: str, page: str) -> LandedPage | None:
     """Return the row of an article, copy or revision that the latest run wrote for this page; None if there is none.
 
-    uri: of the lake; page: the page's id. Raises OSError if the lake cannot be read."""
+    uri: of the lake; page: the page's id. Raises OSError if the lake cannot be read, and DamagedObject."""
     latest = _latest_row(uri, page, _PAGE_COLUMNS)
     if latest is None:
         return None
@@ -85,6 +85,6 @@ def _latest_row(uri: str, page: str, columns: list[str]) -> tuple[Table, dict[st
     candidates = [
         (table, row)
         for table in STORY_TABLES
-        for row in dataset(uri, table).to_table(columns=columns, filter=ds.field("id") == page).to_pylist()
+        for row in scan_rows(uri, table, columns, ds.field("id") == page)
     ]
     return max(candidates, key=lambda candidate: (candidate[1]["run_id"], candidate[1]["seq"]), default=None)

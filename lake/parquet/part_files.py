@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,7 +19,7 @@ from cleaning import CLEANER_VERSION
 from dedupe import SCHEME
 from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import TABLES, Table
-from lake.storage.store import Store, sha256_hex
+from lake.storage.store import DamagedObject, Store, sha256_hex
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import, so each function that needs it imports it
@@ -182,6 +183,17 @@ def write_flush(
     return [part for part, _ in parts]
 
 
+@contextmanager
+def telling_damaged_part(key: str) -> Iterator[None]:
+    """Raise DamagedObject, with the part file's key, where Arrow cannot read its bytes."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise DamagedObject(key, error) from error
+
+
 def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
     """Return the rows of one part file as dicts.
 
@@ -190,10 +202,12 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
     import pyarrow.parquet as pq
 
     # not read_table, which would import pyarrow.dataset, and pandas with it
-    file = pq.ParquetFile(io.BytesIO(store.get(key)))
-    present = set(file.schema_arrow.names)
-    wanted = None if columns is None else [c for c in columns if c in present]
-    rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
+    data = store.get(key)
+    with telling_damaged_part(key):
+        file = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True)
+        present = set(file.schema_arrow.names)
+        wanted = None if columns is None else [c for c in columns if c in present]
+        rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
     missing = dict.fromkeys(c for c in columns or () if c not in present)
     return [{**values, **missing} for values in rows] if missing else rows
 
@@ -206,4 +220,6 @@ def describe_part(store: Store, table: Table, key: str) -> Part:
 
     data = store.get(key)
     seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
-    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), sha256_hex(data))
+    with telling_damaged_part(key):
+        row_count = pq.read_metadata(io.BytesIO(data)).num_rows
+    return Part(table, key, seq, row_count, len(data), sha256_hex(data))

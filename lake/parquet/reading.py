@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 from lake.schema.columns import schema
 from lake.schema.records import Table
+from lake.storage.store import DamagedObject
 
 
 def dataset(uri: str, table: Table) -> ds.Dataset:
@@ -35,14 +36,33 @@ def dataset(uri: str, table: Table) -> ds.Dataset:
     if filesystem.get_file_info(folder).type == fs.FileType.NotFound:
         return ds.dataset(pa.Table.from_pylist([], schema=columns))
     partitioning = ds.partitioning(pa.schema([("day", pa.string())]), flavor="hive")
+    checked = ds.ParquetFileFormat(
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
     return ds.dataset(
-        folder, schema=columns, filesystem=filesystem, format="parquet", partitioning=partitioning
+        folder, schema=columns, filesystem=filesystem, format=checked, partitioning=partitioning
     )
 
 
 def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
     """Return a whole table in memory. columns: those to read; None: all. Raises OSError as `dataset`."""
     return dataset(uri, name).to_table(columns=columns)
+
+
+def scan_rows(
+    uri: str, name: Table, columns: list[str], where: ds.Expression | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table that match a filter. Raises OSError, and DamagedObject where a part file cannot be
+    read."""
+    import pyarrow as pa
+
+    try:
+        for batch in dataset(uri, name).to_batches(columns=columns, filter=where):
+            yield from batch.to_pylist()
+    except OSError as error:
+        raise OSError(f"{uri}/{name}: {error}") from error
+    except (pa.ArrowException, ValueError) as error:  # its text names the file
+        raise DamagedObject(f"a part file of {name}", error) from error
 
 
 def _filesystem_and_root(uri: str) -> tuple[fs.FileSystem, str]:
@@ -60,10 +80,17 @@ def rows_of(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of one part file with these columns (None: all); reads `at_once` rows at a time.
 
-    Raises OSError."""
+    Raises OSError, and DamagedObject where the bytes are no part file; both name the key."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     filesystem, root = _filesystem_and_root(uri)
-    with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
-        for batch in part.iter_batches(batch_size=at_once, columns=columns):
-            yield from batch.to_pylist()
+    file = filesystem.open_input_file(f"{root}/{key}")
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as part:
+            for batch in part.iter_batches(batch_size=at_once, columns=columns):
+                yield from batch.to_pylist()
+    except OSError as error:  # of the bytes, or of the way to them
+        raise OSError(f"{uri}/{key}: {error}") from error
+    except (pa.ArrowException, ValueError) as error:
+        raise DamagedObject(key, error) from error

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.parquet.part_files import encode_table
+from lake.parquet.part_files import encode_table, telling_damaged_part
 from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
 from lake.storage.tombstones import TakenDown
 
@@ -66,7 +66,8 @@ def without_rows(key: str, data: bytes, taken_down: TakenDown) -> tuple[Rewritte
     """Return what a part file becomes without the rows that were taken down; None if it has no such rows.
 
     Writes nothing."""
-    before = pq.read_table(io.BytesIO(data))
+    with telling_damaged_part(key):
+        before = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
     columns = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in before.column_names]
     keep_mask = [not taken_down.covers(row) for row in before.select(columns).to_pylist()]
     if all(keep_mask):

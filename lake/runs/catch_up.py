@@ -8,9 +8,9 @@ once.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import socket
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from lake.schema.records import TABLES, Table, requested_id
 from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.prefetch import prefetch
-from lake.storage.store import PartExists, Store
+from lake.storage.store import PartExists, Store, parse_json_object, telling_damage
 from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
@@ -111,8 +111,8 @@ def learn_finished(store: Store, index: Index) -> None:
 
 def _learn_new_runs(store: Store, index: Index, runs: RunIds) -> None:
     new_runs = sorted(runs.finished - index.run_ids())
-    for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), new_runs):
-        _learn_run_record(store, index, json.loads(record))
+    for run_id, record in prefetch(lambda run_id: (run_id, store.get(f"runs/{run_id}.json")), new_runs):
+        _learn_run_record(store, index, run_id, record)
     index.advance_watermark(runs.watermark(datetime.now(UTC)))
 
 
@@ -165,17 +165,29 @@ def list_runs(store: Store, since: str = "") -> RunIds:
 def learn_run(store: Store, index: Index, run_id: str) -> None:
     """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be
     read."""
-    _learn_run_record(store, index, json.loads(store.get(f"runs/{run_id}.json")))
+    _learn_run_record(store, index, run_id, store.get(f"runs/{run_id}.json"))
 
 
-def _learn_run_record(store: Store, index: Index, record: dict[str, Any]) -> None:
-    with index.transaction():
-        index.drop_pending(record["run_id"])
+def _learn_run_record(store: Store, index: Index, run_id: str, data: bytes) -> None:
+    """Enter a run record into the index, all of it or nothing. Raises DamagedObject where it is no record of this run,
+    or names parts that are not there."""
+    key = f"runs/{run_id}.json"
+    record = parse_json_object(key, data)
+    with telling_damage(key), index.transaction():
+        if record["run_id"] != run_id:
+            raise ValueError(f"it is of run {record['run_id']}")
+        index.drop_pending(run_id)
         with index.signatures.catching_up():
             learned = index.learned_parts()  # before the run had ended: lake/runs/other_runs.py
             parts = [(p["table"], p["key"]) for p in record["parts"] if p["key"] not in learned]
             _learn_parts(store, index, parts)
-        index.learn_record(record)
+        try:
+            index.learn_record(record)
+        except (
+            sqlite3.InterfaceError,
+            sqlite3.ProgrammingError,
+        ) as error:  # a value of a type that has no column
+            raise ValueError(error) from error
 
 
 def _learn_parts(
@@ -267,8 +279,8 @@ def recover_dead_runs(
 
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:
     """The facts that a run wrote when it started. Raises KeyError where there is no such record."""
-    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
-    return facts
+    key = f"runs/{run_id}.started.json"
+    return parse_json_object(key, store.get(key))
 
 
 def keeps_removed_texts(store: Store, run_id: str) -> bool:
@@ -288,14 +300,15 @@ def _take_over_if_dead(store: Store, locks: Path, run_id: str, leases: Leases) -
     if is_alive:
         return False
     facts = _start_record(store, run_id)
-    is_local = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
-    is_silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
-    names = facts.get("leases", [])
-    try:
-        for name in names:
-            leases.take(name)
-    except LeaseHeld:
-        return False
+    with telling_damage(f"runs/{run_id}.started.json"):
+        is_local = facts.get("locks") == str(locks.resolve()) and facts["host"] == socket.gethostname()
+        is_silent = datetime.now(UTC) - datetime.fromisoformat(facts["started_at"]) > FOREIGN_RUN_DEAD_AFTER
+        names = facts.get("leases", [])
+        try:
+            for name in names:
+                leases.take(name)
+        except LeaseHeld:
+            return False
     return is_alive is False or is_local or is_silent or bool(names)
 
 
@@ -432,10 +445,9 @@ def _announce_parts(
 def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
     """The parts of a run without an end record, found by key prefix for each day since the run started; in order of
     flush, raw first."""
-    day, today = (
-        datetime.fromisoformat(_start_record(store, run_id)["started_at"]).date(),
-        datetime.now(UTC).date(),
-    )
+    with telling_damage(f"runs/{run_id}.started.json"):
+        day = datetime.fromisoformat(_start_record(store, run_id)["started_at"]).date()
+    today = datetime.now(UTC).date()
     parts: list[tuple[Table, str]] = []
     while day <= today:
         for table in TABLES:

@@ -32,7 +32,7 @@ from lake.schema.records import Reject, reject, requested_id
 if TYPE_CHECKING:
     from cleaning.records import Reason
 
-_SHORTLINK = re.compile(rb"<link\b[^>]*\bshortlink\b[^>]*>", re.I)
+_SHORTLINK = re.compile(rb"<link\b(?>[^<>]*?\bshortlink\b)[^<>]*>", re.I)
 _HREF = re.compile(rb"""\bhref\s*=\s*["']?([^"'\s>]+)""", re.I)
 _HEAD_BYTES = 2**17
 _MIN_SIMILARITY = 0.8  # of a notice that is not the same to the letter each time

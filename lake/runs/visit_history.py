@@ -6,7 +6,6 @@ land. Where it found nothing new, it counts if the run's record says that every 
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 from lake.index.page_index import run_started_at
 from lake.storage.prefetch import prefetch
-from lake.storage.store import Store
+from lake.storage.store import DamagedObject, Store, parse_json_object
 
 _SPIDERS_WITHOUT_VISITS = {"urls", "warc", "reclean"}  # they are told which pages to fetch
 _PREFETCHED_RECORDS = 8
@@ -49,10 +48,9 @@ def _complete_visits(store: Store) -> Iterator[tuple[str, str]]:
 
     def read(key: str) -> dict[str, Any]:
         try:
-            record: dict[str, Any] = json.loads(store.get(key))
-        except (KeyError, ValueError):  # removed meanwhile, or damaged: `python -m lake verify` reports it
+            return parse_json_object(key, store.get(key))
+        except (KeyError, DamagedObject):  # removed meanwhile, or damaged: `python -m lake verify` reports it
             return {}
-        return record
 
     for record in prefetch(read, keys, _PREFETCHED_RECORDS):
         if record.get("reason") == "finished":

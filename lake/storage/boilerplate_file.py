@@ -57,7 +57,7 @@ def latest_boilerplate(store: Store) -> LearnedBoilerplate:
         return LearnedBoilerplate()
     try:
         return _parse(store.get(key))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
 

@@ -86,4 +86,4 @@ def _misspelt(uri: str, hint: str) -> LakeConfigError:
 
 def _shown(uri: str) -> str:
     """The URI without what may be secret in it: it is printed and logged."""
-    return re.sub(r"\?.*", "?…", re.sub(r"[^/]*@", "…@", uri), flags=re.S)
+    return re.sub(r"\?.*", "?…", re.sub(r"(?<![^/])[^/]*@", "…@", uri), flags=re.S)

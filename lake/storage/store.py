@@ -7,9 +7,11 @@ lake/storage/s3_store.py implement the protocol; lake/storage/open_store.py choo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 # key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
 PROBE = "_probe"
@@ -29,6 +31,16 @@ class StoreAway(LakeError):
 
 class PartExists(LakeError):
     """The lake has another object under this key already."""
+
+
+class DamagedObject(LakeError):
+    """An object of the lake is there and cannot be read."""
+
+    def __init__(self, key: str, what: object) -> None:
+        told = " ".join(str(what).split())[:300]
+        super().__init__(
+            f"{key} is damaged: {told}. Restore it from a copy of the lake; `python -m lake verify` names all damage"
+        )
 
 
 class ObjectChanged(LakeError):
@@ -82,3 +94,21 @@ class Store(Protocol):
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 digest of the data as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def telling_damage(key: str) -> Iterator[None]:
+    """Raise DamagedObject, with the object's key, where its content is not of the expected form."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise DamagedObject(key, f"{type(error).__name__}: {error}") from error
+
+
+def parse_json_object(key: str, data: bytes) -> dict[str, Any]:
+    """Return the JSON object that an object of the lake holds. Raises DamagedObject where it holds anything else."""
+    with telling_damage(key):
+        value = json.loads(data)
+    if not isinstance(value, dict):
+        raise DamagedObject(key, f"a JSON object was expected, and it holds {type(value).__name__}")
+    return value
