@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from lake.storage.redaction import redacted
+
 # key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
 PROBE = "_probe"
 
 
 class LakeError(Exception):
-    """The lake cannot be used; the message says what, where and what to do."""
+    """The lake cannot be used; the message says what, where and what to do, and no secret."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class LakeConfigError(LakeError):
@@ -25,6 +30,10 @@ class LakeConfigError(LakeError):
 
 class StoreAway(LakeError):
     """The store did not answer or was overloaded. The same request may succeed later."""
+
+
+class StateFailed(LakeError):
+    """The working folder of this machine (STATE_DIR) cannot be used: its disk is full, read-only or broken."""
 
 
 class PartExists(LakeError):
