@@ -62,7 +62,7 @@ class Command(NoArguments):
         except (Refused, LakeConfigError) as error:
             print(error, file=sys.stderr)
             self.exitcode = EXIT_CONFIGURATION
-        except (LakeError, WorkersFailed) as error:
+        except (LakeError, WorkersFailed, OSError) as error:
             print(error, file=sys.stderr)
             self.exitcode = EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED
 

@@ -25,6 +25,7 @@ _TROUBLE_BOUNDS = {
 }
 _OTHER_TROUBLE = {
     "landing_failed": "rows could not be landed; the log says why",
+    "state_failed": "the working folder of this machine failed",
     "workers_failed": "the workers that clean pages failed; the log says why",
     "start_error": "start() of the spider failed; the log says why",
     "shutdown": "the engine stopped by itself, on an error; the log says which",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
@@ -30,6 +30,9 @@ from lake.storage.store import (
     TaggedObject,
     sha256_hex,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 # seven attempts, because botocore's pauses begin at 50 ms: five are over in 0.4 s on average, seven in 1.6 s
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
@@ -65,30 +68,23 @@ class S3Store:
         self._looks = threading.local()  # HeadBuckets of the request that a thread is making
         self._client = self._open_client()
 
-    def _open_client(self) -> Any:
+    def _open_client(self) -> S3Client:
         """Return boto3's client. Raises LakeConfigError where the store's address cannot be used, LakeError where the
         profile, region or files of boto3 cannot."""
-        client, failure = None, ""
+        failure: LakeError
         try:
             client = boto3.session.Session().client("s3", config=_CONFIG)
         except BotoCoreError as error:
-            failure = f"{type(error).__name__}: {error}"
+            failure = LakeError(f"{self.uri}: boto3 cannot be set up: {type(error).__name__}: {error}")
         except ValueError:  # its message has the store's address
-            pass
-        if failure:
-            raise LakeError(f"{self.uri}: boto3 cannot be set up: {failure}")
-        endpoint = urlsplit(client.meta.endpoint_url) if client else None
-        if endpoint is None or not endpoint.hostname:
-            raise LakeConfigError(
+            failure = LakeConfigError(
                 f"{_ENDPOINT}: no address of a store; expected https://host or http://host:port"
             )
-        if "@" in endpoint.netloc or endpoint.query or endpoint.fragment:
-            raise LakeConfigError(
-                f"{_ENDPOINT}: user name, password and options do not belong in the store's address (it is logged): "
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
-            )
-        client.meta.events.register("before-send.s3.HeadBucket", self._count_look)
-        return client
+        else:
+            _check_endpoint(client.meta.endpoint_url)
+            client.meta.events.register("before-send.s3.HeadBucket", self._count_look)
+            return client
+        raise failure  # not in the blocks above, whose exceptions would be kept as its context
 
     def _count_look(self, **_: object) -> None:
         """Called before each HeadBucket, by which boto3 finds where a redirect leads. Raises EndlessRedirect."""
@@ -110,7 +106,11 @@ class S3Store:
 
         def request() -> str:
             answer = self._client.put_object(
-                Bucket=self.bucket, Key=path, Body=data, Metadata=digest, **condition
+                Bucket=self.bucket,
+                Key=path,
+                Body=data,
+                Metadata=digest,
+                **condition,  # type: ignore[arg-type]
             )
             return str(_field(answer, "ETag"))
 
@@ -206,7 +206,7 @@ class S3Store:
         """Return the keys of one page of a listing, and the token of the next page; None behind the last.
 
         seen, tokens: keys and tokens of the pages before, which must not come again: others would be left out."""
-        answer = self._client.list_objects_v2(**options)
+        answer = self._client.list_objects_v2(**options)  # type: ignore[arg-type]
         is_truncated = _field(answer, "IsTruncated")
         token = str(_field(answer, "NextContinuationToken")) if is_truncated else None
         keys = {str(entry["Key"]) for entry in answer.get("Contents", [])}
@@ -261,6 +261,16 @@ class S3Store:
             # not in the block above: an exception that is kept as context may hold secrets, as the endpoint's address
             raise type(failure)(f"{self.uri}: {failure}") if isinstance(failure, LakeError) else failure
         raise AssertionError("unreachable")
+
+
+def _check_endpoint(address: str) -> None:
+    """Raise LakeConfigError for an address of a store that has secrets in it."""
+    endpoint = urlsplit(address)
+    if "@" in endpoint.netloc or endpoint.query or endpoint.fragment:
+        raise LakeConfigError(
+            f"{_ENDPOINT}: user name, password and options do not belong in the store's address (it is logged): "
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+        )
 
 
 def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ class ScriptedStore:
         while len(body) < size and (more := client.recv(65536)):
             body += more
         answer = self.script[min(len(self.asked), len(self.script) - 1)]
-        self.asked.append(head.split(b"\r\n")[0].decode())
+        self.asked.append(head.split(b"\r\n")[0].decode(errors="replace"))
         self.heads.append(head)
         client.sendall(answer.removesuffix(RESET))
         if answer.endswith(RESET):

@@ -31,17 +31,18 @@ def server():
         yield server
 
 
-@pytest.fixture
-def store(server, monkeypatch):
-    monkeypatch.setattr(s3_store, "_PAUSES_S", (0, 0))
-    monkeypatch.setattr(
-        s3_store, "_CONFIG", Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1})
-    )
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-key-id")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-    return open_store("s3://bucket/lake")
+@pytest.fixture(scope="module")
+def store(server):
+    """One for all tests: boto3 needs a tenth of a second to open one."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        retries = {"total_max_attempts": 1}
+        monkeypatch.setattr(s3_store, "_PAUSES_S", (0, 0))
+        monkeypatch.setattr(s3_store, "_CONFIG", Config(connect_timeout=5, read_timeout=5, retries=retries))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "canary-key-id")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+        yield open_store("s3://bucket/lake")
 
 
 def named(value):
