@@ -52,6 +52,7 @@ class Command(NoArguments):
         from crawler.command_line.preflight import Refused, check_configuration
         from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_HELD
         from lake.storage.leases import LeaseHeld
+        from lake.storage.redaction import redacted
         from lake.storage.store import LakeConfigError, LakeError
         from lake.workers.pool import WorkersFailed
 
@@ -63,7 +64,7 @@ class Command(NoArguments):
             print(error, file=sys.stderr)
             self.exitcode = EXIT_CONFIGURATION
         except (LakeError, WorkersFailed, OSError) as error:
-            print(error, file=sys.stderr)
+            print(redacted(str(error)), file=sys.stderr)
             self.exitcode = EXIT_HELD if isinstance(error, LeaseHeld) else EXIT_FAILED
 
     def _reclean(self, opts: argparse.Namespace) -> None:

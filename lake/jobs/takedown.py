@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cleaning import page_id
+from lake.parquet.part_files import damage_told
 from lake.parquet.reading import dataset
 from lake.parquet.row_removal import RewrittenPart, remove_rows, without_rows
 from lake.schema.records import STORY_TABLES, TABLES, Table
@@ -149,8 +150,9 @@ def _scan_rows(
     store: Store, table: Table, columns: list[str], where: ds.Expression | None = None
 ) -> Iterator[dict[str, Any]]:
     """The rows of a table that match a filter."""
-    for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
-        yield from batch.to_pylist()
+    with damage_told(store, table):
+        for batch in dataset(store.uri, table).to_batches(columns=columns, filter=where):
+            yield from batch.to_pylist()
 
 
 # ---------------------------------------------------------------- which parts

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,7 +19,7 @@ from cleaning import CLEANER_VERSION
 from dedupe import SCHEME
 from lake.schema.columns import SCHEMA_VERSION, schema
 from lake.schema.records import TABLES, Table
-from lake.storage.store import Store, sha256_hex
+from lake.storage.store import DamagedObject, Store, sha256_hex
 
 if TYPE_CHECKING:
     import pyarrow as pa  # slow to import, so each function that needs it imports it
@@ -189,11 +190,13 @@ def read_rows(store: Store, key: str, columns: list[str] | None = None) -> list[
     newer than the file. Raises KeyError where there is no such file, and LakeError."""
     import pyarrow.parquet as pq
 
-    # not read_table, which would import pyarrow.dataset, and pandas with it
-    file = pq.ParquetFile(io.BytesIO(store.get(key)))
-    present = set(file.schema_arrow.names)
-    wanted = None if columns is None else [c for c in columns if c in present]
-    rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
+    data = store.get(key)
+    with damage_told(store, key):
+        # not read_table, which would import pyarrow.dataset, and pandas with it
+        file = pq.ParquetFile(io.BytesIO(data))
+        present = set(file.schema_arrow.names)
+        wanted = None if columns is None else [c for c in columns if c in present]
+        rows: list[dict[str, Any]] = file.read(columns=wanted).to_pylist()
     missing = dict.fromkeys(c for c in columns or () if c not in present)
     return [{**values, **missing} for values in rows] if missing else rows
 
@@ -206,4 +209,20 @@ def describe_part(store: Store, table: Table, key: str) -> Part:
 
     data = store.get(key)
     seq = int(key.rpartition("-")[2].removesuffix(".parquet"))
-    return Part(table, key, seq, pq.read_metadata(io.BytesIO(data)).num_rows, len(data), sha256_hex(data))
+    with damage_told(store, key):
+        rows = pq.read_metadata(io.BytesIO(data)).num_rows
+    return Part(table, key, seq, rows, len(data), sha256_hex(data))
+
+
+@contextmanager
+def damage_told(store: Store, key: str) -> Iterator[None]:
+    """Raise DamagedObject where the block, which reads a part file, meets bytes that are none. key: of the part, or the
+    beginning of it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # of a disk or a network
+            raise
+        raise DamagedObject(f"{store.uri}/{key}", error) from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 from lake.schema.columns import schema
 from lake.schema.records import Table
+from lake.storage.store import DamagedObject
 
 
 def dataset(uri: str, table: Table) -> ds.Dataset:
@@ -60,10 +61,14 @@ def rows_of(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of one part file with these columns (None: all); reads `at_once` rows at a time.
 
-    Raises OSError."""
+    Raises OSError, and DamagedObject where it is no part file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     filesystem, root = _filesystem_and_root(uri)
-    with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
-        for batch in part.iter_batches(batch_size=at_once, columns=columns):
-            yield from batch.to_pylist()
+    try:
+        with pq.ParquetFile(filesystem.open_input_file(f"{root}/{key}")) as part:
+            for batch in part.iter_batches(batch_size=at_once, columns=columns):
+                yield from batch.to_pylist()
+    except pa.ArrowException as error:
+        raise DamagedObject(f"{uri}/{key}", error) from error

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake.parquet.part_files import encode_table
+from lake.parquet.part_files import damage_told, encode_table
 from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
 from lake.storage.tombstones import TakenDown
 
@@ -50,7 +50,8 @@ def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPar
             current = store.look(key)
         except KeyError:  # deleted by `lake expire` in between
             return None
-        rewritten = without_rows(key, current.data, taken_down)
+        with damage_told(store, key):
+            rewritten = without_rows(key, current.data, taken_down)
         if rewritten is None:
             return None
         part, data = rewritten

@@ -8,7 +8,6 @@ once.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +31,7 @@ from lake.schema.columns import restore_record
 from lake.schema.records import TABLES, Table, requested_id
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.prefetch import prefetch
-from lake.storage.store import PartExists, Store
+from lake.storage.store import DamagedObject, PartExists, Store, read_json
 from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
@@ -110,8 +109,8 @@ def learn_finished(store: Store, index: Index) -> None:
 
 def _learn_new_runs(store: Store, index: Index, runs: _RunIds) -> None:
     new_runs = sorted(runs.finished - index.run_ids())
-    for record in prefetch(lambda run_id: store.get(f"runs/{run_id}.json"), new_runs):
-        _learn_run_record(store, index, json.loads(record))
+    for record in prefetch(lambda run_id: read_json(store, f"runs/{run_id}.json"), new_runs):
+        _learn_run_record(store, index, record)
     index.advance_watermark(runs.watermark(datetime.now(UTC)))
 
 
@@ -161,14 +160,19 @@ def _list_runs(store: Store, since: str = "") -> _RunIds:
 def learn_run(store: Store, index: Index, run_id: str) -> None:
     """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be
     read."""
-    _learn_run_record(store, index, json.loads(store.get(f"runs/{run_id}.json")))
+    _learn_run_record(store, index, read_json(store, f"runs/{run_id}.json"))
 
 
 def _learn_run_record(store: Store, index: Index, record: dict[str, Any]) -> None:
     with index.transaction():
         index.drop_pending(record["run_id"])
         with index.signatures.catching_up():
-            _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+            try:
+                _learn_parts(store, index, [(p["table"], p["key"]) for p in record["parts"]])
+            except KeyError as error:
+                raise DamagedObject(
+                    f"{store.uri}/runs/{record['run_id']}.json", f"{error} is missing"
+                ) from None
         index.learn_record(record)
 
 
@@ -259,8 +263,7 @@ def recover_dead_runs(
 
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:
     """The facts that a run wrote when it started. Raises KeyError where there is no such record."""
-    facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
-    return facts
+    return read_json(store, f"runs/{run_id}.started.json")
 
 
 def keeps_removed_texts(store: Store, run_id: str) -> bool:

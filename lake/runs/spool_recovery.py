@@ -7,7 +7,6 @@ and judged again in a run of their own. A spool whose outlet another machine is 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,7 +30,7 @@ from lake.runs.run import Run, is_run_alive, new_run_id, run_lock
 from lake.storage.folder_store import FolderStore
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.spool import Spool, spool_folder
-from lake.storage.store import PartExists, Store
+from lake.storage.store import PartExists, Store, read_json
 from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
@@ -177,7 +176,6 @@ def _judge_again(
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:
     """The facts of the run's start record; none where it was lost."""
     try:
-        facts: dict[str, Any] = json.loads(store.get(f"runs/{run_id}.started.json"))
+        return read_json(store, f"runs/{run_id}.started.json")
     except KeyError:  # the record was lost
         return {}
-    return facts

@@ -7,9 +7,10 @@ lake/storage/s3_store.py implement the protocol; lake/storage/open_store.py choo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lake.storage.redaction import redacted
 
@@ -34,6 +35,16 @@ class StoreAway(LakeError):
 
 class StateFailed(LakeError):
     """The working folder of this machine (STATE_DIR) cannot be used: its disk is full, read-only or broken."""
+
+
+class DamagedObject(LakeError):
+    """An object of the lake cannot be read, or one that a run record names is missing."""
+
+    def __init__(self, where: str, what: object) -> None:
+        super().__init__(
+            f"{where}: {what}; the object is damaged: `python -m lake verify` lists all that is, and a backup or a copy of "
+            "the lake mends it"
+        )
 
 
 class PartExists(LakeError):
@@ -86,6 +97,17 @@ class Store(Protocol):
         """Check that the lake can be used.
 
         Raises LakeError where it cannot be written, or objects could be overwritten."""
+
+
+def read_json(store: Store, key: str) -> dict[str, Any]:
+    """Return the JSON object under a key. Raises KeyError where there is none, DamagedObject where it is no such object."""
+    try:
+        values = json.loads(store.get(key))
+    except ValueError as error:
+        raise DamagedObject(f"{store.uri}/{key}", error) from None
+    if not isinstance(values, dict):
+        raise DamagedObject(f"{store.uri}/{key}", "no JSON object")
+    return values
 
 
 def sha256_hex(data: bytes) -> str:
