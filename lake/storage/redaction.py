@@ -18,7 +18,7 @@ _PARAMETER = re.compile(
     r"[^&\s'\"<>#]*",
     re.I,
 )
-_HEADER = re.compile(r"(\b(?:proxy-)?authorization\b['\"]?\s*[:=]\s*b?['\"]?)[^'\"\r\n]+", re.I)
+_HEADER = re.compile(r"(\b(?:proxy-)?authorization\b['\"]?\s*[:=]\s*(?:b?['\"])?)[^'\"\r\n]+", re.I)
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ACCESS_KEY_ID")
 _MIN_SECRET = 8  # characters; a shorter value would take common words out of the text
 _SHOWN = "…"
