@@ -90,7 +90,7 @@ class FolderStore:
             raise folder_error(self.root / key, "read", error) from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        folder = (self.root / prefix).parent if not prefix.endswith("/") else self.root / prefix
+        folder = self.root / prefix.rpartition("/")[0]
         try:
             found = [path.relative_to(self.root).as_posix() for path in _files_below(folder)]
         except OSError as error:
