@@ -368,17 +368,31 @@ class _Buckets:
 
         self._way.fault = decide
         try:
-            yield lambda: len(self._way.done) - before
+            with patch.dict(os.environ, {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._way.port}"}):
+                yield lambda: len(self._way.done) - before
         finally:
             self._way.fault = lambda request: None
 
 
 @contextmanager
 def _object_store() -> Iterator[tuple[FaultyWay, str]]:
-    """The way to a real S3 server, and a bucket on it. boto3 tries nothing again, so that each fault is felt."""
+    """The faulty way to a real S3 server, and a bucket on it. boto3 tries nothing again, so that each fault is felt; its
+    clients are kept, because making one takes longer than all requests of an operation."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 1})
-    with ObjectStore() as store, faulty_way(store.port) as way, patch.dict(os.environ, store.environ):
-        bucket = store.bucket("torture")
-        os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{way.port}"
-        with patch.object(s3_store, "_CONFIG", config), patch.object(s3_store, "_PAUSES_S", (0.0,)):
-            yield way, bucket
+    clients: dict[str, Any] = {}
+    open_client = s3_store.S3Store._open_client
+
+    def kept_client(store: s3_store.S3Store) -> Any:
+        address = os.environ["AWS_ENDPOINT_URL"]
+        if address not in clients:
+            clients[address] = open_client(store)
+        return clients[address]
+
+    with ExitStack() as stack:
+        store = stack.enter_context(ObjectStore())
+        way = stack.enter_context(faulty_way(store.port))
+        stack.enter_context(patch.dict(os.environ, store.environ))
+        stack.enter_context(patch.object(s3_store, "_CONFIG", config))
+        stack.enter_context(patch.object(s3_store, "_PAUSES_S", (0.0,)))
+        stack.enter_context(patch.object(s3_store.S3Store, "_open_client", kept_client))
+        yield way, store.bucket("torture")
