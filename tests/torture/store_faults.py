@@ -190,7 +190,8 @@ def _checkpoint(uri: str, state: Path) -> None:
     _land(uri, state)  # an index that has caught up
     lake = Lake(uri, state)
     checkpoints.write(lake.store, lake.index_path)
-    shutil.rmtree(state)
+    for file in state.glob("index-*"):  # and not the folder's id, to which the leases belong
+        file.unlink()
     _land(uri, state)  # restores it
 
 
