@@ -7,6 +7,7 @@ import os
 from scrapy.settings import BaseSettings
 
 from crawler.politeness.contact import user_agent
+from lake.storage.redaction import redact_logs
 
 
 class Pressline:
@@ -19,5 +20,6 @@ class Pressline:
             os.environ["OUTLETS_DIR"] = folder
 
     def update_settings(self, settings: BaseSettings) -> None:
-        """Set the user agent, which names the CONTACT."""
+        """Set the user agent, which names the CONTACT, and take secrets out of the log."""
+        redact_logs()
         settings.set("USER_AGENT", user_agent(settings.get("CONTACT")), "addon")

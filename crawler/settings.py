@@ -67,6 +67,8 @@ CHECKPOINT_SHARE = 0.01
 CHECKPOINT_RUNS = 50
 # This notify command gets the record of a failed run on its standard input; None: there is no such command.
 HOOK = os.environ.get("HOOK") or None
+# The names of the variables that the notify command gets of our environment, besides PATH and HOME; by commas.
+HOOK_ENV = os.environ.get("HOOK_ENV") or ""
 # True: the notify command is called after every run, not only after a failed one.
 HOOK_ALWAYS = False
 # The notify command is killed after so many seconds.

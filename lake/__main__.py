@@ -12,6 +12,7 @@ from pathlib import Path
 from cleaning.wording import counted
 from lake.standard_output import reader_may_leave
 from lake.storage.open_store import open_lake
+from lake.storage.redaction import redacted
 from lake.storage.store import LakeConfigError, LakeError
 
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except (LakeError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(redacted(str(error)), file=sys.stderr)
         return 1
     return code
 

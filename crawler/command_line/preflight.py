@@ -24,6 +24,7 @@ from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
 from lake.storage.open_store import check_uri, open_store
+from lake.storage.redaction import redacted
 from lake.storage.store import LakeConfigError, LakeError, Store
 from outlets import SPIDER_NAMES, OutletErrors
 
@@ -36,7 +37,7 @@ class Refused(Exception):
     """The crawl does not start; the message says what is wrong, where, and what to do about it."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.exit_code = exit_code
 
 

@@ -51,6 +51,7 @@ class Command(NoArguments):
         """Check the configuration, clean the pages again, and set the exit code."""
         from crawler.command_line.preflight import Refused, check_configuration
         from crawler.reports.run_report import EXIT_CONFIGURATION, EXIT_FAILED
+        from lake.storage.redaction import redacted
         from lake.storage.store import LakeConfigError, LakeError
         from lake.workers.pool import WorkersFailed
 
@@ -61,8 +62,8 @@ class Command(NoArguments):
         except (Refused, LakeConfigError) as error:
             print(error, file=sys.stderr)
             self.exitcode = EXIT_CONFIGURATION
-        except (LakeError, WorkersFailed) as error:
-            print(error, file=sys.stderr)
+        except (LakeError, WorkersFailed, OSError) as error:
+            print(redacted(str(error)), file=sys.stderr)
             self.exitcode = EXIT_FAILED
 
     def _reclean(self, opts: argparse.Namespace) -> None:

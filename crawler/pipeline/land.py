@@ -24,7 +24,7 @@ from lake.runs.run import Batch, Result
 from lake.schema.records import ProcessedPage, Reject
 from lake.storage.leases import LeaseHeld, LeaseLost
 from lake.storage.spool import SpoolFailed
-from lake.storage.store import LakeError, StoreAway
+from lake.storage.store import LakeError, StateFailed, StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +86,30 @@ class Land:
             return item
         # one page in each turn of the event loop, so that it serves other work, too
         async with self._add_lock:
-            result = self.run.add(item)
+            result = self._add(item)
             self.report.count(result, first_request(item))
             await asyncio.sleep(0)
         rows, waiting_bytes, _ = self.run.waiting
         if rows >= self.flush_limits[0] or waiting_bytes >= self.flush_limits[1]:
             await self._flush()
         return _exported_item(result)
+
+    def _add(self, item: ProcessedPage) -> Result:
+        """Add a page to the run. Raises DropItem where the working folder fails, and for each page after that."""
+        try:
+            if not self.report.state_failure:
+                return self.run.add(item)
+        except StateFailed as error:
+            self._handle_state_failure(error)
+        self.report.lost(1)
+        raise DropItem(f"not landed: {first_request(item).requested_url}", log_level="INFO")
+
+    def _handle_state_failure(self, error: StateFailed) -> None:
+        """Stop the crawl: without the index no page can be judged. What was judged before still lands."""
+        if not self.report.state_failure:
+            log.error("nothing more is fetched: %s", error)
+            self.report.state_failure = str(error)
+            self._stop_crawl("state_failed")
 
     async def _flush_by_age(self) -> None:
         """Flush whenever the oldest row has waited for FLUSH_AGE_S, until the crawl closes."""
@@ -140,7 +157,10 @@ class Land:
                 # whatever failed, rows that have not landed must not count as landed
                 except Exception as error:
                     self._note_lost_rows(error, batch)
-                self.run.mark_landed()
+                try:
+                    self.run.mark_landed()
+                except StateFailed as error:  # the rows have landed; the next start learns them from the lake
+                    self._handle_state_failure(error)
                 await asyncio.to_thread(self.run.index.checkpoint_journal)
                 self._leave_forfeited_outlets()
 
@@ -205,11 +225,16 @@ class Land:
     def spider_closed(self, reason: str) -> None:
         """Write the run record, as the last thing of a crawl. Where rows were lost none is written, so that the next
         start recovers the run."""
-        with self._run_context:
+        with (
+            suppress(OSError),
+            self._run_context,
+        ):  # only files that are unlocked or removed at the end raise one
             if not hasattr(self, "run"):
                 return
             try:
                 self._close_run(reason)
+            except StateFailed as error:
+                self._handle_state_failure(error)
             except Exception as error:  # whatever failed, the report must say that the run has no record
                 if not (isinstance(error, LakeError) and self.run.outbox.waiting):
                     log.error("the run record could not be written: %s", error)

@@ -26,6 +26,7 @@ _TROUBLE_BOUNDS = {
 }
 _OTHER_TROUBLE = {
     "landing_failed": "rows could not be landed; the log says why",
+    "state_failed": "the working folder of this machine failed",
     "workers_failed": "the workers that clean pages failed; the log says why",
     "slow_pages": "pages in a row took a worker too long or too much memory (CLEAN_DEADLINE_S, CLEAN_BYTES)",
     "start_error": "start() of the spider failed; the log says why",

@@ -31,6 +31,7 @@ class EndedCrawl:
     spider: Spider | None
     run: Run
     ending: Ending
+    state_failure: str | None = None  # why the working folder could not be used any more
 
     def count(self, stat: str) -> int:
         """Return a stat; 0 where it was never set."""
@@ -62,6 +63,11 @@ def faults(crawl: EndedCrawl) -> list[str]:
 def _early_end(crawl: EndedCrawl) -> Iterator[str]:
     if crawl.ending.is_failure and crawl.ending.words:
         yield crawl.ending.words
+
+
+def _failed_state(crawl: EndedCrawl) -> Iterator[str]:
+    if crawl.state_failure:
+        yield crawl.state_failure
 
 
 def _lost_rows(crawl: EndedCrawl) -> Iterator[str]:
@@ -136,6 +142,7 @@ def _spooled_rows(crawl: EndedCrawl) -> Iterator[str]:
 
 _FINDERS: tuple[Callable[[EndedCrawl], Iterator[str]], ...] = (
     _early_end,
+    _failed_state,
     _lost_rows,
     _lost_candidates,
     _failed_outlets,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from lake.storage.redaction import redacted
+
 log = logging.getLogger(__name__)
 
 _MAX_TEXTS = 10  # faults or alerts in the last line; the notify command gets all of them
@@ -66,5 +68,5 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def _printable(line: str) -> str:
-    """The text on one line and without control characters: parts of it come from sites."""
-    return "".join(c if c.isprintable() else " " for c in line)
+    """The text on one line, without control characters (parts of it come from sites) and without secrets."""
+    return "".join(c if c.isprintable() else " " for c in redacted(line))

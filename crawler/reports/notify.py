@@ -1,6 +1,7 @@
 """Runs the operator's notify command, which the setting HOOK names, after a failed crawl (HOOK_ALWAYS: after every crawl).
 
-The command gets the run record as JSON on its standard input.
+The command gets the run record as JSON on its standard input. Of this process's environment it gets PATH, HOME and the
+variables that HOOK_ENV names.
 """
 
 from __future__ import annotations
@@ -15,29 +16,51 @@ from typing import Any
 
 from scrapy.settings import BaseSettings
 
+from lake.storage.redaction import redacted
+
 log = logging.getLogger(__name__)
+
+_VARIABLES = (
+    "PATH",
+    "HOME",
+)  # a command needs the first to be found, and most tools the second for their files
 
 
 def notify(settings: BaseSettings, exit_code: int, record: dict[str, Any]) -> None:
     """Run the notify command with the run record as JSON on its standard input, `exit_code` added. Nothing is run
     where HOOK is not set, nor for exit code 0 unless HOOK_ALWAYS is on. The command is killed after HOOK_TIMEOUT_S
-    seconds; its failure is logged and changes no exit code. record: the run record with its `faults`."""
+    seconds; its failure is logged and changes no exit code. record: the run record with its `faults`; secrets are
+    taken out of it."""
     command = settings.get("HOOK")
     if not command or (exit_code == 0 and not settings.getbool("HOOK_ALWAYS")):
         return
-    record_json = json.dumps({"exit_code": exit_code, **record}, ensure_ascii=False, default=str)
+    record_json = redacted(json.dumps({"exit_code": exit_code, **record}, ensure_ascii=False, default=str))
+    timeout_s = settings.getfloat("HOOK_TIMEOUT_S")
     try:
-        _run(shlex.split(command), record_json, settings.getfloat("HOOK_TIMEOUT_S"))
+        _run(shlex.split(command), _environment(settings), record_json, timeout_s)
+    except (
+        subprocess.TimeoutExpired
+    ):  # its own words have the whole command, with the secrets that may be in it
+        log.error("HOOK failed: %s was killed after %g s (HOOK_TIMEOUT_S)", command.split()[0], timeout_s)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         log.error("HOOK failed: %s", error)
 
 
-def _run(command: list[str], record_json: str, timeout_s: float) -> None:
+def _environment(settings: BaseSettings) -> dict[str, str]:
+    """Return the environment of the notify command. A variable of HOOK_ENV that is not set is left out, with a warning."""
+    named = [name for part in settings.getlist("HOOK_ENV") if (name := str(part).strip())]
+    for name in named:
+        if name not in os.environ:
+            log.warning("HOOK_ENV names %s, which is not set", name)
+    return {name: os.environ[name] for name in (*_VARIABLES, *named) if name in os.environ}
+
+
+def _run(command: list[str], environment: dict[str, str], record_json: str, timeout_s: float) -> None:
     """Raises OSError or SubprocessError where the command cannot be run, takes too long, or exits with another code
     than 0."""
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", start_new_session=True,
     ) as process:  # fmt: skip
         try:
             output, _ = process.communicate(record_json, timeout=timeout_s)

@@ -86,6 +86,7 @@ class RunReport:
         self.crawler, self.stats = crawler, crawler.stats
         self._seen: dict[str, SeenOutlet] = {}  # by outlet
         self.alerts: list[str] = []  # of the monitors
+        self.state_failure: str | None = None  # why the working folder cannot be used any more
         name = crawler.spider.name if crawler.spider else ""
         self.last_word = LastWord(name, faults=["the crawl did not come to its end; its log says why"])
         self.notify_record: dict[str, Any] = {}  # for the notify command: at the end, run record and `faults`
@@ -281,7 +282,7 @@ class RunReport:
     def close(self, run: Run, reason: str) -> None:
         """Set the exit code, the record for the notify command, and the last word."""
         ending = ending_of(self.crawler, reason)
-        crawl = EndedCrawl(self.stats, self.crawler.spider, run, ending)
+        crawl = EndedCrawl(self.stats, self.crawler.spider, run, ending, self.state_failure)
         if ending.is_whole and crawl.without_outcome:
             self.stats.set_value("lost/without_outcome", crawl.without_outcome)
         if spooled_rows := run.spooled_rows:

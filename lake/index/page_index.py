@@ -26,6 +26,7 @@ from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
 from lake.schema.records import requested_id
+from lake.storage.state_dir import state_failure, state_failures_told
 from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, parse_tombstones
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Index:
         self._db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         self._db.execute("PRAGMA cache_size = -16384")  # in KiB, large: the band table is read at random
         self._db.executescript(_CREATE_TABLES)
-        with self.transaction():
+        with self._transaction():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
             if found is None:
                 self._db.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
@@ -121,18 +122,23 @@ class Index:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the block in one write transaction; other processes wait for it. Rolls back if the block raises."""
+        """Run the block in one write transaction; other processes wait for it. Rolls back if the block raises.
+
+        Raises StateFailed where the file cannot be read or written."""
+        with state_failures_told(self.path), self._transaction():
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException as error:
-            if _is_damage(error):
-                # the next start rebuilds the index; this process may be in the middle of its work
-                _damage_marker(self.path).touch()
+            note_damage(self.path, error)
             with suppress(sqlite3.Error):  # SQLite may already have rolled back
                 self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def checkpoint_journal(self) -> None:
         """Move the write-ahead journal into the database file and wait for the disk (SQLite's WAL checkpoint).
@@ -716,7 +722,7 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
     """Open the index at `path`, and create it if there is none.
 
     A file that is damaged or of another version is moved aside, with a warning. fill: called when there is no file;
-    may put one there. Raises sqlite3.OperationalError where the file is locked or the disk full."""
+    may put one there. Raises StateFailed where the file is locked or the disk full."""
     damage_marker = _damage_marker(path)
     if damage_marker.exists():
         move_aside(path, "it was found damaged")
@@ -727,10 +733,18 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
         return Index(path)
     except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
         if isinstance(error, sqlite3.OperationalError):  # locked or disk full: the file itself is sound
-            raise
+            raise state_failure(path, error) from error
         move_aside(path, str(error))
         fill()
         return Index(path)
+
+
+def note_damage(path: Path, error: BaseException) -> None:
+    """Have the next start rebuild the index at `path` if an error means that it is damaged: this process may be in the
+    middle of its work."""
+    if _is_damage(error):
+        with suppress(OSError):  # where the disk is full, the next start meets the same error
+            _damage_marker(path).touch()
 
 
 def _is_damage(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ After: give back the leases, and write a checkpoint where one is due.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 from cleaning import Rules
 from dedupe import WINDOW
 from lake.index.checkpoints import Cadence, write_if_due
-from lake.index.page_index import index_path
+from lake.index.page_index import index_path, note_damage
 from lake.runs.catch_up import catch_up, recover_dead_runs
 from lake.runs.other_runs import LOOK_INTERVAL_S, OtherRuns
 from lake.runs.run import Run, new_run_id, run_lock
@@ -27,6 +28,7 @@ from lake.runs.spool_recovery import recover_spools
 from lake.storage.leases import LEASE_S, LeaseHeld, Leases, folder_id
 from lake.storage.open_store import open_store
 from lake.storage.spool import Outbox, Spool, spool_folder
+from lake.storage.state_dir import state_failures_told
 from lake.workers.pool import WorkerLimits, Workers
 
 log = logging.getLogger(__name__)
@@ -90,7 +92,20 @@ class Lake:
 
         name: the spider's or command's name, which becomes part of the run id. rules_of: an outlet's clutter rules.
         facts: written into the start record. Raises LeaseHeld where others hold a claim that is needed, or all
-        claims, and LakeError where the lake cannot be read or written."""
+        claims, LakeError where the lake cannot be read or written, and StateFailed where the state folder cannot."""
+        with ExitStack() as stack:
+            with state_failures_told(self.state):
+                try:
+                    opened = stack.enter_context(self._run(name, rules_of, facts, claims))
+                except sqlite3.Error as error:
+                    note_damage(self.index_path, error)
+                    raise
+            yield opened
+
+    @contextmanager
+    def _run(
+        self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any], claims: Sequence[Claim]
+    ) -> Iterator[tuple[Run, Opening]]:
         self.store.probe()
         run_id = new_run_id(name, datetime.now(UTC))
         with ExitStack() as stack:

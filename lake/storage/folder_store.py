@@ -28,6 +28,18 @@ from lake.storage.store import (
 _STALE_AFTER_S = 3600.0  # a temporary file older than this was left by a process that died
 # error numbers of a folder on a shared disk whose server does not answer
 _SERVER_AWAY_ERRNOS = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
+_REMEDIES = {
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "the quota is used up: free space or raise it",
+    errno.EROFS: "its disk is mounted read-only: mount it for writing",
+    errno.EIO: "its disk fails: look at the system's log",
+    errno.EACCES: "mend the rights",
+    errno.EPERM: "mend the rights",
+    errno.EMFILE: "this process has too many files open: raise the limit (ulimit -n)",
+    errno.ENFILE: "this machine has too many files open: raise the limit (fs.file-max)",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it",
+}
 
 
 class FolderStore:
@@ -40,12 +52,13 @@ class FolderStore:
     def put_new(self, key: str, data: bytes) -> None:
         path = self.root / key
         try:
-            self._write(path, data)
-        except FileExistsError:
-            if path.read_bytes() != data:
-                raise PartExists(f"{path}: another part stands there already") from None
+            try:
+                self._write(path, data)
+            except FileExistsError:
+                if path.read_bytes() != data:
+                    raise PartExists(f"{path}: another part stands there already") from None
         except OSError as error:
-            raise _translate_error(path, "written", error) from error
+            raise folder_error(path, "written", error) from error
 
     def _write(self, path: Path, data: bytes) -> None:
         _make_folder(path.parent)
@@ -74,18 +87,21 @@ class FolderStore:
         except FileNotFoundError:
             raise KeyError(key) from None
         except OSError as error:
-            raise _translate_error(self.root / key, "read", error) from error
+            raise folder_error(self.root / key, "read", error) from error
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        folder = (self.root / prefix).parent if not prefix.endswith("/") else self.root / prefix
-        candidates = ((p.relative_to(self.root).as_posix(), p) for p in folder.rglob("*"))
-        yield from sorted(k for k, p in candidates if k.startswith(prefix) and k > after and p.is_file())
+        folder = self.root / prefix.rpartition("/")[0]
+        try:
+            found = [path.relative_to(self.root).as_posix() for path in _files_below(folder)]
+        except OSError as error:
+            raise folder_error(folder, "listed", error) from error
+        yield from sorted(key for key in found if key.startswith(prefix) and key > after)
 
     def remove(self, key: str) -> None:
         try:
             (self.root / key).unlink(missing_ok=True)
         except OSError as error:
-            raise _translate_error(self.root / key, "removed", error) from error
+            raise folder_error(self.root / key, "removed", error) from error
 
     def look(self, key: str) -> TaggedObject:
         data, path = self.get(key), self.root / key
@@ -94,7 +110,7 @@ class FolderStore:
             with self._temporary("now", b"") as now:
                 age_s = now.stat().st_mtime - path.stat().st_mtime
         except OSError as error:
-            raise _translate_error(path, "read", error) from error
+            raise folder_error(path, "read", error) from error
         return TaggedObject(data, sha256_hex(data), max(0.0, age_s))
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
@@ -110,23 +126,37 @@ class FolderStore:
                     temporary.replace(path)
                 _sync_folder(path.parent)
         except OSError as error:
-            raise _translate_error(path, "written", error) from error
+            raise folder_error(path, "written", error) from error
         return sha256_hex(data)
 
     def probe(self) -> None:
-        for leftover in (self.root / ".tmp").glob("*"):
-            with contextlib.suppress(FileNotFoundError):  # its process deleted it in the meantime
-                if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
-                    leftover.unlink()
+        try:
+            for leftover in (self.root / ".tmp").glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # its process deleted it in the meantime
+                    if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
+                        leftover.unlink()
+        except OSError as error:
+            raise folder_error(self.root, "written", error) from error
         self.put_new(PROBE, b"")
 
 
-def _translate_error(path: Path, action: str, error: OSError) -> LakeError:
-    """Return the LakeError for an OSError. action: what failed, as a participle: written, read, removed."""
-    if error.errno in _SERVER_AWAY_ERRNOS:
-        return StoreAway(f"{path}: cannot be {action}: {error.strerror}")
-    remedy = "; free space or mend the rights" if action == "written" else ""
-    return LakeError(f"{path}: cannot be {action}: {error.strerror}{remedy}")
+def folder_error(path: Path, action: str, error: OSError) -> LakeError:
+    """Return the LakeError for an OSError. action: what failed, as a participle: written, read, listed, removed."""
+    kind = StoreAway if error.errno in _SERVER_AWAY_ERRNOS else LakeError
+    remedy = _REMEDIES.get(error.errno or 0)
+    return kind(f"{path}: cannot be {action}: {error.strerror or error}{f'; {remedy}' if remedy else ''}")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield all files below a folder; none where it does not exist. Raises OSError where a folder cannot be listed,
+    which Path.rglob would pass over."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(parent, name) for name in names)
 
 
 def _make_folder(folder: Path) -> None:

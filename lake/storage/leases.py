@@ -205,12 +205,15 @@ class Leases:
 
     def _renew_all(self) -> None:
         while not self._stop_renewing.wait(self.ttl_s / _RENEWALS_PER_TTL):
-            # the store is away for all leases alike; `lost` checks them again before anything lands
-            with suppress(LakeError):
+            try:
                 for name in self.names:
                     with self._mutex:
                         if not self._stop_renewing.is_set():
                             self._renew(name)
+            # whatever it is, this thread goes on: `lost` checks the leases again before anything lands, and the next
+            # renewal may succeed. The store is away for all leases alike, so the others wait, too
+            except Exception as error:
+                log.warning("a lease could not be renewed, and is tried again: %s", _words(error))
 
     def _give_back(self, name: str, is_away: bool) -> bool:
         """Stop using a lease; the folder's last process marks it as released in the lake. Return False if it cannot.
@@ -225,9 +228,11 @@ class Leases:
                     self._write(name, replace(lease.holder, released=True, brief=False), lease.tag)
             except (BlockingIOError, ObjectChanged):
                 pass  # others of this folder still use it, or another machine has taken it
-            except LakeError as error:
-                log.warning("the lease of %s could not be given back and runs out by itself: %s", name, error)
-                return False
+            except Exception as error:  # the others are given back all the same
+                log.warning(
+                    "the lease of %s could not be given back and runs out by itself: %s", name, _words(error)
+                )
+                return not isinstance(error, LakeError)
         return not is_away
 
     # ------------------------------------------------------------ on this machine
@@ -274,10 +279,15 @@ def _lease_key(name: str) -> str:
 def _parse_holder(stored: TaggedObject) -> Holder:
     try:
         values: dict[str, Any] = json.loads(stored.data)
-        return Holder(**values)
+        holder = Holder(**values)
+        return replace(holder, ttl_s=float(holder.ttl_s), term=int(holder.term))
     except (ValueError, TypeError):
         # the object is damaged: nobody is this holder, so the lease is free once it expires
         return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
 
 
 def _now() -> str:

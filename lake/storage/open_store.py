@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lake.storage.folder_store import FolderStore
+from lake.storage.redaction import redact_logs
 from lake.storage.store import LakeConfigError, Store
 
 _NAME = re.compile(r"[^:;,/\\]*")  # what may be meant as a scheme, whatever became of the marks behind it
@@ -18,8 +19,9 @@ _OTHER_SCHEMES = ("file", "http", "https", "gs", "gcs", "az", "abfs", "hdfs", "f
 def open_store(uri: str) -> Store:
     """Return the store for a folder's path or s3://bucket/prefix, without reading from it.
 
-    Raises LakeConfigError for any other form of URI, and LakeError where boto3 cannot be set up."""
+    From then on no log record of the process has secrets in it. Raises LakeConfigError for any other form of URI, and LakeError where boto3 cannot be set up."""
     check_uri(uri)
+    redact_logs()
     if uri.startswith("s3://"):
         # boto3 takes a third of a second to import, so only a lake on S3 imports it
         from lake.storage.s3_store import S3Store

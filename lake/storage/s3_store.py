@@ -7,25 +7,19 @@ object is written by one PUT, so it appears as a whole. The PUT carries If-None-
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.client import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    EndpointConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import BotoCoreError
 
+from lake.storage.s3_errors import EndlessRedirect, TryAgain, UnusableAnswer, translated
 from lake.storage.store import (
     PROBE,
     LakeConfigError,
@@ -34,19 +28,23 @@ from lake.storage.store import (
     PartExists,
     StoreAway,
     TaggedObject,
+    sha256_hex,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 # seven attempts, because botocore's pauses begin at 50 ms: five are over in 0.4 s on average, seven in 1.6 s
 _CONFIG = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 7})
 _BUCKET = re.compile(
     r"[A-Za-z0-9._-]{1,255}"
 )  # as boto3 checks it; stores are stricter, and say so themselves
-_TRIES = 3  # for what boto3 does not retry: an incomplete body, two conditional writes at the same moment
+_PAUSES_S = (0.2, 0.8)  # before the next tries of what boto3 does not try again, as a body that broke off
+_MAX_LOOKS = 2  # HeadBuckets for one request
+_MAX_PAGES_WITHOUT_KEYS = 100  # in a row, of one listing; stores may send a few
+_DIGEST = "sha256"  # metadata of our objects: the digest of their bytes
+_ENDPOINT = "AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 or endpoint_url in the AWS config"
 _T = TypeVar("_T")
-
-
-class _RetryAtOnce(StoreAway):
-    """The request failed in a way that an immediate retry is likely to mend."""
 
 
 class S3Store:
@@ -67,25 +65,56 @@ class S3Store:
             )
         self.bucket, self.prefix = location.netloc, location.path.strip("/")
         self.uri = f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+        self._looks = threading.local()  # HeadBuckets of the request that a thread is making
+        self._client = self._open_client()
+
+    def _open_client(self) -> S3Client:
+        """Return boto3's client. Raises LakeConfigError where the store's address cannot be used, LakeError where the
+        profile, region or files of boto3 cannot."""
+        failure: LakeError
         try:
-            self._client = boto3.session.Session().client("s3", config=_CONFIG)
-        except (BotoCoreError, ValueError) as error:
-            raise LakeError(f"{self.uri}: {error}") from error
+            client = boto3.session.Session().client("s3", config=_CONFIG)
+        except BotoCoreError as error:
+            failure = LakeError(f"{self.uri}: boto3 cannot be set up: {type(error).__name__}: {error}")
+        except ValueError:  # its message has the store's address
+            failure = LakeConfigError(
+                f"{_ENDPOINT}: no address of a store; expected https://host or http://host:port"
+            )
+        else:
+            _check_endpoint(client.meta.endpoint_url)
+            client.meta.events.register("before-send.s3.HeadBucket", self._count_look)
+            return client
+        raise failure  # not in the blocks above, whose exceptions would be kept as its context
+
+    def _count_look(self, **_: object) -> None:
+        """Called before each HeadBucket, by which boto3 finds where a redirect leads. Raises EndlessRedirect."""
+        self._looks.count = getattr(self._looks, "count", 0) + 1
+        if self._looks.count > _MAX_LOOKS:  # boto3 itself follows redirects of these, too, without end
+            raise EndlessRedirect
 
     def put_new(self, key: str, data: bytes) -> None:
         try:
             self._put(key, data, IfNoneMatch="*")
         except PartExists:
             # our own first try may have written it, and its reply was lost: only different content is an error
-            if self.get(key) != data:
+            if self._stored(key) != data:
                 raise
 
     def _put(self, key: str, data: bytes, **condition: str) -> str:
         """Write an object under a condition (IfNoneMatch or IfMatch); return the new ETag."""
-        path = self._path(key)
-        return self._call_with_retries(
-            lambda: self._client.put_object(Bucket=self.bucket, Key=path, Body=data, **condition)["ETag"]  # type: ignore[arg-type]
-        )
+        path, digest = self._path(key), {_DIGEST: sha256_hex(data)}
+
+        def request() -> str:
+            answer = self._client.put_object(
+                Bucket=self.bucket,
+                Key=path,
+                Body=data,
+                Metadata=digest,
+                **condition,  # type: ignore[arg-type]
+            )
+            return str(_field(answer, "ETag"))
+
+        return self._call("PutObject", request)
 
     def get(self, key: str) -> bytes:
         return self.look(key).data
@@ -94,13 +123,15 @@ class S3Store:
         path = self._path(key)
 
         def request() -> TaggedObject:
-            response = self._client.get_object(Bucket=self.bucket, Key=path)
-            sent_at = response["ResponseMetadata"]["HTTPHeaders"].get("date")
-            now = parsedate_to_datetime(sent_at) if sent_at else response["LastModified"]
-            age_s = (now - response["LastModified"]).total_seconds()
-            return TaggedObject(response["Body"].read(), response["ETag"], max(0.0, age_s))
+            answer = self._client.get_object(Bucket=self.bucket, Key=path)
+            tag, modified_at = _field(answer, "ETag"), _field(answer, "LastModified")
+            sent_at = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+            age_s = (
+                (parsedate_to_datetime(sent_at) if sent_at else modified_at) - modified_at
+            ).total_seconds()
+            return TaggedObject(_whole_body(answer), tag, max(0.0, age_s))
 
-        return self._call_with_retries(request)
+        return self._call("GetObject", request)
 
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
         try:
@@ -120,33 +151,85 @@ class S3Store:
             raise ObjectChanged(f"{self.uri}/{key}: changed in between")
         return stored.tag
 
+    def _stored(self, key: str) -> bytes | None:
+        try:
+            return self.get(key)
+        except KeyError:
+            return None
+
     def get_range(self, key: str, start: int, size: int) -> bytes:
         """Return `size` bytes of an object from byte `start` on; fewer at its end. Raises KeyError, LakeError."""
         path, byte_range = self._path(key), f"bytes={start}-{start + size - 1}"
-        return self._call(
-            lambda: self._client.get_object(Bucket=self.bucket, Key=path, Range=byte_range)["Body"].read()
-        )
+
+        def request() -> bytes:
+            answer = self._client.get_object(Bucket=self.bucket, Key=path, Range=byte_range)
+            found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", str(_field(answer, "ContentRange")))
+            data = answer["Body"].read()
+            first, last, whole = map(int, found.groups()) if found else (-1, -1, 0)
+            if (first, last) != (start, min(start + size, whole) - 1) or len(data) != last - first + 1:
+                raise UnusableAnswer("the answer has other bytes than were asked for")
+            return bytes(data)
+
+        return self._call("GetObject", request)
 
     def size(self, key: str) -> int:
         """Return an object's size in bytes. Raises KeyError where there is none, and LakeError."""
         path = self._path(key)
-        return self._call(lambda: self._client.head_object(Bucket=self.bucket, Key=path)["ContentLength"])
+        return self._call(
+            "HeadObject",
+            lambda: int(_field(self._client.head_object(Bucket=self.bucket, Key=path), "ContentLength")),
+        )
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         skip = len(self._path(""))
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self._path(prefix), StartAfter=self._path(after) if after else ""
-        )
-        keys = self._call(lambda: [o["Key"] for page in pages for o in page.get("Contents", [])])
-        yield from sorted(k[skip:] for k in keys)
+        found: set[str] = set()
+        tokens: set[str] = set()
+        options = {"Bucket": self.bucket, "Prefix": self._path(prefix)}
+        if after:
+            options["StartAfter"] = self._path(after)
+        pages_without_keys = 0
+        while True:
+            keys, token = self._call("ListObjectsV2", partial(self._list_page, options, found, tokens))
+            found |= keys
+            pages_without_keys = 0 if keys else pages_without_keys + 1
+            if pages_without_keys > _MAX_PAGES_WITHOUT_KEYS:
+                raise StoreAway(f"{self.uri}: the store answers with a listing that does not end")
+            if token is None:
+                break
+            tokens.add(token)
+            options["ContinuationToken"] = token
+        yield from sorted(k[skip:] for k in found)
+
+    def _list_page(
+        self, options: Mapping[str, str], seen: set[str], tokens: set[str]
+    ) -> tuple[set[str], str | None]:
+        """Return the keys of one page of a listing, and the token of the next page; None behind the last.
+
+        seen, tokens: keys and tokens of the pages before, which must not come again: others would be left out."""
+        answer = self._client.list_objects_v2(**options)  # type: ignore[arg-type]
+        is_truncated = _field(answer, "IsTruncated")
+        token = str(_field(answer, "NextContinuationToken")) if is_truncated else None
+        keys = {str(entry["Key"]) for entry in answer.get("Contents", [])}
+        if not keys.isdisjoint(seen) or token in tokens:
+            raise UnusableAnswer("a listing that repeats itself")
+        if not all(key.startswith(options["Prefix"]) for key in keys):
+            raise UnusableAnswer("a listing of other keys than were asked for")
+        return keys, token
 
     def remove(self, key: str) -> None:
         path = self._path(key)
-        self._call(lambda: self._client.delete_object(Bucket=self.bucket, Key=path))
+        self._call("DeleteObject", lambda: _checked(self._client.delete_object(Bucket=self.bucket, Key=path)))
 
     def probe(self) -> None:
-        # some stores create a missing bucket at the first write, and a typo would then create a second lake
-        self._call(lambda: self._client.head_bucket(Bucket=self.bucket))
+        # some stores create a missing bucket at the first write, and a typo would then create a second lake. A listing
+        # says why it is refused, which HeadBucket cannot
+        self._call(
+            "ListObjectsV2",
+            lambda: _field(
+                self._client.list_objects_v2(Bucket=self.bucket, Prefix=self._path(PROBE), MaxKeys=1),
+                "IsTruncated",
+            ),
+        )
         self._put(PROBE, b"")
         for name, condition in (("If-None-Match", {"IfNoneMatch": "*"}), ("If-Match", {"IfMatch": '"0"'})):
             try:
@@ -161,57 +244,59 @@ class S3Store:
     def _path(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key
 
-    def _call_with_retries(self, request: Callable[[], _T]) -> _T:
-        """Do as `_call`, and retry a few times where an immediate retry may help. Raises as `_call`."""
-        for tries_left in reversed(range(_TRIES)):
+    def _call(self, operation: str, request: Callable[[], _T]) -> _T:
+        """Make a request and return its result; try again a few times where that may help.
+
+        operation: as boto3 calls it. Raises LakeError (or a subclass) in place of all other exceptions, and KeyError
+        for an object that does not exist."""
+        for pause_s in (*_PAUSES_S, None):
+            self._looks.count = 0
             try:
-                return self._call(request)
-            except _RetryAtOnce as error:
-                if not tries_left:
-                    raise StoreAway(str(error)) from error
-                time.sleep(0.2)
+                return request()
+            except Exception as error:  # of boto3, and of urllib3, http.client, ssl and sockets below it
+                failure = translated(error, operation, self.bucket)
+            if isinstance(failure, TryAgain) and pause_s is not None:
+                time.sleep(pause_s)
+                continue
+            # not in the block above: an exception that is kept as context may hold secrets, as the endpoint's address
+            raise type(failure)(f"{self.uri}: {failure}") if isinstance(failure, LakeError) else failure
         raise AssertionError("unreachable")
 
-    def _call(self, request: Callable[[], _T]) -> _T:
-        """Make one request and return its result.
 
-        Raises LakeError (or a subclass) in place of boto3's errors, and KeyError for an object that does not exist.
-        The messages name the lake and the remedy, and no secret."""
-        try:
-            return request()
-        except ClientError as error:
-            raise self._translate_error(error) from error
-        except NoCredentialsError as error:
-            raise LakeError(
-                f"{self.uri}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a profile"
-            ) from error
-        except EndpointConnectionError as error:
-            raise StoreAway(
-                f"{self.uri}: {self._client.meta.endpoint_url} cannot be reached; check AWS_ENDPOINT_URL and the network"
-            ) from error
-        except (IncompleteReadError, ResponseStreamingError) as error:
-            raise _RetryAtOnce(f"{self.uri}: {error}") from error
-        except (ConnectionError, HTTPClientError) as error:
-            raise StoreAway(f"{self.uri}: {error}") from error
-        except BotoCoreError as error:
-            raise LakeError(f"{self.uri}: {error}") from error
+def _check_endpoint(address: str) -> None:
+    """Raise LakeConfigError for an address of a store that has secrets in it."""
+    endpoint = urlsplit(address)
+    if "@" in endpoint.netloc or endpoint.query or endpoint.fragment:
+        raise LakeConfigError(
+            f"{_ENDPOINT}: user name, password and options do not belong in the store's address (it is logged): "
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+        )
 
-    def _translate_error(self, error: ClientError) -> Exception:
-        """Return our exception for an error response of the object store."""
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status == 412:
-            return PartExists(f"{self.uri}: another object stands there already")
-        if status == 409 and code == "ConditionalRequestConflict":
-            return _RetryAtOnce(f"{self.uri}: two conditional writes met")
-        if code == "NoSuchKey" or (code == "404" and error.operation_name == "HeadObject"):
-            return KeyError(code)
-        if code == "NoSuchBucket" or (code == "404" and error.operation_name == "HeadBucket"):
-            return LakeError(f"{self.uri}: bucket {self.bucket!r} does not exist; create it or mend LAKE_URI")
-        if status in (401, 403):
-            return LakeError(
-                f"{self.uri}: access refused ({code}); check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
-                "AWS_PROFILE) and the bucket's policy"
-            )
-        kind = StoreAway if status == 429 or (status or 0) >= 500 else LakeError
-        return kind(f"{self.uri}: the store answered {error.operation_name} with {status} {code}")
+
+def _checked(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an answer that says that all went well. Raises UnusableAnswer for a web page, as proxies send."""
+    kind = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
+    if kind.startswith("text/html"):
+        raise UnusableAnswer("the answer is a web page")
+    return answer
+
+
+def _field(answer: Mapping[str, Any], name: str) -> Any:
+    """Return a field that every store sends. Raises UnusableAnswer where it is missing."""
+    value = _checked(answer).get(name)
+    if value is None:
+        raise UnusableAnswer(f"the answer has no {name}")
+    return value
+
+
+def _whole_body(answer: Mapping[str, Any]) -> bytes:
+    """Read the body of an object, which boto3 compares with Content-Length. Raises UnusableAnswer where it has not the
+    digest that it was written with."""
+    data = bytes(answer["Body"].read())
+    digest = answer.get("Metadata", {}).get(_DIGEST)
+    if digest not in (None, sha256_hex(data)):
+        raise UnusableAnswer("the object has other bytes than were written")
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    if digest is None and "content-length" not in headers and "transfer-encoding" not in headers:
+        raise UnusableAnswer("nothing says how long it is")
+    return data

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
+from lake.storage.state_dir import state_failures_told
 from lake.storage.store import LakeError, Store, sha256_hex
 
 
@@ -26,8 +27,9 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder, self.run_id = folder, folder.name
         self._disk = FolderStore(folder)
-        self.keys = self._list_keys()  # oldest first
-        self.bytes = sum((folder / key).stat().st_size for key in self.keys)
+        with state_failures_told(folder):
+            self.keys = self._list_keys()  # oldest first
+            self.bytes = sum((folder / key).stat().st_size for key in self.keys)
 
     def _list_keys(self) -> list[str]:
         """Return the keys in the folder, in the order in which they have to land."""
@@ -53,7 +55,8 @@ class Spool:
             key = self.keys[0]
             data = self.get(key)
             store.put_new(key, data)
-            (self.folder / key).unlink()
+            with state_failures_told(self.folder):
+                (self.folder / key).unlink()
             del self.keys[0]
             self.bytes -= len(data)
             yield key
@@ -61,8 +64,9 @@ class Spool:
 
     def discard(self) -> None:
         """Delete the run's spool folder with all that is in it."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        with state_failures_told(self.folder):
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
 
 
 class Outbox:

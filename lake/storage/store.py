@@ -13,12 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lake.storage.redaction import redacted
+
 # key of the object that `probe` writes; readers of Parquet folders skip names with a leading _
 PROBE = "_probe"
 
 
 class LakeError(Exception):
-    """The lake cannot be used; the message says what, where and what to do."""
+    """The lake cannot be used; the message says what, where and what to do, and no secret."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redacted(message))
 
 
 class LakeConfigError(LakeError):
@@ -29,12 +34,16 @@ class StoreAway(LakeError):
     """The store did not answer or was overloaded. The same request may succeed later."""
 
 
+class StateFailed(LakeError):
+    """The working folder of this machine (STATE_DIR) cannot be used: its disk is full, read-only or broken."""
+
+
 class PartExists(LakeError):
     """The lake has another object under this key already."""
 
 
 class DamagedObject(LakeError):
-    """An object of the lake is there and cannot be read."""
+    """An object of the lake cannot be read, or one that a run record names is missing."""
 
     def __init__(self, key: str, what: object) -> None:
         told = " ".join(str(what).split())[:300]
@@ -101,7 +110,9 @@ def telling_damage(key: str) -> Iterator[None]:
     """Raise DamagedObject, with the object's key, where its content is not of the expected form."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except KeyError as error:
+        raise DamagedObject(key, f"{error} is missing") from error
+    except (IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DamagedObject(key, f"{type(error).__name__}: {error}") from error
 
 

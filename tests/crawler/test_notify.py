@@ -94,7 +94,8 @@ def test_a_hook_has_its_time_and_what_it_started_ends_with_it(caplog, tmp_path):
     command = shlex.join(["sh", "-c", 'sleep 300 & echo $! > "$0"; sleep 300', str(tmp_path / "started")])
     notify(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 1}), 1, {})
     assert time.monotonic() - began < 100
-    assert "timed out" in caplog.text
+    assert "sh was killed after 1 s (HOOK_TIMEOUT_S)" in caplog.text
+    assert str(tmp_path) not in caplog.text  # a command may have secrets in it
     started = int((tmp_path / "started").read_text())
     until(lambda: is_gone(started))
 
@@ -102,3 +103,42 @@ def test_a_hook_has_its_time_and_what_it_started_ends_with_it(caplog, tmp_path):
 def test_a_hook_that_reads_nothing_is_no_failure(caplog):
     notify(Settings({"HOOK": "true", "HOOK_TIMEOUT_S": 5}), 1, {"much": "x" * 1_000_000})
     assert caplog.text == ""
+
+
+def test_a_hook_gets_of_the_environment_what_is_named(caplog, tmp_path, monkeypatch):
+    for name in ("AWS_SECRET_ACCESS_KEY", "CANARY", "DESK_URL", "DESK_TOKEN"):
+        monkeypatch.setenv(name, f"value of {name}")
+    monkeypatch.delenv("NOT_SET", raising=False)
+    command = shlex.join(["sh", "-c", 'env > "$0"', str(tmp_path / "environment")])
+
+    def given(named):
+        notify(Settings({"HOOK": command, "HOOK_ENV": named, "HOOK_TIMEOUT_S": 10}), 1, {})
+        lines = (tmp_path / "environment").read_text().splitlines()
+        variables = dict(line.split("=", 1) for line in lines if "=" in line)
+        return {
+            v for v in variables.items() if v[0] not in ("PWD", "OLDPWD", "SHLVL", "_")
+        }  # the shell's own
+
+    always = {(name, os.environ[name]) for name in ("PATH", "HOME")}
+    assert given("") == always
+    assert given(None) == always
+    assert given("DESK_URL") - always == {("DESK_URL", "value of DESK_URL")}
+    assert caplog.text == ""
+    assert {name for name, _ in given(" DESK_URL , DESK_TOKEN,,NOT_SET") - always} == {
+        "DESK_URL",
+        "DESK_TOKEN",
+    }
+    assert "HOOK_ENV names NOT_SET, which is not set" in caplog.text
+
+
+def test_a_hook_is_told_no_secret(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret")
+    heard = tmp_path / "heard.json"
+    fault = "canary-secret did not open https://name:canary@host.example/x?X-Amz-Signature=canary&day=1 for mailto:a@b.example"
+    command = shlex.join(["sh", "-c", 'cat > "$0"', str(heard)])
+    notify(Settings({"HOOK": command, "HOOK_TIMEOUT_S": 10}), 1, {"faults": [fault], "title": "Zürich: “no”"})
+    told = json.loads(heard.read_text("utf-8"))
+    assert told["faults"] == [
+        "… did not open https://…@host.example/x?X-Amz-Signature=…&day=1 for mailto:a@b.example"
+    ]
+    assert told["title"] == "Zürich: “no”"

@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Fault = Callable[[bytes], str | None]
-"""The first bytes of a request to what becomes of it: None, "reset", "lose the reply", "tear the reply", "slow down", or
-"stall 2.5"."""
+"""The first bytes of a request to what becomes of it: None, "reset", "lose the reply", "tear the reply", "slow down",
+"internal error", "full", or "stall 2.5"."""
 
-_SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+# (status, error code) of the faults that are answers
+_ANSWERS = {
+    "slow down": (503, "SlowDown"),
+    "internal error": (500, "InternalError"),
+    "full": (507, "StorageFull"),
+}
 
 
 class FaultyWay:
@@ -47,9 +52,11 @@ class FaultyWay:
             if fault == "reset":
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
-            if fault == "slow down":
-                head = f"HTTP/1.1 503 Slow Down\r\nContent-Length: {len(_SLOW_DOWN)}\r\nConnection: close\r\n\r\n"
-                client.sendall(head.encode() + _SLOW_DOWN)
+            if fault in _ANSWERS:
+                status, code = _ANSWERS[fault]
+                body = f"<Error><Code>{code}</Code><Message>As the test wants it.</Message></Error>"
+                head = f"HTTP/1.1 {status} {code}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                client.sendall(head.encode() + body.encode())
                 time.sleep(0.05)  # else the unread body resets the connection before the answer is read
                 return
             if fault and fault.startswith("stall"):

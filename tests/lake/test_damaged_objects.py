@@ -111,3 +111,10 @@ def test_boilerplate_costs_itself(lake, content):
     (lake / "boilerplate").mkdir()
     (lake / "boilerplate" / "20300101T000000Z-0.json").write_bytes(content)
     start(lake)
+
+
+def test_a_damaged_raw_part_is_named_by_those_who_read_it(lake, tmp_path, capsys):
+    path, _ = one_of(lake, "raw/*/*.parquet")
+    path.write_bytes(path.read_bytes()[:100])
+    assert main(["warc", "--lake", str(lake), "--out", str(tmp_path / "x.warc")]) == 1
+    assert path.name in capsys.readouterr().err

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lake.storage.folder_store import FolderStore
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeError, StoreAway
@@ -246,3 +247,58 @@ def test_a_stopped_process_loses_its_lease_and_learns_it(other_process, machine,
         time.sleep(short_s)
         assert record(uri)["folder"] == two.folder
         assert two.lost(["herald"]) == set()
+
+
+class Unsteady(FolderStore):
+    """Its writes fail in the ways that are told."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.failures, self.is_through = [], threading.Event()
+
+    def swap(self, key, data, tag):
+        if self.failures:
+            raise self.failures.pop(0)
+        tag = super().swap(key, data, tag)
+        self.is_through.set()
+        return tag
+
+
+def test_nothing_that_a_renewal_meets_ends_the_renewing(tmp_path, caplog):
+    store = Unsteady(tmp_path / "lake")
+    with Leases(store, tmp_path / "state", "run", ttl_s=0.1) as leases:
+        leases.take("herald")
+        store.failures = [StoreAway("away"), KeyError("ETag"), OSError(24, "Too many open files"), RuntimeError("odd"),
+                          ConnectionResetError(104, "reset")]  # fmt: skip
+        store.is_through.clear()
+        assert store.is_through.wait(20)
+        assert leases.lost(["herald"]) == set()
+    assert [m.partition("tried again: ")[2] for m in caplog.messages] == [
+        "away", "KeyError: 'ETag'", "OSError: [Errno 24] Too many open files", "RuntimeError: odd",
+        "ConnectionResetError: [Errno 104] reset"
+    ]  # fmt: skip
+
+
+def test_leases_are_given_back_whatever_one_of_them_meets(tmp_path, caplog):
+    store = Unsteady(tmp_path / "lake")
+    with Leases(store, tmp_path / "state", "run") as leases:
+        leases.take("courier")
+        leases.take("herald")
+        store.failures = [RuntimeError("odd")]
+    assert (
+        "the lease of courier could not be given back and runs out by itself: RuntimeError: odd"
+        in caplog.text
+    )
+    assert json.loads(store.get("leases/herald.json"))["released"]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[]", b"null", b"{", b"", b'{"ttl_s": "long", "term": "one"}', b"<html>log in</html>"]
+)
+def test_a_lease_that_became_nonsense_is_lost(tmp_path, damage):
+    store = FolderStore(tmp_path / "lake")
+    with Leases(store, tmp_path / "state", "run") as leases:
+        leases.take("herald")
+        store.swap("leases/herald.json", damage, store.look("leases/herald.json").tag)
+        assert leases.lost(["herald"]) == {"herald"}
+        assert leases.lost(["herald"]) == {"herald"}

@@ -19,6 +19,7 @@ def test_an_object_appears_with_its_bytes(store):
     assert store.get("articles/day=2026-01-01/x.parquet") == b"abc"
     assert list(store.keys("articles/day=2026-01-01/x")) == ["articles/day=2026-01-01/x.parquet"]
     assert list(store.keys("copies/")) == []
+    assert list(store.keys("articles")) == list(store.keys("")) == ["articles/day=2026-01-01/x.parquet"]
 
 
 def test_the_same_object_again_is_fine_and_another_is_not(store):
