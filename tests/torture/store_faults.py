@@ -39,6 +39,7 @@ from lake.storage import s3_store
 from lake.storage.folder_store import FolderStore
 from lake.storage.open_store import open_store
 from lake.storage.spool import SpoolFailed
+from lake.storage.state_dir import state_failures_told
 from lake.storage.store import LakeError, StateFailed
 from lake.workers.pool import WorkerLimits, Workers
 from tests.lake.faults import FaultyWay, faulty_way
@@ -189,7 +190,8 @@ def _before_boilerplate(uri: str, state: Path) -> None:
 def _checkpoint(uri: str, state: Path) -> None:
     _land(uri, state)  # an index that has caught up
     lake = Lake(uri, state)
-    checkpoints.write(lake.store, lake.index_path)
+    with state_failures_told(lake.index_path):  # as its callers know what it raises of SQLite
+        checkpoints.write(lake.store, lake.index_path)
     for file in state.glob("index-*"):  # and not the folder's id, to which the leases belong
         file.unlink()
     _land(uri, state)  # restores it
