@@ -13,6 +13,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from lake.storage.local_files import open_locked, private_folder, private_opener, replace_private
+from lake.storage.state_folder import JOBS
+
 log = logging.getLogger(__name__)
 
 _SCRAPYS_FILES = ("requests.queue", "requests.seen", "spider.state")
@@ -58,8 +61,8 @@ class JobFolder:
     def _lock(self) -> Any:
         """Return the open lock file, locked. Raises JobRefused."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            file = (self._folder / "pressline.lock").open("w")
+            private_folder(self._folder)  # its queue holds addresses, and pages that wait for their later ones
+            file = open(self._folder / LOCK, "w", opener=private_opener)  # noqa: SIM115
         except OSError as error:
             raise JobRefused(f"JOBDIR: {self._folder} cannot be written: {error.strerror}") from error
         try:

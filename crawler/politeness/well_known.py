@@ -10,8 +10,6 @@ import base64
 import hashlib
 import json
 import logging
-import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +19,9 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
+
+from lake.storage.local_files import private_folder, replace_private
+from lake.storage.state_folder import KEPT
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class WellKnownCache:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self._folder = Path(crawler.settings["STATE_DIR"]) / "kept"
+        self._folder = Path(crawler.settings["STATE_DIR"]) / KEPT
         max_age = timedelta(seconds=crawler.settings.getfloat("WELL_KNOWN_KEPT_S"))
         self.max_age = min(max_age, MAX_AGE)
 
@@ -104,7 +105,6 @@ class WellKnownCache:
 
     def _write(self, answer: CachedAnswer) -> None:
         path = self._path(answer.url)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         if len(answer.body) > _MAX_BYTES:
             path.unlink(missing_ok=True)
             return
@@ -117,13 +117,10 @@ class WellKnownCache:
             "last_modified": answer.last_modified,
         }
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(fields), "utf-8")
-            temporary.replace(path)
+            private_folder(self._folder.parent, self._folder.name)
+            replace_private(path, json.dumps(fields).encode())
         except OSError as error:  # with a full disk, the next run sends one more request
             log.warning("%s cannot be kept: %s", answer.url, error)
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def _path(self, url: str) -> Path:
         return self._folder / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"

@@ -32,6 +32,7 @@ from lake.schema.columns import restore_record
 from lake.schema.records import TABLES, Table, requested_id
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.prefetch import prefetch
+from lake.storage.state_folder import remove_dead_locks
 from lake.storage.store import PartExists, Store
 from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
@@ -255,6 +256,13 @@ def recover_dead_runs(
                 learn_finished(store, index)
                 recovered.append(_finish_dead_run(store, index, run_id, rules_of, workers))
     return [run for run in recovered if run]
+
+
+def clear_dead_locks(store: Store, index: Index, locks: Path) -> None:
+    """Delete the lock files of dead runs that nobody has to finish any more, and of leases that nobody uses. Raises
+    LakeError."""
+    runs = _list_runs(store, index.watermark())
+    remove_dead_locks(locks, store.uri, runs.started - runs.finished, runs.finished)
 
 
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:

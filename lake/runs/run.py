@@ -57,7 +57,9 @@ from lake.schema.records import (
 )
 from lake.storage import boilerplate_file
 from lake.storage.leases import LeaseLost, Leases
+from lake.storage.local_files import open_locked, private_folder
 from lake.storage.spool import Outbox, SpoolFailed
+from lake.storage.state_folder import lake_id
 from lake.storage.store import LakeError, PartExists, Store
 from lake.storage.tombstones import parse_tombstones, tombstone_names
 
@@ -640,12 +642,14 @@ def _encode_json(record: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def run_lock(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the run's lock file in `folder`. The kernel releases it whenever the process dies."""
-    folder.mkdir(parents=True, exist_ok=True)
+def run_lock(folder: Path, run_id: str, uri: str) -> Iterator[None]:
+    """Hold the run's lock file in `folder`, the locks of a working folder. The kernel releases it whenever the process
+    dies. uri: of the lake; the file names it, so that a start on that lake may clear the file away."""
+    private_folder(folder.parent, folder.name)
     path = folder / f"{run_id}.lock"
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open_locked(path, fcntl.LOCK_EX) as file:
+        file.write(lake_id(uri))
+        file.flush()
         try:
             yield
         finally:

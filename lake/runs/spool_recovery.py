@@ -160,7 +160,7 @@ def _judge_again(
         index.drop_pending(spool.run_id)
     keeps_texts = keeps_removed_texts(store, spool.run_id)
     run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps_texts)
-    with run_lock(locks, run.run_id):
+    with run_lock(locks, run.run_id, store.uri):
         run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps_texts})
         for key in (k for k in spool.keys if k.startswith("raw/")):
             articles = group_by_article(part_files.read_rows(disk, key))

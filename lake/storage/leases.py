@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject, sha256_hex
+from lake.storage.local_files import open_locked, private_folder, temporary_file
+from lake.storage.state_folder import FOLDER_ID, LOCKS, lake_id
+from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +90,8 @@ class Leases:
     def __init__(self, store: Store, state: Path, run_id: str, ttl_s: float = LEASE_S) -> None:
         self.store, self.run_id, self.ttl_s = store, run_id, ttl_s
         self.folder = folder_id(state)
-        self._locks_folder = state / "locks"
-        self._lake_id = sha256_hex(store.uri.encode())[:12]
+        self._state, self._locks_folder = state, state / LOCKS
+        self._lake_id = lake_id(store.uri)
         self._leases: dict[str, _Lease] = {}
         # leases are renewed by a background thread and checked by the thread that flushes
         self._mutex = threading.RLock()
@@ -123,9 +125,10 @@ class Leases:
         with ExitStack() as open_files:
             if alone:
                 self._lock_alone(open_files, name, alone)
-            shared_lock = open_files.enter_context(self._lock_path(f"lease-{name}").open("a+"))
             # waits while the last process of this folder gives the lease back
-            fcntl.flock(shared_lock, fcntl.LOCK_SH)
+            shared_lock = open_files.enter_context(
+                open_locked(self._lock_path(f"lease-{name}"), fcntl.LOCK_SH)
+            )
             holder, tag = self._acquire(name)
             with self._mutex:
                 self._leases[name] = _Lease(holder, tag, shared_lock, open_files.pop_all())
@@ -224,18 +227,19 @@ class Leases:
 
     def _lock_alone(self, open_files: ExitStack, name: str, kind: str) -> None:
         """Lock this kind of crawl on this machine. Raises LeaseHeld where another process has it."""
-        file = open_files.enter_context(self._lock_path(f"crawl-{kind}").open("a+"))
+        path = self._lock_path(f"crawl-{kind}")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = open_files.enter_context(open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
         except BlockingIOError:
-            file.seek(0)
-            raise LeaseHeld(name, file.read() or "another process of this machine") from None
+            with suppress(FileNotFoundError):
+                raise LeaseHeld(name, path.read_text() or "another process of this machine") from None
+            raise LeaseHeld(name, "another process of this machine") from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, run {self.run_id}, since {_now()}")
         file.flush()
 
     def _lock_path(self, name: str) -> Path:
-        self._locks_folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._state, LOCKS)
         return self._locks_folder / f"{self._lake_id}-{quote(name, safe='')}.lock"
 
 
@@ -243,14 +247,13 @@ def folder_id(state: Path) -> str:
     """Return the id of a working folder, which is created at the first use.
 
     It ends with the host name: a folder that was copied to another machine gets another id there."""
-    path = state / "folder-id"
-    state.mkdir(parents=True, exist_ok=True)
-    temporary = state / f"folder-id.{uuid.uuid4().hex}"
+    path = private_folder(state) / FOLDER_ID
     if not path.exists():
-        temporary.write_text(uuid.uuid4().hex)
-        with suppress(FileExistsError):  # another process created it first
-            path.hardlink_to(temporary)
-        temporary.unlink()
+        with temporary_file(state / f"{FOLDER_ID}.{uuid.uuid4().hex}", private=True) as file:
+            file.write(uuid.uuid4().hex.encode())
+            file.flush()
+            with suppress(FileExistsError):  # another process created it first
+                path.hardlink_to(file.name)
     return f"{path.read_text().strip()}@{socket.gethostname()}"
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
-from lake.storage.store import LakeError, Store, sha256_hex
+from lake.storage.state_folder import SPOOL, lake_id
+from lake.storage.store import LakeError, Store
 
 
 class SpoolFailed(LakeError):
@@ -25,7 +26,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run_id = folder, folder.name
-        self._disk = FolderStore(folder)
+        self._disk = FolderStore(folder, private=True)
         self.keys = self._list_keys()  # oldest first
         self.bytes = sum((folder / key).stat().st_size for key in self.keys)
 
@@ -108,7 +109,7 @@ class Outbox:
 
 def spool_folder(state: Path, uri: str) -> Path:
     """Return the folder of a lake's spools, with a sub-folder for each run. uri: of the lake."""
-    return state / "spool" / sha256_hex(uri.encode())[:12]
+    return state / SPOOL / lake_id(uri)
 
 
 def _flush_seq(key: str) -> float:

@@ -1,0 +1,101 @@
+"""Looks after the working folder (STATE_DIR) at the start of a run.
+
+What this machine keeps is for its owner alone: full texts wait in spools, and addresses stand in the index. What an
+older version made wider is narrowed. Temporary files and lock files of dead processes are deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
+from pathlib import Path
+
+from lake.storage.local_files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    private_folder,
+    remove_dead,
+    remove_if_dead,
+)
+from lake.storage.store import sha256_hex
+
+KEPT, LOCKS, TURNS, SPOOL, JOBS, FOLDER_ID = "kept", "locks", "turns", "spool", "jobs", "folder-id"
+_OURS = (KEPT, LOCKS, TURNS, SPOOL, JOBS, f"{FOLDER_ID}*", "index-*.sqlite*")
+_SPOOL_LOCK = "spool.lock"
+# the lock of a run of an older version does not name its lake; after this time a run is dead without its lock
+_LOCK_NEEDED = timedelta(hours=24)
+
+
+def lake_id(uri: str) -> str:
+    """A short name for a lake in the names of this machine's files."""
+    return sha256_hex(uri.encode())[:12]
+
+
+def prepare(state: Path) -> None:
+    """Create the folder if need be, make it and what is in it private, and delete temporary files of dead processes.
+
+    A folder that holds other things too keeps its mode; what is ours in it does not."""
+    private_folder(state)
+    names = [path.name for path in state.iterdir()]
+    ours = [name for name in names if any(fnmatch(name, pattern) for pattern in _OURS)]
+    for name in ours:
+        for path in _below(state / name):
+            _narrow(path)
+    if len(ours) == len(names):
+        _narrow(state)
+    remove_dead(path for path in state.glob(f"{FOLDER_ID}.*"))
+    remove_dead(path for path in (state / KEPT).glob("*.tmp"))
+    remove_dead(path for path in (state / JOBS).glob("*.tmp"))
+
+
+def _below(path: Path) -> Iterator[Path]:
+    yield path
+    if path.is_dir() and not path.is_symlink():
+        yield from path.rglob("*")
+
+
+def _narrow(path: Path) -> None:
+    """Take from a file or folder what others may do with it."""
+    with suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
+        mode = path.lstat().st_mode
+        if not path.is_symlink() and mode & 0o077:
+            path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+
+
+def remove_dead_locks(locks: Path, uri: str, unfinished: Collection[str], finished: Collection[str]) -> None:
+    """Delete lock files that no process holds: of runs of this lake that are not to be finished any more, of leases
+    and of kinds of crawls.
+
+    unfinished, finished: ids of runs with a start record alone, and with an end record. A run's lock file names its
+    lake, because the locks of all lakes lie in one folder, and the lock of a dead run that is still to be finished
+    proves its death."""
+    for path in locks.glob("*.lock") if locks.is_dir() else ():
+        name = path.name.removesuffix(".lock")
+        if path.name == _SPOOL_LOCK or name in unfinished:
+            continue
+        if name.startswith(f"{lake_id(uri)}-") or name in finished or _is_of_no_use(path, uri):
+            remove_if_dead(path)
+
+
+def _is_of_no_use(path: Path, uri: str) -> bool:
+    with suppress(FileNotFoundError, PermissionError):
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return path.read_text("utf-8") == lake_id(uri) or datetime.now(UTC) - written_at > _LOCK_NEEDED
+    return False
+
+
+def forget_answers(state: Path) -> int:
+    """Delete the kept answers of sites, and return how many there were: robots.txt may name a page that was taken
+    down. The next crawl asks again."""
+    paths = list((state / KEPT).glob("*.json"))
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
+
+
+def spool_lock(state: Path) -> Path:
+    """The path of the lock under which spools are landed and changed."""
+    return private_folder(state, LOCKS) / _SPOOL_LOCK
+
