@@ -12,6 +12,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -32,6 +33,24 @@ def private_folder(top: Path, *below: str) -> Path:
         top /= name
         top.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     return top
+
+
+def narrow(folder: Path, patterns: Iterable[str]) -> None:
+    """Make private what lies in a folder under names of these patterns, and the folder itself unless it holds other
+    things too."""
+    names = [path.name for path in folder.iterdir()]
+    ours = [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+    for name in ours:
+        for path in (folder / name, *(folder / name).rglob("*")):
+            _narrow_one(path)
+    if len(ours) == len(names):
+        _narrow_one(folder)
+
+
+def _narrow_one(path: Path) -> None:
+    with suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
+        if not path.is_symlink() and path.stat().st_mode & 0o077:
+            path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
 
 
 def folder_mode(*, private: bool) -> int:

@@ -6,15 +6,13 @@ older version made wider is narrowed. Temporary files and lock files of dead pro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatch
 from pathlib import Path
 
 from lake.storage.local_files import (
-    PRIVATE_FILE,
-    PRIVATE_FOLDER,
+    narrow,
     private_folder,
     remove_dead,
     remove_if_dead,
@@ -34,34 +32,11 @@ def lake_id(uri: str) -> str:
 
 
 def prepare(state: Path) -> None:
-    """Create the folder if need be, make it and what is in it private, and delete temporary files of dead processes.
-
-    A folder that holds other things too keeps its mode; what is ours in it does not."""
-    private_folder(state)
-    names = [path.name for path in state.iterdir()]
-    ours = [name for name in names if any(fnmatch(name, pattern) for pattern in _OURS)]
-    for name in ours:
-        for path in _below(state / name):
-            _narrow(path)
-    if len(ours) == len(names):
-        _narrow(state)
-    remove_dead(path for path in state.glob(f"{FOLDER_ID}.*"))
-    remove_dead(path for path in (state / KEPT).glob("*.tmp"))
-    remove_dead(path for path in (state / JOBS).glob("*.tmp"))
-
-
-def _below(path: Path) -> Iterator[Path]:
-    yield path
-    if path.is_dir() and not path.is_symlink():
-        yield from path.rglob("*")
-
-
-def _narrow(path: Path) -> None:
-    """Take from a file or folder what others may do with it."""
-    with suppress(FileNotFoundError, PermissionError):  # gone meanwhile, or another user's
-        mode = path.lstat().st_mode
-        if not path.is_symlink() and mode & 0o077:
-            path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+    """Create the folder if need be, make it and what is in it private, and delete temporary files of dead processes."""
+    narrow(private_folder(state), _OURS)
+    remove_dead(state.glob(f"{FOLDER_ID}.*"))
+    remove_dead((state / KEPT).glob("*.tmp"))
+    remove_dead((state / JOBS).glob("*.tmp"))
 
 
 def remove_dead_locks(locks: Path, uri: str, unfinished: Collection[str], finished: Collection[str]) -> None:
@@ -98,4 +73,3 @@ def forget_answers(state: Path) -> int:
 def spool_lock(state: Path) -> Path:
     """The path of the lock under which spools are landed and changed."""
     return private_folder(state, LOCKS) / _SPOOL_LOCK
-
