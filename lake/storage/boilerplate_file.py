@@ -58,7 +58,7 @@ def latest_boilerplate(store: Store) -> LearnedBoilerplate:
     if key is None:
         return LearnedBoilerplate()
     try:
-        return _parse(store.get(key))
+        return parse(store.get(key))
     except (KeyError, TypeError, ValueError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
@@ -71,7 +71,7 @@ def without_lines(
     None where it has none of them. Returns no bytes where no line is left, or the file cannot be read."""
     try:
         document = json.loads(data)
-        _parse(data)
+        parse(data)
     except (KeyError, TypeError, ValueError):
         return b""
     left = {}
@@ -89,7 +89,8 @@ def encode(document: dict[str, Any]) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
-def _parse(data: bytes) -> LearnedBoilerplate:
+def parse(data: bytes) -> LearnedBoilerplate:
+    """Return the content of a boilerplate file. Raises KeyError, TypeError or ValueError where it is none."""
     document = json.loads(data)
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']!r}, expected {FORMAT}")

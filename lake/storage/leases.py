@@ -188,11 +188,11 @@ class Leases:
     def _write(self, name: str, holder: Holder, tag: str | None) -> str:
         """Write the lease object if it still has this tag; return the new tag. Raises ObjectChanged, LakeError."""
         fields = asdict(replace(holder, write=uuid.uuid4().hex))
-        return self.store.swap(_lease_key(name), json.dumps(fields, indent=1).encode(), tag)
+        return self.store.swap(lease_key(name), json.dumps(fields, indent=1).encode(), tag)
 
     def _read(self, name: str) -> TaggedObject | None:
         try:
-            return self.store.look(_lease_key(name))
+            return self.store.look(lease_key(name))
         except KeyError:
             return None
 
@@ -257,17 +257,24 @@ def folder_id(state: Path) -> str:
     return f"{path.read_text().strip()}@{socket.gethostname()}"
 
 
-def _lease_key(name: str) -> str:
+def lease_key(name: str) -> str:
+    """Return the key of an outlet's lease."""
     return f"leases/{quote(name, safe='')}.json"
 
 
-def _parse_holder(stored: TaggedObject) -> Holder:
+def read_holder(data: bytes) -> Holder | None:
+    """Return who holds a lease, by the content of its object; None where it is no lease."""
     try:
-        values: dict[str, Any] = json.loads(stored.data)
+        values: dict[str, Any] = json.loads(data)
         return Holder(**values)
     except (ValueError, TypeError):
-        # the object is damaged: nobody is this holder, so the lease is free once it expires
-        return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
+        return None
+
+
+def _parse_holder(stored: TaggedObject) -> Holder:
+    # the object is damaged: nobody is this holder, so the lease is free once it expires
+    nobody = Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
+    return read_holder(stored.data) or nobody
 
 
 def _now() -> str:
