@@ -3,7 +3,7 @@ tombstones against their return.
 
 1. The tombstones are written first, as `takedowns/page-<id>.json` or `takedowns/outlet-<name>.json`. Every start of a
    crawl reads their names (one listing, no object is opened). They hold a page's id, which is a hash, and not its
-   URL; that of an outlet holds its hosts.
+   URL; that of an outlet holds hashes of its hosts.
 2. What has to be found by the rows is removed before them: learned lines, addresses in records.
 3. The affected parts are overwritten one by one under their keys, each on the condition that it is still the part
    that was read. Before that, `overwritten/<key>.<digest>.json` records both digests; `verify` accepts either.
@@ -42,7 +42,7 @@ from lake.storage.layout import holding_of, place_of
 from lake.storage.spool import spool_folder
 from lake.storage.state_folder import KEPT, LOCKS, forget_answers, prepare
 from lake.storage.store import ObjectChanged, PartExists, Store
-from lake.storage.taken_down_addresses import TakenDownAddresses, clean_record, taken_down_addresses
+from lake.storage.taken_down_addresses import TakenDownAddresses, clean_record, host_id, taken_down_addresses
 from lake.storage.tombstones import (
     PREFIX,
     TakenDown,
@@ -264,7 +264,7 @@ class _Search:
         return [*map(page_tombstone, all_pages), *map(outlet_tombstone, sorted(outlets))]
 
     def hosts(self, outlets: Collection[str]) -> list[str]:
-        """The hosts of the pages of these outlets."""
+        """The ids of the hosts of the pages of these outlets."""
         where = pc.field("outlet").isin(pa.array(sorted(outlets), pa.string()))
         urls = (
             row[column]
@@ -272,7 +272,8 @@ class _Search:
             for row in self._rows(table, ["url", "requested_url"], where)
             for column in row
         )
-        return sorted(set(filter(None, map(host_of, filter(None, urls)))))
+        hosts = set(map(host_of, filter(None, urls)))
+        return sorted(map(host_id, hosts - {""}))
 
     def lines(self, taken_down: TakenDown) -> dict[str, set[str]]:
         """The keys of all lines of the pages that were taken down, by outlet."""

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from cleaning import host_of, page_id
-from lake.storage.store import LakeError, ObjectChanged, Store
+from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
 from lake.storage.tombstones import PREFIX, TakenDown, outlet_tombstone
 
 _URL = re.compile(r"https?://[^\s\"'<>\\\x00-\x20\x7f]+", re.I)
@@ -27,9 +27,12 @@ class TakenDownAddresses:
     """Knows by an address whether its page was taken down."""
 
     def __init__(self, taken_down: TakenDown, hosts: Collection[str] = ()) -> None:
-        """hosts: of the outlets that were taken down, without www."""
+        """hosts: ids of the hosts of the outlets that were taken down (host_id)."""
         self._taken_down = taken_down
-        self._hosts = {*hosts, *taken_down.outlets}  # an outlet without a file is called by its host
+        self._hosts = {
+            *hosts,
+            *map(host_id, taken_down.outlets),
+        }  # an outlet without a file is called by its host
         self._names = lru_cache(2**16)(self._is_taken_down)  # the same sources stand in many records
 
     def name(self, url: str) -> bool:
@@ -38,7 +41,9 @@ class TakenDownAddresses:
 
     def _is_taken_down(self, url: str) -> bool:
         with suppress(ValueError):
-            return host_of(url) in self._hosts or page_id(url) in self._taken_down.pages
+            return (bool(self._hosts) and host_id(host_of(url)) in self._hosts) or page_id(
+                url
+            ) in self._taken_down.pages
         return False
 
     def are_in(self, value: str | bytes) -> bool:
@@ -62,6 +67,11 @@ class TakenDownAddresses:
         """Whether an entry is an address that was taken down, or a list that has it as an element."""
         elements = entry if isinstance(entry, list) else [entry]
         return any(isinstance(element, str) and self.name(element) for element in elements)
+
+
+def host_id(host: str) -> str:
+    """Return a hash that stands for a host without www."""
+    return sha256_hex(host.encode())[:32]
 
 
 def taken_down_addresses(store: Store, taken_down: TakenDown) -> TakenDownAddresses:
