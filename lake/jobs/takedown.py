@@ -39,7 +39,7 @@ from lake.storage.boilerplate_file import without_lines
 from lake.storage.folder_store import FolderStore
 from lake.storage.job_folders import clean_job, noted_jobs
 from lake.storage.layout import holding_of, place_of
-from lake.storage.spool import spool_folder
+from lake.storage.spool import remove_discarded, spool_folder
 from lake.storage.state_folder import KEPT, LOCKS, forget_answers, prepare
 from lake.storage.store import ObjectChanged, PartExists, Store
 from lake.storage.taken_down_addresses import TakenDownAddresses, clean_record, host_id, taken_down_addresses
@@ -229,6 +229,7 @@ def _clean_state(
     kept.objects = kept.changed = forget_answers(state)
     is_erased = forget_in_index(store, path)
     place.changed, place.left = int(is_erased is True), int(is_erased is False)
+    remove_discarded(spool_folder(state, store.uri))
     for folder in _folders(spool_folder(state, store.uri)):
         place = places.of("STATE_DIR: spools")
         place.objects += 1

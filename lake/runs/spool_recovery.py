@@ -32,7 +32,7 @@ from lake.runs.run import Run, is_run_alive, new_run_id, run_lock
 from lake.storage.folder_store import FolderStore
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.local_files import open_locked
-from lake.storage.spool import Spool, spool_folder
+from lake.storage.spool import Spool, remove_discarded, spool_folder
 from lake.storage.state_folder import spool_lock
 from lake.storage.store import PartExists, Store
 from lake.storage.taken_down_addresses import clean_record, taken_down_addresses
@@ -56,6 +56,7 @@ def recover_spools(
     has landed. A spool whose outlet another machine is crawling waits for a later start. Raises LakeError."""
     recovered = 0
     folder = spool_folder(state, store.uri)
+    remove_discarded(folder)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
         with hold_spool(path, state / "locks") as is_ours, open_leases() as leases:
             if not is_ours:

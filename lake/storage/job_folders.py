@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lake.storage.local_files import narrow, open_locked, private_folder, replace_private
 from lake.storage.state_folder import JOBS
@@ -57,12 +58,25 @@ def clean_job(folder: Path, addresses: TakenDownAddresses) -> bool | None:
     except BlockingIOError:
         return None
     with lock:
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        if not any(addresses.are_in(path.read_bytes()) for path in files):
+        facts = b"{}"
+        with suppress(FileNotFoundError):
+            facts = (folder / FACTS).read_bytes()
+        queue = [path for path in folder.rglob("*") if path.is_file() and path.name != FACTS]
+        if not _names_any(facts, addresses) and not any(addresses.are_in(p.read_bytes()) for p in queue):
             return False
+        # what the job knows of sources rests on its queue, so it goes first
+        replace_private(folder / FACTS, json.dumps({**_parsed(facts), "kept": {}}).encode())
         remove_queue(folder)
-        with suppress(FileNotFoundError, ValueError):
-            facts = json.loads((folder / FACTS).read_bytes())
-            facts.pop("kept", None)
-            replace_private(folder / FACTS, json.dumps(facts).encode())
         return True
+
+
+def _names_any(facts: bytes, addresses: TakenDownAddresses) -> bool:
+    return addresses.without(_parsed(facts)) != _parsed(facts)
+
+
+def _parsed(facts: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        values = json.loads(facts)
+        if isinstance(values, dict):
+            return values
+    return {}  # torn, which the crawl takes for a new job

@@ -8,13 +8,17 @@ names a part file which is not there.
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
 from lake.storage.state_folder import SPOOL, lake_id
 from lake.storage.store import LakeError, Store
+
+_DISCARDED = ".discarded"  # ending of a folder's name
 
 
 class SpoolFailed(LakeError):
@@ -61,9 +65,18 @@ class Spool:
         self.discard()
 
     def discard(self) -> None:
-        """Delete the run's spool folder with all that is in it."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        """Delete the run's spool folder with all that is in it.
+
+        It is renamed first: a death half-way would else leave a run record that names parts which are gone."""
+        with suppress(FileNotFoundError):
+            self.folder.rename(self.folder.with_name(f"{self.run_id}.{uuid.uuid4().hex}{_DISCARDED}"))
+        remove_discarded(self.folder.parent)
+
+
+def remove_discarded(folder: Path) -> None:
+    """Delete what is left of discarded spools. folder: of a lake's spools."""
+    for path in folder.glob(f"*{_DISCARDED}"):
+        shutil.rmtree(path, ignore_errors=True)  # another process may do the same
 
 
 class Outbox:

@@ -5,8 +5,10 @@ Each command is that of the command line, in a forked process that is killed by 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -91,19 +93,21 @@ def _works(lake: Path, state: Path) -> list[Callable[[], Any]]:
 
 
 def _kill(session: Session, random: Random, work: Callable[[], Any]) -> None:
-    session.count("kills", run_killed(work, random.randrange(_MOST_WRITES)))
+    session.count("kills", run_killed(partial(_quietly, work), random.randrange(_MOST_WRITES)))
+
+
+def _quietly(work: Callable[[], Any]) -> Any:
+    with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        return work()
 
 
 def _ends(forget: Callable[[], Any]) -> int:
     """The exit code of a command that is not killed, in a process of its own."""
-    import os
-
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            code = forget()
+            code = _quietly(forget)
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
