@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -152,6 +154,11 @@ def _add_forget(parser: argparse.ArgumentParser) -> None:
         "--outlet", action="append", default=[], help="as in the outlet column; may be repeated"
     )
     parser.add_argument("--reason", metavar="TEXT", help="kept in the lake")
+    home = os.environ.get("STATE_DIR") or ".state"
+    parser.add_argument(
+        "--state", default=home, type=Path, metavar="FOLDER", help=f"this machine's STATE_DIR ({home})"
+    )
+    parser.add_argument("--json", action="store_true", help="print the receipt as JSON")
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done")
     parser.set_defaults(run=_run_forget)
 
@@ -163,7 +170,10 @@ def _run_forget(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         receipt = preview(store, arguments.pages, arguments.outlet)
     else:
-        receipt = forget(store, arguments.pages, arguments.outlet, arguments.reason)
+        receipt = forget(store, arguments.pages, arguments.outlet, arguments.reason, arguments.state)
+    if arguments.json:
+        print(json.dumps(asdict(receipt), indent=1))
+        return 1 if receipt.unreadable else 0
     for part in receipt.parts:
         print(
             f"{part.key}: {counted(part.removed, 'row')} out, {part.rows} left, {part.sha256_before} → {part.sha256}"
@@ -175,12 +185,21 @@ def _run_forget(arguments: argparse.Namespace) -> int:
     removed = sum(part.removed for part in receipt.parts)
     verb, parts = "would take" if arguments.dry_run else "took", counted(len(receipt.parts), "part")
     print(f"{verb} {counted(removed, 'row')} out of {parts}")
+    for place in receipt.places:
+        left = f", {place.left} left to who is at work there" if place.left else ""
+        print(f"looked at {place.name}: {place.objects} there, {place.changed} changed{left}")
+    for what in receipt.out_of_reach:
+        print(f"out of reach: {what}")
+    for what in receipt.not_looked_at:
+        print(f"not looked at: {what}", file=sys.stderr)
+    for key in receipt.unreadable:
+        print(f"cannot be read, so it may still hold what was taken down: {key}", file=sys.stderr)
     if not removed and arguments.outlet:
         outlets = ", ".join(arguments.outlet)
         print(
             f"no row of the lake is of {outlets}: is that what stands in the column outlet?", file=sys.stderr
         )
-    return 0
+    return 1 if receipt.unreadable else 0
 
 
 def _parse_url(url: str) -> list[str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger(__name__)
+from lake.storage.job_folders import FACTS, LOCK, note_job, remove_queue
+from lake.storage.local_files import private_folder, private_opener, replace_private
 
-_SCRAPYS_FILES = ("requests.queue", "requests.seen", "spider.state")
+log = logging.getLogger(__name__)
 
 
 class JobRefused(Exception):
@@ -27,16 +27,17 @@ class JobFolder:
 
     def __init__(self, folder: str, spider: str) -> None:
         self._folder, self._spider = Path(folder), spider
-        self._file = self._folder / "pressline.json"
+        self._file = self._folder / FACTS
 
     def check(self) -> None:
         """Raises JobRefused where the crawl cannot take the folder."""
         self._lock().close()
 
-    def take(self) -> dict[str, Any]:
-        """Take the folder for this process, and return what the run before put into `release`; nothing where it
+    def take(self, state: Path) -> dict[str, Any]:
+        """Take the folder for this process, note it in the working folder `state`, and return what the run before put into `release`; nothing where it
         finished or was killed. The queue of a killed run is removed. Raises JobRefused."""
         self._locked = self._lock()
+        note_job(state, self._folder)
         facts = self._read()
         if facts.get("running"):
             log.warning(
@@ -44,9 +45,7 @@ class JobFolder:
                 "is known and not fetched again",
                 self._folder,
             )
-            for name in _SCRAPYS_FILES:
-                path = self._folder / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            remove_queue(self._folder)
         self._write(running=True)
         return {} if facts.get("running") else facts.get("kept") or {}
 
@@ -58,8 +57,10 @@ class JobFolder:
     def _lock(self) -> Any:
         """Return the open lock file, locked. Raises JobRefused."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            file = (self._folder / "pressline.lock").open("w")
+            private_folder(
+                self._folder
+            )  # its queue holds addresses, and pages that wait for their later ones
+            file = open(self._folder / LOCK, "w", opener=private_opener)  # noqa: SIM115
         except OSError as error:
             raise JobRefused(f"JOBDIR: {self._folder} cannot be written: {error.strerror}") from error
         try:
@@ -86,4 +87,4 @@ class JobFolder:
         return facts if isinstance(facts, dict) else {}
 
     def _write(self, **facts: Any) -> None:
-        self._file.write_text(json.dumps({"spider": self._spider, **facts}), "utf-8")
+        replace_private(self._file, json.dumps({"spider": self._spider, **facts}).encode())

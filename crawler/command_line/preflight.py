@@ -23,6 +23,7 @@ from crawler.outlet_files import known_outlets, mistakes_at, mistakes_in
 from crawler.politeness.contact import contact_problem, public_hosts
 from crawler.politeness.private_networks import parse_networks
 from crawler.politeness.tdmrep import tdm_policy
+from lake.storage.local_files import private_folder
 from lake.storage.open_store import check_uri, open_store
 from lake.storage.redaction import redacted
 from lake.storage.store import LakeConfigError, LakeError, Store
@@ -212,7 +213,7 @@ def _probe(store: Store) -> None:
 
 def _check_state_dir(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -35,6 +35,8 @@ from crawler.politeness.request_policy import LeftForLater, download_slot_of, sp
 from crawler.reports.monitors import source_counts
 from crawler.reports.source_findings import findings, why_failed
 from lake.runs.session import Claim
+from lake.storage.local_files import private_folder
+from lake.storage.state_folder import TURNS
 
 log = logging.getLogger(__name__)
 
@@ -122,8 +124,7 @@ class OutletCrawls:
     # ------------------------------------------------------------ each outlet's crawl
 
     def _on_spider_opened(self) -> None:
-        folder = Path(self.crawler.settings["STATE_DIR"]) / "turns"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = private_folder(Path(self.crawler.settings["STATE_DIR"]), TURNS)
         for crawl in (crawl for crawl in self.crawls if crawl.end_reason is None):
             file_stem = quote(crawl.key, safe="")
             news_file = crawl.open_files.enter_context((folder / f"{file_stem}.news").open("w"))

@@ -22,6 +22,8 @@ from scrapy.core.downloader import Slot
 from scrapy.crawler import Crawler
 
 from crawler.discovery.candidates import CandidateSpider
+from lake.storage.local_files import private_folder
+from lake.storage.state_folder import TURNS
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class BackfillPreemption:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.folder = Path(crawler.settings["STATE_DIR"]) / "turns"
+        self.folder = Path(crawler.settings["STATE_DIR"]) / TURNS
         self._open_files = ExitStack()
         self._gate = _RequestGate(crawler)
         self._closing = asyncio.Event()
@@ -54,7 +56,7 @@ class BackfillPreemption:
         if not isinstance(spider, CandidateSpider):
             return
         file_stem = quote(_lock_name(spider), safe="")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder.parent, self.folder.name)
         self._news_file = self._open_files.enter_context((self.folder / f"{file_stem}.news").open("w"))
         self._turn_file = self._open_files.enter_context((self.folder / f"{file_stem}.turn").open("w"))
         protocol = self._run_as_backfill if spider.backfill else self._run_as_news_crawl

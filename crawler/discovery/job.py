@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ class Job:
     def __init__(self, crawler: Crawler, folder: JobFolder) -> None:
         self.crawler = crawler
         self._folder, self._run = folder, uuid4().hex
-        self._kept = folder.take()  # before the scheduler opens its queue
+        self._kept = folder.take(Path(crawler.settings["STATE_DIR"]))  # before the scheduler opens its queue
         crawler.signals.connect(self._on_scheduled, signals.request_scheduled)
         crawler.signals.connect(self._on_opened, signals.spider_opened)
         crawler.signals.connect(self._on_closed, signals.spider_closed)

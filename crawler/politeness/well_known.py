@@ -11,7 +11,6 @@ import base64
 import hashlib
 import json
 import logging
-import os
 import time
 import zlib
 from contextlib import suppress
@@ -24,6 +23,9 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadFailedError
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
+
+from lake.storage.local_files import private_folder, replace_private
+from lake.storage.state_folder import KEPT
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class WellKnownCache:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self._folder = Path(crawler.settings["STATE_DIR"]) / "kept"
+        self._folder = Path(crawler.settings["STATE_DIR"]) / KEPT
         max_age = timedelta(seconds=crawler.settings.getfloat("WELL_KNOWN_KEPT_S"))
         self.max_age = min(max_age, MAX_AGE)
         self._is_swept = False
@@ -126,7 +128,6 @@ class WellKnownCache:
 
     def _write(self, answer: CachedAnswer) -> None:
         path = self._path(answer.url)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         fields = {
             "url": answer.url,
             "status": answer.status,
@@ -137,13 +138,10 @@ class WellKnownCache:
             "is_cut": answer.is_cut,
         }
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(fields), "utf-8")
-            temporary.replace(path)
+            private_folder(self._folder.parent, self._folder.name)
+            replace_private(path, json.dumps(fields).encode())
         except OSError as error:  # with a full disk, the next run sends one more request
             log.warning("%s cannot be kept: %s", answer.url, error)
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         """Remove the files of hosts that are no longer crawled, and what killed processes left."""

@@ -27,6 +27,7 @@ from typing import Any
 
 from dedupe import SchemeMismatch
 from lake.index.page_index import FORMAT, ForeignIndex, Index
+from lake.storage.local_files import PRIVATE_FILE, private_opener
 from lake.storage.prefetch import prefetch
 from lake.storage.store import LakeError, Store, sha256_hex
 from lake.storage.tombstones import tombstone_names
@@ -43,6 +44,7 @@ PIECE_BYTES = 2**24  # before compression; four are in memory at a time, and a f
 _ZSTD_LEVEL = 1  # an index is mostly digests, which no level compresses
 _ABANDONED_AFTER = timedelta(hours=24)  # older pieces without a manifest were left by a writer that died
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+_RESTORING, _SNAPSHOT = ".restoring", ".snapshot"  # endings of the names of copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def restore(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) 
     belongs_to_lake: whether the lake has all runs that a restored index knows. Logs a warning for each checkpoint
     that is skipped. Raises LakeError where the store fails."""
     names = _manifest_keys(store)
-    copy = path.with_name(f"{path.name}.restoring")
+    copy = path.with_name(path.name + _RESTORING)
     for name in names:
         began = time.monotonic()
         try:
@@ -109,7 +111,7 @@ def restore(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) 
             log.warning("%s/%s passed over: %s", store.uri, name, reason)
             continue
         else:
-            _remove_database(path)  # SQLite would apply an orphaned journal to the new file
+            remove_database(path)  # SQLite would apply an orphaned journal to the new file
             copy.replace(path)
             log.info(
                 "index read from %s/%s: %d articles, %.0f MB, in %.1f s",
@@ -117,7 +119,7 @@ def restore(store: Store, path: Path, belongs_to_lake: Callable[[Index], bool]) 
             )  # fmt: skip
             return True
         finally:
-            _remove_database(copy)
+            remove_database(copy)
     if names:
         log.warning("no checkpoint of %s can be used; the index is rebuilt from all run records", store.uri)
     return False
@@ -146,8 +148,8 @@ def _read_manifest(store: Store, name: str) -> dict[str, Any]:
 
 def _fetch_pieces(store: Store, manifest: dict[str, Any], copy: Path) -> None:
     """Write the SQLite file of a checkpoint to `copy`. Raises UnusableCheckpoint, LakeError."""
-    _remove_database(copy)
-    with copy.open("xb") as file:
+    remove_database(copy)
+    with open(copy, "xb", opener=private_opener) as file:
         handle = file.fileno()
 
         def fetch_piece(piece: Piece) -> None:
@@ -243,7 +245,7 @@ def write(store: Store, path: Path) -> str:
     Other processes may use the index meanwhile. Raises LakeError where the store fails, sqlite3.Error, and
     UnusableCheckpoint where the index is damaged or knows a page that was taken down meanwhile."""
     name = f"checkpoints/{datetime.now(UTC):{_TIME_FORMAT}}-{secrets.token_hex(4)}"
-    copy = path.with_name(f"{path.name}.snapshot")
+    copy = path.with_name(path.name + _SNAPSHOT)
     try:
         facts, known_takedowns = _snapshot(path, copy)
         size = copy.stat().st_size
@@ -258,7 +260,7 @@ def write(store: Store, path: Path) -> str:
 
             pieces = [asdict(piece) for piece in prefetch(write_piece, range(0, size, PIECE_BYTES))]
     finally:
-        _remove_database(copy)
+        remove_database(copy)
     # a later takedown finds these pieces and removes them; an earlier one has its tombstone in this listing
     if tombstone_names(store) - known_takedowns:
         for piece in pieces:
@@ -275,7 +277,8 @@ def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
 
     Returns the facts for the manifest, and the names of the tombstones that the copy knows. Raises UnusableCheckpoint
     where it is damaged."""
-    _remove_database(copy)
+    remove_database(copy)
+    copy.touch(PRIVATE_FILE)
     with closing(sqlite3.connect(path, timeout=60)) as live, closing(sqlite3.connect(copy)) as target:
         # one read transaction: writers need not wait, and what they write meanwhile is not copied
         live.backup(target)
@@ -283,6 +286,8 @@ def _snapshot(path: Path, copy: Path) -> tuple[dict[str, Any], frozenset[str]]:
         with index.transaction():
             for run_id in index.pending_runs():
                 index.drop_pending(run_id)
+        if index.is_to_erase():
+            index.erase()
         if problem := index.integrity_problem():
             raise UnusableCheckpoint(f"the index {path} is damaged: {problem}; delete it, and it is rebuilt")
         runs = index.run_ids()
@@ -313,7 +318,7 @@ def _remove_old_checkpoints(store: Store) -> None:
 @contextmanager
 def _try_lock(lock: Path) -> Iterator[bool]:
     """Hold a file lock during the block; yields False if another process of this machine has it."""
-    with lock.open("a") as file:
+    with open(lock, "a", opener=private_opener) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -322,7 +327,16 @@ def _try_lock(lock: Path) -> Iterator[bool]:
             yield True
 
 
-def _remove_database(path: Path) -> None:
+def remove_leftovers(path: Path) -> None:
+    """Delete the copies of the index that died half-way to or from a checkpoint. path: of the index, whose lock the
+    caller holds (lake/runs/catch_up.py)."""
+    remove_database(path.with_name(path.name + _RESTORING))
+    with _try_lock(path.with_name(f"{path.name}.checkpoint.lock")) as is_locked:
+        if is_locked:
+            remove_database(path.with_name(path.name + _SNAPSHOT))
+
+
+def remove_database(path: Path) -> None:
     """Delete a database with its journals and its damage marker (lake/index/page_index.py)."""
     for suffix in ("", "-wal", "-shm", "-journal", ".damaged"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,7 +27,9 @@ from dedupe import INDEX_FORMAT, Document, SchemeMismatch, Signature, Verdict
 from dedupe import Index as Signatures
 from lake.schema.columns import SCHEMA_VERSION
 from lake.schema.records import requested_id
-from lake.storage.state_dir import state_failure, state_failures_told
+from lake.storage.local_files import PRIVATE_FILE, private_folder
+from lake.storage.state_folder import state_failure, state_failures_told
+from lake.storage.taken_down_addresses import TakenDownAddresses
 from lake.storage.tombstones import TakenDown, outlet_tombstone, page_tombstone, parse_tombstones
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 FORMAT = f"3 {SCHEMA_VERSION} {INDEX_FORMAT}"
 # database pages (64 MiB) after which SQLite moves the write-ahead journal by itself; a crawl does so at each flush
 _WAL_PAGES = 8000
+_TO_ERASE = "to erase"  # key of meta
 _PAGE_COLUMNS = """
     id TEXT PRIMARY KEY, outlet TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL,
     content_hash TEXT, story_id TEXT, canonical_id TEXT, reason TEXT,
@@ -103,7 +107,9 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        # SQLite gives its journals the mode of the file, and would make the file by the umask
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE_FILE))
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA page_size = 8192")  # for a new file: fewer half-empty database pages
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -262,19 +268,25 @@ class Index:
     def take_down(self, names: Collection[str]) -> None:
         """Replace the known tombstones by these names, and delete what they take down from the index.
 
-        names: of all tombstones of the lake."""
+        names: of all tombstones of the lake. Where some are new, `erase` has to follow."""
         with self.transaction():
             if set(names) - self.takedowns():
                 # these parts may have landed while a takedown went over the lake: they are looked at once more
                 self._db.execute("DELETE FROM learned")
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, '1')", (_TO_ERASE,))
             self._db.execute("DELETE FROM takedowns")
             self._db.executemany("INSERT INTO takedowns VALUES (?)", [(name,) for name in names])
             self._taken_down = parse_tombstones(names)
             pages = [(page,) for page in self._taken_down.pages]
             for outlet in self._taken_down.outlets:
-                pages += self._db.execute("SELECT id FROM pages WHERE outlet = ?", (outlet,)).fetchall()
+                for table in ("pages", "pending"):
+                    pages += self._db.execute(
+                        f"SELECT id FROM {table} WHERE outlet = ?", (outlet,)
+                    ).fetchall()
             for table, column in (
                 ("pages", "id"),
+                ("pending", "id"),
+                ("pending", "asked"),
                 ("versions", "id"),
                 ("asked", "page"),
                 ("asked", "id"),
@@ -283,6 +295,33 @@ class Index:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", pages)
             for (page,) in pages:
                 self.signatures.remove(page)
+            if self.is_to_erase():
+                self._forget_sources()
+
+    def _forget_sources(self) -> None:
+        """Delete what is known of sources whose address was taken down, as that of a page which lists others."""
+        addresses = TakenDownAddresses(self._taken_down)
+        for table in ("sources", "visited"):
+            urls = self._db.execute(f"SELECT url FROM {table}").fetchall()
+            self._db.executemany(
+                f"DELETE FROM {table} WHERE url = ?", [(url,) for (url,) in urls if addresses.name(url)]
+            )
+
+    def is_to_erase(self) -> bool:
+        """Whether what was taken down may still be in unused bytes of the files."""
+        return self._db.execute("SELECT 1 FROM meta WHERE key = ?", (_TO_ERASE,)).fetchone() is not None
+
+    def erase(self) -> bool:
+        """Build the file anew, so that nothing of deleted rows is left in its unused bytes or in its journal; return
+        False where another process reads it meanwhile, so that it has to be done again.
+
+        Rows that were pending leave their addresses behind, too. Reads and writes the whole file; other processes wait.
+        Raises sqlite3.Error."""
+        self._db.execute("VACUUM")
+        is_busy, *_ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not is_busy:
+            self._db.execute("DELETE FROM meta WHERE key = ?", (_TO_ERASE,))
+        return not is_busy
 
     def is_taken_down(self, outlet: str, *pages: str) -> bool:
         """Whether the outlet or any of these page ids was taken down, as far as this machine's processes have
@@ -760,10 +799,26 @@ def _damage_marker(path: Path) -> Path:
 
 
 def move_aside(path: Path, why: str) -> None:
-    """Rename an index file and its journal, so that a new index is built, and log a warning. why: for the log."""
+    """Rename an index file and its journal, so that a new index is built, and log a warning. why: for the log.
+
+    Of the files that were moved aside only this one is kept, for whoever wants to know what was wrong with it."""
+    remove_set_aside(path)
     aside = path.with_name(f"{path.name}.aside-{time.time_ns()}")
     log.warning("index %s moved aside to %s and rebuilt from the lake: %s", path, aside.name, why)
     for suffix in ("", "-wal", "-shm"):
         file = path.with_name(path.name + suffix)
         if file.exists():
             file.rename(aside.with_name(aside.name + suffix))
+
+
+def set_aside(path: Path) -> list[Path]:
+    """Return the files of indexes that were moved aside, with their journals. path: of the index."""
+    return sorted(path.parent.glob(f"{path.name}.aside-*"))
+
+
+def remove_set_aside(path: Path) -> int:
+    """Delete the index that was moved aside; return the number of its files. path: of the index."""
+    files = set_aside(path)
+    for file in files:
+        file.unlink(missing_ok=True)
+    return len(files)

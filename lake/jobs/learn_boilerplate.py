@@ -1,6 +1,6 @@
 """Learns each outlet's boilerplate from the whole lake: lines that recur in many of its stories.
 
-The result is `boilerplate/<version>.json`, which is written once and never changed. Crawls read the latest one at
+The result is `boilerplate/<version>.json`, which is written once, and changed by takedowns alone. Crawls read the latest one at
 their start. It depends on sets of stories, days of publication and texts alone, and not on the order in which pages
 came:
 
@@ -31,6 +31,7 @@ from lake.storage.boilerplate_file import (
     PREFIX,
     LearnedBoilerplate,
     RecurringLine,
+    encode,
     latest_boilerplate,
 )
 from lake.storage.store import Store
@@ -65,7 +66,8 @@ def learn(
     """Learn the boilerplate of the lake as it is now. Returns it, and whether it was written: the same boilerplate as
     the latest one is not written again. stories, days: thresholds for a line. Raises LakeError."""
     by_outlet: dict[str, list[_Page]] = defaultdict(list)
-    for page in _latest_pages(store):
+    known_takedowns = tombstone_names(store)
+    for page in _latest_pages(store, known_takedowns):
         by_outlet[page.outlet].append(page)
     lines_by_outlet = {
         name: _recurring_lines(pages, stories, days) for name, pages in sorted(by_outlet.items())
@@ -79,14 +81,17 @@ def learn(
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(encoded.encode()).hexdigest()[:8]}"
     if not dry_run:
         artefact = {"format": FORMAT, "version": version, "outlets": outlet_facts}
-        store.put_new(f"{PREFIX}{version}.json", json.dumps(artefact, indent=1, sort_keys=True, ensure_ascii=False).encode())  # fmt: skip
+        store.put_new(f"{PREFIX}{version}.json", encode(artefact))
+        if tombstone_names(store) - known_takedowns:  # it may hold lines of what was taken down meanwhile
+            store.remove(f"{PREFIX}{version}.json")
+            return learn(store, stories, days)
     return LearnedBoilerplate(version, outlets), not dry_run
 
 
-def _latest_pages(store: Store) -> Iterable[_Page]:
+def _latest_pages(store: Store, known_takedowns: frozenset[str]) -> Iterable[_Page]:
     """Every page in the version fetched last, in order of ids; without pages that were taken down."""
     pages: dict[str, dict[str, Any]] = {}
-    taken_down = parse_tombstones(tombstone_names(store))
+    taken_down = parse_tombstones(known_takedowns)
     for table in STORY_TABLES:
         for key in store.keys(f"{table}/"):
             for values in part_files.read_rows(store, key, _COLUMNS):

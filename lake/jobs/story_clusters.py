@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from cleaning import page_id
 from dedupe import Counts, Document, Link, Member, SchemeMismatch, Signature, cluster_signed, original, sign
 from lake.parquet import part_files
+from lake.parquet.row_removal import remove_rows
 from lake.runs.visit_history import VisitHistory
 from lake.schema.columns import columns_of, row
 from lake.schema.records import STORY_TABLES
@@ -113,6 +114,8 @@ def cluster_lake(store: Store, window: timedelta | None) -> ClusterResult:
     key = f"clusters/{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.parquet"
     story_ids, data = _encode_pages(rows)
     store.put_new(key, data)
+    # what was taken down meanwhile
+    remove_rows(store, parse_tombstones(tombstone_names(store)), [key])
     live_story_ids = {page.story_id for page in pages.values()}
     return ClusterResult(key, len(pages), len(stories), len(live_story_ids - story_ids), unfinished, counts)
 

@@ -5,6 +5,7 @@
 2. Each part is read once. Its bytes are compared with the digest, Parquet's pages with their checksums, the columns
    with the schema, and run, seq and day of every row with the part's name.
 3. The keys of all rows are collected. No row may occur twice, and every page that a row names must have a row.
+4. All other objects are looked at by their kind (lake/jobs/verify_objects.py).
 
 Memory holds a few hundred bytes for a row, and a few parts. A lake in use may be verified: parts of unfinished runs
 are counted, and are no faults.
@@ -16,6 +17,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,13 +25,14 @@ import pyarrow.parquet as pq
 
 from cleaning.wording import counted
 from lake.index import checkpoints
+from lake.jobs.verify_objects import object_faults
 from lake.parquet.row_removal import REWRITE_NOTES
 from lake.schema.columns import READABLE_VERSIONS, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage import flush_records
 from lake.storage.prefetch import prefetch
 from lake.storage.store import Store, sha256_hex
-from lake.storage.tombstones import parse_tombstones, tombstone_names
+from lake.storage.tombstones import TakenDown, parse_tombstones, tombstone_names
 
 _MAX_SHOWN = 10  # faults of one kind; the rest are counted
 _UNIQUE_COLUMNS: dict[Table, list[str]] = {  # no two rows of a table agree in all of these
@@ -98,15 +101,26 @@ def verify(store: Store) -> Report:
     report = Report({table: TableCounts() for table in TABLES})
     keys = {key: table for table in TABLES for key in store.keys(f"{table}/")}
     recorded = _read_run_records(store, report)  # after the parts: a run may end in between
-    collected = _CollectedKeys()
+    collected, began = _CollectedKeys(), datetime.now(UTC)
+    taken_down, left = parse_tombstones(tombstone_names(store)), []
     for key, data in _read_objects(store, keys):
         if data is not None and (part := _check_part(keys[key], key, data, recorded, report)) is not None:
             _collect_keys(keys[key], part, collected)
+            # a run under way takes such rows out at its end
+            if _run_id_of(key) in recorded.ended and _has_rows_of(part, taken_down):
+                left.append(key)
+    report.add_faults("has rows of what was taken down; run the same `python -m lake forget` again", left)
     _check_part_lists(store, recorded, keys, report)
-    _check_across_parts(collected, store, report)
+    pages = _check_across_parts(collected, taken_down, report)
+    report.faults += object_faults(store, pages, taken_down, began)
     report.faults += checkpoints.faults(store)
     report.faults += _flush_record_faults(store)
     return report
+
+
+def _has_rows_of(part: pa.Table, taken_down: TakenDown) -> bool:
+    columns = [c for c in ("id", "outlet", "url", "requested_url", "part_of") if c in part.column_names]
+    return bool(taken_down) and any(map(taken_down.covers, part.select(columns).to_pylist()))
 
 
 def _read_objects(store: Store, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
@@ -284,8 +298,9 @@ def _collect_keys(table: Table, part: pa.Table, collected: _CollectedKeys) -> No
 # ---------------------------------------------------------------- across parts
 
 
-def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report) -> None:
-    """Report rows that occur twice, and rows that name a page without a row."""
+def _check_across_parts(collected: _CollectedKeys, taken_down: TakenDown, report: Report) -> set[str]:
+    """Report rows that occur twice, and rows that name a page without a row. Returns the ids of all pages of articles,
+    copies and revisions."""
     keys = {table: pa.concat_tables(columns) for table, columns in collected.keys.items()}
     for table, columns in keys.items():
         report.add_faults(f"{table}: more than one row of", _repeated_ids(columns, _UNIQUE_COLUMNS[table]))
@@ -296,7 +311,6 @@ def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report)
         report.add_faults("in articles and in copies", _repeated_ids(pa.concat_tables(landed), ["id"]))
     ids = {table: columns.column("id") for table, columns in keys.items()}
     pages = _concatenate([ids[table] for table in STORY_TABLES if table in ids])
-    taken_down = parse_tombstones(tombstone_names(store))
     for (table, name), columns in collected.references.items():
         targets = _concatenate([ids["raw"]]) if table == "raw" else pages
         dangling = pa.concat_tables(columns).filter(~pc.field("to").isin(targets))
@@ -311,6 +325,7 @@ def _check_across_parts(collected: _CollectedKeys, store: Store, report: Report)
         if (table, name) == ("articles", "story_id"):
             wrong = pc.unique(pa.concat_tables(columns).column("id")).to_pylist()
             report.add_faults("articles: story_id is not its own id", wrong)
+    return set(pages.to_pylist())
 
 
 def _repeated_ids(rows: pa.Table, by: list[str]) -> list[str]:

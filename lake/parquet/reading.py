@@ -44,6 +44,14 @@ def dataset(uri: str, table: Table) -> ds.Dataset:
     )
 
 
+def part_dataset(uri: str, table: Table, key: str) -> ds.Dataset:
+    """Return one part file of a table as an Arrow dataset; columns that it lacks are null. Raises OSError."""
+    import pyarrow.dataset as ds
+
+    filesystem, root = _filesystem_and_root(uri)
+    return ds.dataset(f"{root}/{key}", schema=schema(table), filesystem=filesystem, format="parquet")
+
+
 def table(uri: str, name: Table, columns: list[str] | None = None) -> pa.Table:
     """Return a whole table in memory. columns: those to read; None: all. Raises OSError as `dataset`."""
     return dataset(uri, name).to_table(columns=columns)

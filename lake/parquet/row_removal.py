@@ -36,14 +36,18 @@ class RewrittenPart:
     bytes: int  # file size after
 
 
-def remove_rows(store: Store, taken_down: TakenDown, keys: Iterable[str]) -> list[RewrittenPart]:
+def remove_rows(
+    store: Store, taken_down: TakenDown, keys: Iterable[str], lake: Store | None = None
+) -> list[RewrittenPart]:
     """Remove what was taken down from the part files of these keys; return those that were rewritten.
 
-    Raises LakeError."""
-    return [part for key in keys if (part := _rewrite_part(store, key, taken_down))] if taken_down else []
+    lake: takes the notes, where `store` is a spool. Raises LakeError."""
+    if not taken_down:
+        return []
+    return [part for key in keys if (part := _rewrite_part(store, key, taken_down, lake or store))]
 
 
-def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPart | None:
+def _rewrite_part(store: Store, key: str, taken_down: TakenDown, lake: Store) -> RewrittenPart | None:
     """Rewrite one part file; None if it needs no change or no longer exists. Raises LakeError."""
     for _ in range(_TRIES):
         try:
@@ -55,7 +59,7 @@ def _rewrite_part(store: Store, key: str, taken_down: TakenDown) -> RewrittenPar
             return None
         part, data = rewritten
         note = f"{REWRITE_NOTES}{key.removesuffix('.parquet')}.{part.sha256[:16]}.json"
-        store.put_new(note, json.dumps(asdict(part), indent=1).encode())
+        lake.put_new(note, json.dumps(asdict(part), indent=1).encode())
         with suppress(ObjectChanged):  # another takedown rewrote the same part file
             store.swap(key, data, current.tag)
             return part

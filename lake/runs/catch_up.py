@@ -12,7 +12,7 @@ import logging
 import socket
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -24,7 +24,14 @@ from cleaning import RawPage, Rules
 from cleaning.wording import counted
 from dedupe import SchemeMismatch, Signature, sign
 from lake.index import checkpoints
-from lake.index.page_index import Index, move_aside, open_index, run_started_at
+from lake.index.page_index import (
+    ForeignIndex,
+    Index,
+    move_aside,
+    open_index,
+    remove_set_aside,
+    run_started_at,
+)
 from lake.parquet import part_files
 from lake.parquet.part_files import Part
 from lake.runs.run import Batch, Run, is_run_alive
@@ -32,8 +39,11 @@ from lake.schema.columns import restore_record
 from lake.schema.records import TABLES, Table, requested_id
 from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseHeld, Leases
+from lake.storage.local_files import private_folder, private_opener
 from lake.storage.prefetch import prefetch
+from lake.storage.state_folder import forget_answers, remove_dead_locks
 from lake.storage.store import PartExists, Store, parse_json_object, telling_damage
+from lake.storage.taken_down_addresses import TakenDownAddresses, clean_record, taken_down_addresses
 from lake.storage.tombstones import tombstone_names
 from lake.workers.pool import Workers
 
@@ -65,6 +75,7 @@ def catch_up(store: Store, path: Path) -> Index:
         checkpoints.restore(store, path, lambda index: not _compare_runs(store, index)[1])
 
     with _exclusive_lock(path):  # processes that start together on a new machine restore one checkpoint, once
+        checkpoints.remove_leftovers(path)
         index = open_index(path, fill)
         runs, gone = _compare_runs(store, index)
         if gone:
@@ -74,13 +85,48 @@ def catch_up(store: Store, path: Path) -> Index:
             runs = list_runs(store, index.watermark())
         index.take_down(tombstone_names(store))
         _learn_new_runs(store, index, runs)
+        if index.is_to_erase():
+            erase_takedowns(index)
     return index
+
+
+def forget_in_index(store: Store, path: Path) -> bool | None:
+    """Remove from the index at `path`, and from the files beside it, what was taken down. Returns None where there is
+    no index, and False where something is left to the next start. A file that cannot be used is deleted: it is rebuilt
+    from the lake. Raises LakeError."""
+    with _exclusive_lock(path):
+        checkpoints.remove_leftovers(path)
+        remove_set_aside(path)
+        if not path.exists():
+            return None
+        try:
+            with closing(Index(path)) as index:
+                index.take_down(tombstone_names(store))
+                return erase_takedowns(index)
+        except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked, or the disk is full
+                log.warning("index %s is left to the next start: %s", path, error)
+                return False
+            checkpoints.remove_database(path)
+            return True
+
+
+def erase_takedowns(index: Index) -> bool:
+    """Remove from this machine's files for a lake what was taken down: the index is built anew, and indexes that were
+    moved aside and the kept answers of sites are deleted. Returns False where something is left to the next start."""
+    remove_set_aside(index.path)
+    forget_answers(index.path.parent)
+    try:
+        return index.erase()
+    except sqlite3.Error as error:  # the disk is full, or another process writes for long
+        log.warning("index %s still holds unused bytes of what was taken down: %s", index.path, error)
+        return False
 
 
 @contextmanager
 def _exclusive_lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("a") as file:
+    private_folder(path.parent)
+    with open(path.with_name(f"{path.name}.lock"), "a", opener=private_opener) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -111,8 +157,9 @@ def learn_finished(store: Store, index: Index) -> None:
 
 def _learn_new_runs(store: Store, index: Index, runs: RunIds) -> None:
     new_runs = sorted(runs.finished - index.run_ids())
+    addresses = taken_down_addresses(store, index.taken_down)
     for run_id, record in prefetch(lambda run_id: (run_id, store.get(f"runs/{run_id}.json")), new_runs):
-        _learn_run_record(store, index, run_id, record)
+        _learn_run_record(store, index, run_id, record, addresses)
     index.advance_watermark(runs.watermark(datetime.now(UTC)))
 
 
@@ -165,17 +212,24 @@ def list_runs(store: Store, since: str = "") -> RunIds:
 def learn_run(store: Store, index: Index, run_id: str) -> None:
     """Enter a finished run into the index. Raises KeyError where it has no record, LakeError where it cannot be
     read."""
-    _learn_run_record(store, index, run_id, store.get(f"runs/{run_id}.json"))
+    addresses = taken_down_addresses(store, index.taken_down)
+    _learn_run_record(store, index, run_id, store.get(f"runs/{run_id}.json"), addresses)
 
 
-def _learn_run_record(store: Store, index: Index, run_id: str, data: bytes) -> None:
+def _learn_run_record(
+    store: Store, index: Index, run_id: str, data: bytes, addresses: TakenDownAddresses
+) -> None:
     """Enter a run record into the index, all of it or nothing. Raises DamagedObject where it is no record of this run,
     or names parts that are not there."""
     key = f"runs/{run_id}.json"
     record = parse_json_object(key, data)
-    with telling_damage(key), index.transaction():
+    with telling_damage(key):
         if record["run_id"] != run_id:
             raise ValueError(f"it is of run {record['run_id']}")
+        if index.taken_down and addresses.without(record) != record:  # its run ended during the takedown
+            clean_record(store, key, addresses)
+            record = addresses.without(record)
+    with telling_damage(key), index.transaction():
         index.drop_pending(run_id)
         with index.signatures.catching_up():
             learned = index.learned_parts()  # before the run had ended: lake/runs/other_runs.py
@@ -275,6 +329,13 @@ def recover_dead_runs(
                 learn_finished(store, index)
                 recovered.append(_finish_dead_run(store, index, run_id, rules_of, workers, look))
     return [run for run in recovered if run]
+
+
+def clear_dead_locks(store: Store, index: Index, locks: Path) -> None:
+    """Delete the lock files of dead runs that nobody has to finish any more, and of leases that nobody uses. Raises
+    LakeError."""
+    runs = list_runs(store, index.watermark())
+    remove_dead_locks(locks, store.uri, runs.started - runs.finished, runs.finished)
 
 
 def _start_record(store: Store, run_id: str) -> dict[str, Any]:

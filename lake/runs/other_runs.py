@@ -30,7 +30,7 @@ from lake.runs.run import is_run_alive
 from lake.schema.records import Table
 from lake.storage import flush_records
 from lake.storage.flush_records import FlushRecord, Parts
-from lake.storage.store import LakeError, Store
+from lake.storage.store import DamagedObject, LakeError, Store
 
 log = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ class OtherRuns:
         for table, key in news.parts:
             try:
                 rows = rows_to_learn(self.store, table, key)
-            except (KeyError, ValueError, OSError) as error:  # not there; no Parquet
+            except (KeyError, DamagedObject) as error:
                 if news.has_ended:
                     self._pass_over(_record_key(news.run_id), error)
                 elif not isinstance(error, KeyError):

@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -58,8 +59,11 @@ from lake.schema.records import (
 from lake.storage import boilerplate_file, flush_records
 from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseLost, Leases
+from lake.storage.local_files import open_locked, private_folder
 from lake.storage.spool import Outbox, SpoolFailed
+from lake.storage.state_folder import lake_id
 from lake.storage.store import LakeError, PartExists, Store
+from lake.storage.taken_down_addresses import clean_record, taken_down_addresses
 from lake.storage.tombstones import parse_tombstones, tombstone_names
 
 log = logging.getLogger(__name__)
@@ -606,7 +610,7 @@ class Run:
             return
         with self.index.transaction():
             self.index.drop_pending(self.run_id)  # entries of forfeited rows
-            self.index.learn_record(record)
+            self.index.learn_record(self.record)
 
     def _remove_flush_records(self) -> None:
         """Remove this run's flush records: the run record names all parts now."""
@@ -616,14 +620,22 @@ class Run:
                     self.store.remove(key)
 
     def _remove_taken_down_rows(self) -> None:
-        """Remove from this run's parts the rows that were taken down since it started: the takedown may have listed
+        """Remove from this run's parts and record what was taken down since it started: the takedown may have listed
         the parts before they landed."""
         names = tombstone_names(self.store)
         if new := names - self.known_takedowns:
             from lake.parquet.row_removal import remove_rows  # pyarrow takes long to load
 
             self.index.take_down(names)
-            remove_rows(self.store, parse_tombstones(new), [part.key for part in self.parts])
+            taken_down = parse_tombstones(new)
+            remove_rows(self.store, taken_down, [part.key for part in self.parts])
+            addresses = taken_down_addresses(self.store, taken_down)
+            with suppress(KeyError):
+                clean_record(self.store, f"runs/{self.run_id}.json", addresses)
+            self.record = addresses.without(self.record)
+            with suppress(sqlite3.Error):  # the next start does it
+                if self.index.is_to_erase():
+                    self.index.erase()
 
     def abandon(self) -> None:
         """End the run without a record. The next start finishes it from its raw parts."""
@@ -667,12 +679,14 @@ def _encode_json(record: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def run_lock(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the run's lock file in `folder`. The kernel releases it whenever the process dies."""
-    folder.mkdir(parents=True, exist_ok=True)
+def run_lock(folder: Path, run_id: str, uri: str) -> Iterator[None]:
+    """Hold the run's lock file in `folder`, the locks of a working folder. The kernel releases it whenever the process
+    dies. uri: of the lake; the file names it, so that a start on that lake may clear the file away."""
+    private_folder(folder.parent, folder.name)
     path = folder / f"{run_id}.lock"
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open_locked(path, fcntl.LOCK_EX) as file:
+        file.write(lake_id(uri))
+        file.flush()
         try:
             yield
         finally:

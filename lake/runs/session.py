@@ -21,14 +21,14 @@ from cleaning import Rules
 from dedupe import WINDOW
 from lake.index.checkpoints import Cadence, write_if_due
 from lake.index.page_index import index_path, note_damage
-from lake.runs.catch_up import catch_up, recover_dead_runs
+from lake.runs.catch_up import catch_up, clear_dead_locks, recover_dead_runs
 from lake.runs.other_runs import LOOK_INTERVAL_S, OtherRuns
 from lake.runs.run import Run, new_run_id, run_lock
 from lake.runs.spool_recovery import recover_spools
 from lake.storage.leases import LEASE_S, LeaseHeld, Leases, folder_id
 from lake.storage.open_store import open_store
 from lake.storage.spool import Outbox, Spool, spool_folder
-from lake.storage.state_dir import state_failures_told
+from lake.storage.state_folder import LOCKS, prepare, state_failures_told
 from lake.workers.pool import WorkerLimits, Workers
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Lake:
         the texts that cleaning removed. Raises LakeConfigError for a wrong uri."""
         self.store, self.state, self.lease_s, self.window = open_store(uri), state, lease_s, window
         self.cadence, self.limits = cadence or Cadence(), limits or WorkerLimits(workers=0)
-        self.locks, self.removed_texts = state / "locks", removed_texts
+        self.locks, self.removed_texts = state / LOCKS, removed_texts
         self.look_interval_s = look_interval_s
         self.index_path = index_path(state, self.store.uri)
 
@@ -107,6 +107,7 @@ class Lake:
         self, name: str, rules_of: Callable[[str], Rules], facts: dict[str, Any], claims: Sequence[Claim]
     ) -> Iterator[tuple[Run, Opening]]:
         self.store.probe()
+        prepare(self.state)
         run_id = new_run_id(name, datetime.now(UTC))
         with ExitStack() as stack:
             leases = stack.enter_context(self._open_leases(run_id))
@@ -131,12 +132,13 @@ class Lake:
                     self.store, index, self.locks, rules_of, recovery_leases, workers, others.look_if_due
                 )
             others.look_if_due()
+            clear_dead_locks(self.store, index, self.locks)
             outbox = Outbox(self.store, Spool(spool_folder(self.state, self.store.uri) / run_id))
             run = Run(
                 self.store, index, run_id, outbox=outbox, leases=leases, removed_texts=self.removed_texts
             )
             run.known_takedowns = index.takedowns()
-            stack.enter_context(run_lock(self.locks, run_id))
+            stack.enter_context(run_lock(self.locks, run_id, self.store.uri))
             run.start(
                 {
                     "locks": str(self.locks.resolve()),

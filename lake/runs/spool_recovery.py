@@ -20,6 +20,7 @@ from lake.index.page_index import Index
 from lake.parquet import part_files
 from lake.runs.catch_up import (
     articles_to_process,
+    erase_takedowns,
     group_by_article,
     keeps_removed_texts,
     learn_finished,
@@ -29,9 +30,12 @@ from lake.runs.catch_up import (
 from lake.runs.run import Run, is_run_alive, new_run_id, run_lock
 from lake.storage.folder_store import FolderStore
 from lake.storage.leases import LeaseHeld, Leases
-from lake.storage.spool import Spool, spool_folder
+from lake.storage.local_files import open_locked
+from lake.storage.spool import Spool, remove_discarded, spool_folder
+from lake.storage.state_folder import spool_lock
 from lake.storage.store import PartExists, Store, parse_json_object
-from lake.storage.tombstones import tombstone_names
+from lake.storage.taken_down_addresses import clean_record, taken_down_addresses
+from lake.storage.tombstones import TakenDown, tombstone_names
 from lake.workers.pool import Workers
 
 log = logging.getLogger(__name__)
@@ -53,10 +57,12 @@ def recover_spools(
     machine is crawling waits for a later start. Raises LakeError."""
     recovered = 0
     folder = spool_folder(state, store.uri)
+    remove_discarded(folder)
     for path in sorted(folder.iterdir() if folder.is_dir() else ()):
-        with _hold_spool(path, state / "locks") as is_ours, open_leases() as leases:
+        with hold_spool(path, state / "locks") as is_ours, open_leases() as leases:
             if not is_ours:
                 continue
+            clean_spool(store, path, index.taken_down)
             spool = Spool(path)
             if not spool.keys:  # the run died before the first object was complete
                 spool.discard()
@@ -78,12 +84,26 @@ def recover_spools(
 
 
 @contextmanager
-def _hold_spool(path: Path, locks: Path) -> Iterator[bool]:
+def hold_spool(path: Path, locks: Path) -> Iterator[bool]:
     """Hold the lock under which spools are landed. Yields whether the spool is still there and its run has ended."""
-    locks.mkdir(parents=True, exist_ok=True)
-    with (locks / "spool.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with open_locked(spool_lock(locks.parent), fcntl.LOCK_EX):
         yield path.is_dir() and not is_run_alive(locks, path.name)
+
+
+def clean_spool(store: Store, folder: Path, taken_down: TakenDown) -> int:
+    """Take what was taken down out of a spool, and temporary files that its run left; return the number of objects that
+    this changed. The notes of the rewritten parts go to the lake. Raises LakeError, KeyError where the spool has
+    landed meanwhile."""
+    disk, changed = FolderStore(folder, private=True), 0
+    disk.remove_leftovers()
+    if taken_down:
+        from lake.parquet.row_removal import remove_rows  # as in lake/runs/run.py
+
+        keys = list(disk.keys(""))
+        changed += len(remove_rows(disk, taken_down, [k for k in keys if k.endswith(".parquet")], store))
+        addresses = taken_down_addresses(store, taken_down)
+        changed += sum(clean_record(disk, key, addresses) for key in keys if key.startswith("runs/"))
+    return changed
 
 
 def _land_spool(
@@ -103,6 +123,8 @@ def _land_spool(
                 pass
             # rows that were taken down meanwhile are removed as the run is learned
             index.take_down(tombstone_names(store))
+            if index.is_to_erase():
+                erase_takedowns(index)
             with suppress(KeyError):  # it died before its record: recovered from raw later
                 learn_run(store, index, run_id)
             told, are = counted(objects, "object"), "is" if objects == 1 else "are"
@@ -114,9 +136,7 @@ def _land_spool(
 
 
 def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
-    """Whether, since it was spooled, nobody has finished the run or landed or taken down one of its pages."""
-    if _is_taken_down(index, spool):
-        return False
+    """Whether, since it was spooled, nobody has finished the run or landed one of its pages."""
     with suppress(KeyError):
         record = f"runs/{spool.run_id}.json"
         return store.get(record) == (spool.get(record) if record in spool.keys else None)
@@ -126,15 +146,6 @@ def _is_untouched(store: Store, index: Index, spool: Spool) -> bool:
         _has_landed_since(index, spool.run_id, values)
         for key in outcome_parts
         for values in part_files.read_rows(disk, key, ["id", "content_hash"])
-    )
-
-
-def _is_taken_down(index: Index, spool: Spool) -> bool:
-    """Whether any page in the spool was taken down."""
-    disk, columns = FolderStore(spool.folder), ["id", "outlet", "requested_url", "part_of"]
-    keys = [k for k in spool.keys if k.endswith(".parquet")] if index.taken_down else []
-    return any(
-        index.taken_down.covers(values) for key in keys for values in part_files.read_rows(disk, key, columns)
     )
 
 
@@ -163,7 +174,7 @@ def _judge_again(
         index.drop_pending(spool.run_id)
     keeps_texts = keeps_removed_texts(store, spool.run_id)
     run = Run(store, index, new_run_id("spool", datetime.now(UTC)), removed_texts=keeps_texts)
-    with run_lock(locks, run.run_id):
+    with run_lock(locks, run.run_id, store.uri):
         run.start({"locks": str(locks.resolve()), "spooled_by": spool.run_id, "removed_texts": keeps_texts})
         for key in (k for k in spool.keys if k.startswith("raw/")):
             articles = group_by_article(part_files.read_rows(disk, key))

@@ -1,13 +1,15 @@
 """Reads the boilerplate lines that were learned for each outlet from `boilerplate/<version>.json` in the lake.
 
-lake/jobs/learn_boilerplate.py writes such a file, and it never changes. A run reads the latest one at its start.
+lake/jobs/learn_boilerplate.py writes such a file. It never changes, but that a takedown takes lines out of it. A run reads the latest one at its start.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cleaning import LearnedLines
 from lake.storage.store import Store
@@ -56,13 +58,39 @@ def latest_boilerplate(store: Store) -> LearnedBoilerplate:
     if key is None:
         return LearnedBoilerplate()
     try:
-        return _parse(store.get(key))
+        return parse(store.get(key))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
 
 
-def _parse(data: bytes) -> LearnedBoilerplate:
+def without_lines(
+    data: bytes, outlets: Collection[str], lines: Mapping[str, Collection[str]]
+) -> bytes | None:
+    """Return a boilerplate file without these outlets and without the lines of these keys, which are given by outlet;
+    None where it has none of them. Returns no bytes where no line is left, or the file cannot be read."""
+    try:
+        document = json.loads(data)
+        parse(data)
+    except (KeyError, TypeError, ValueError):
+        return b""
+    left = {}
+    for name, outlet in document["outlets"].items():
+        kept = [line for line in outlet["lines"] if line["key"] not in lines.get(name, ())]
+        if kept and name not in outlets:
+            left[name] = {**outlet, "lines": kept}
+    if left == document["outlets"]:
+        return None
+    return encode({**document, "outlets": left}) if left else b""
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """Return a boilerplate file of these contents."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode()
+
+
+def parse(data: bytes) -> LearnedBoilerplate:
+    """Return the content of a boilerplate file. Raises KeyError, TypeError or ValueError where it is none."""
     document = json.loads(data)
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']!r}, expected {FORMAT}")

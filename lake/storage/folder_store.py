@@ -1,7 +1,8 @@
 """Implements the store in a folder, on a local or a shared disk.
 
 A new object is written to a temporary file, synced to disk, and hard-linked under its final name. The link fails if
-the name exists, so no object is overwritten, and no reader sees half of one.
+the name exists, so no object is overwritten, and no reader sees half of one. A temporary file that no living process
+holds is deleted by the next start. Files follow the umask, but for those of a private store.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from lake.storage.local_files import folder_mode, is_in_use, private_opener, remove_dead, temporary_file
 from lake.storage.store import (
     PROBE,
     LakeError,
@@ -25,7 +26,7 @@ from lake.storage.store import (
     sha256_hex,
 )
 
-_STALE_AFTER_S = 3600.0  # a temporary file older than this was left by a process that died
+TEMPORARY, SWAP_LOCK = ".tmp/", ".swap.lock"  # no objects, although they lie in the folder
 # error numbers of a folder on a shared disk whose server does not answer
 _SERVER_AWAY_ERRNOS = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN}
 _REMEDIES = {
@@ -45,8 +46,9 @@ _REMEDIES = {
 class FolderStore:
     """A store whose objects are files below `root`. See lake/storage/store.py for the methods."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().resolve()
+    def __init__(self, root: Path, *, private: bool = False) -> None:
+        """private: new files and folders are for their owner alone."""
+        self.root, self._private = root.expanduser().resolve(), private
         self.uri = str(self.root)
 
     def put_new(self, key: str, data: bytes) -> None:
@@ -61,7 +63,7 @@ class FolderStore:
             raise folder_error(path, "written", error) from error
 
     def _write(self, path: Path, data: bytes) -> None:
-        _make_folder(path.parent)
+        self._make_folder(path.parent)
         with self._temporary(path.name, data) as temporary:
             os.link(temporary, path)
         _sync_folder(path.parent)
@@ -69,17 +71,24 @@ class FolderStore:
     @contextlib.contextmanager
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
         """Write the data to a temporary file on the lake's disk, synced; it is deleted when the block ends."""
-        folder = self.root / ".tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{name}.{uuid.uuid4().hex}"
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
+        folder = self.root / TEMPORARY
+        self._make_folder(folder)
+        path = folder / f"{name[:150]}.{uuid.uuid4().hex}"  # a file's name has 255 bytes at most
+        with temporary_file(path, private=self._private) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            yield path
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder and its missing parents.
+
+        Each new one is synced to disk: else a power cut could lose its files."""
+        missing = [f for f in (folder, *folder.parents) if not f.exists()]
+        for created in reversed(missing):
+            created.mkdir(mode=folder_mode(private=self._private), exist_ok=True)
+        for created in missing:
+            _sync_folder(created.parent)
 
     def get(self, key: str) -> bytes:
         try:
@@ -116,8 +125,8 @@ class FolderStore:
     def swap(self, key: str, data: bytes, tag: str | None) -> str:
         path = self.root / key
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with (self.root / ".swap.lock").open("a") as lock:
+            self._make_folder(path.parent)
+            with open(self.root / SWAP_LOCK, "a", opener=private_opener if self._private else None) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 current_tag = sha256_hex(path.read_bytes()) if path.exists() else None
                 if current_tag != tag:
@@ -131,13 +140,22 @@ class FolderStore:
 
     def probe(self) -> None:
         try:
-            for leftover in (self.root / ".tmp").glob("*"):
-                with contextlib.suppress(FileNotFoundError):  # its process deleted it in the meantime
-                    if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
-                        leftover.unlink()
+            self.remove_leftovers()
         except OSError as error:
             raise folder_error(self.root, "written", error) from error
         self.put_new(PROBE, b"")
+
+    def remove_leftovers(self) -> int:
+        """Delete the temporary files of dead processes, whatever their age; return how many there were."""
+        return remove_dead((self.root / TEMPORARY).glob("*"))
+
+    def leftovers(self) -> tuple[list[str], list[str]]:
+        """Return the keys of the temporary files of dead processes, and of those that are being written."""
+        found: tuple[list[str], list[str]] = [], []
+        for path in sorted((self.root / TEMPORARY).glob("*")):
+            if (in_use := is_in_use(path)) is not None:
+                found[in_use].append(f"{TEMPORARY}{path.name}")
+        return found
 
 
 def folder_error(path: Path, action: str, error: OSError) -> LakeError:
@@ -157,16 +175,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
     for parent, _, names in os.walk(folder, onerror=refuse):
         yield from (Path(parent, name) for name in names)
-
-
-def _make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents.
-
-    Each new one is synced to disk: else a power cut could lose its files."""
-    missing = [f for f in (folder, *folder.parents) if not f.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for created in missing:
-        _sync_folder(created.parent)
 
 
 def _sync_folder(folder: Path) -> None:

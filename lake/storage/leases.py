@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject, sha256_hex
+from lake.storage.local_files import open_locked, private_folder, temporary_file
+from lake.storage.state_folder import FOLDER_ID, LOCKS, lake_id
+from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +95,8 @@ class Leases:
         """are_brief: they are given back within seconds, so that others wait for them."""
         self.store, self.run_id, self.ttl_s, self._are_brief = store, run_id, ttl_s, are_brief
         self.folder = folder_id(state)
-        self._locks_folder = state / "locks"
-        self._lake_id = sha256_hex(store.uri.encode())[:12]
+        self._state, self._locks_folder = state, state / LOCKS
+        self._lake_id = lake_id(store.uri)
         self._leases: dict[str, _Lease] = {}
         # leases are renewed by a background thread and checked by the thread that flushes
         self._mutex = threading.RLock()
@@ -128,9 +130,10 @@ class Leases:
         with ExitStack() as open_files:
             if alone:
                 self._lock_alone(open_files, name, alone)
-            shared_lock = open_files.enter_context(self._lock_path(f"lease-{name}").open("a+"))
             # waits while the last process of this folder gives the lease back
-            fcntl.flock(shared_lock, fcntl.LOCK_SH)
+            shared_lock = open_files.enter_context(
+                open_locked(self._lock_path(f"lease-{name}"), fcntl.LOCK_SH)
+            )
             holder, tag = self._acquire(name)
             with self._mutex:
                 self._leases[name] = _Lease(holder, tag, shared_lock, open_files.pop_all())
@@ -193,13 +196,14 @@ class Leases:
     def _write(self, name: str, holder: Holder, tag: str | None) -> str:
         """Write the lease object if it still has this tag; return the new tag. Raises ObjectChanged, LakeError."""
         fields = asdict(replace(holder, write=uuid.uuid4().hex))
+        fields = asdict(replace(holder, write=uuid.uuid4().hex))
         if not holder.brief:
             del fields["brief"]  # older versions take a lease with a field that they do not know for damaged
-        return self.store.swap(_lease_key(name), json.dumps(fields, indent=1).encode(), tag)
+        return self.store.swap(lease_key(name), json.dumps(fields, indent=1).encode(), tag)
 
     def _read(self, name: str) -> TaggedObject | None:
         try:
-            return self.store.look(_lease_key(name))
+            return self.store.look(lease_key(name))
         except KeyError:
             return None
 
@@ -239,18 +243,19 @@ class Leases:
 
     def _lock_alone(self, open_files: ExitStack, name: str, kind: str) -> None:
         """Lock this kind of crawl on this machine. Raises LeaseHeld where another process has it."""
-        file = open_files.enter_context(self._lock_path(f"crawl-{kind}").open("a+"))
+        path = self._lock_path(f"crawl-{kind}")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = open_files.enter_context(open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
         except BlockingIOError:
-            file.seek(0)
-            raise LeaseHeld(name, file.read() or "another process of this machine") from None
+            with suppress(FileNotFoundError):
+                raise LeaseHeld(name, path.read_text() or "another process of this machine") from None
+            raise LeaseHeld(name, "another process of this machine") from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, run {self.run_id}, since {_now()}")
         file.flush()
 
     def _lock_path(self, name: str) -> Path:
-        self._locks_folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._state, LOCKS)
         return self._locks_folder / f"{self._lake_id}-{quote(name, safe='')}.lock"
 
 
@@ -258,32 +263,36 @@ def folder_id(state: Path) -> str:
     """Return the id of a working folder, which is created at the first use.
 
     It ends with the host name: a folder that was copied to another machine gets another id there."""
-    path = state / "folder-id"
-    state.mkdir(parents=True, exist_ok=True)
-    temporary = state / f"folder-id.{uuid.uuid4().hex}"
+    path = private_folder(state) / FOLDER_ID
     if not path.exists():
-        with temporary.open("x") as file:
-            file.write(uuid.uuid4().hex)
+        with temporary_file(state / f"{FOLDER_ID}.{uuid.uuid4().hex}", private=True) as file:
+            file.write(uuid.uuid4().hex.encode())
             file.flush()
             os.fsync(file.fileno())  # half an id after a power cut would be another folder's
-        with suppress(FileExistsError):  # another process created it first
-            path.hardlink_to(temporary)
-        temporary.unlink()
+            with suppress(FileExistsError):  # another process created it first
+                path.hardlink_to(file.name)
     return f"{path.read_text().strip()}@{socket.gethostname()}"
 
 
-def _lease_key(name: str) -> str:
+def lease_key(name: str) -> str:
+    """Return the key of an outlet's lease."""
     return f"leases/{quote(name, safe='')}.json"
 
 
-def _parse_holder(stored: TaggedObject) -> Holder:
+def read_holder(data: bytes) -> Holder | None:
+    """Return who holds a lease, by the content of its object; None where it is no lease."""
     try:
-        values: dict[str, Any] = json.loads(stored.data)
+        values: dict[str, Any] = json.loads(data)
         holder = Holder(**values)
         return replace(holder, ttl_s=float(holder.ttl_s), term=int(holder.term))
     except (ValueError, TypeError):
-        # the object is damaged: nobody is this holder, so the lease is free once it expires
-        return Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
+        return None
+
+
+def _parse_holder(stored: TaggedObject) -> Holder:
+    # the object is damaged: nobody is this holder, so the lease is free once it expires
+    nobody = Holder("?", 0, "", "?", "?", LEASE_S, term=int(datetime.now(UTC).timestamp()))
+    return read_holder(stored.data) or nobody
 
 
 def _words(error: Exception) -> str:

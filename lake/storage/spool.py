@@ -8,13 +8,17 @@ names a part file which is not there.
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
-from lake.storage.state_dir import state_failures_told
-from lake.storage.store import LakeError, Store, sha256_hex
+from lake.storage.state_folder import SPOOL, lake_id, state_failures_told
+from lake.storage.store import LakeError, Store
+
+_DISCARDED = ".discarded"  # ending of a folder's name
 
 
 class SpoolFailed(LakeError):
@@ -26,7 +30,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.run_id = folder, folder.name
-        self._disk = FolderStore(folder)
+        self._disk = FolderStore(folder, private=True)
         with state_failures_told(folder):
             self.keys = self._list_keys()  # oldest first
             self.bytes = sum((folder / key).stat().st_size for key in self.keys)
@@ -63,10 +67,19 @@ class Spool:
         self.discard()
 
     def discard(self) -> None:
-        """Delete the run's spool folder with all that is in it."""
+        """Delete the run's spool folder with all that is in it.
+
+        It is renamed first: a death half-way would else leave a run record that names parts which are gone."""
         with state_failures_told(self.folder):
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
+            with suppress(FileNotFoundError):
+                self.folder.rename(self.folder.with_name(f"{self.run_id}.{uuid.uuid4().hex}{_DISCARDED}"))
+            remove_discarded(self.folder.parent)
+
+
+def remove_discarded(folder: Path) -> None:
+    """Delete what is left of discarded spools. folder: of a lake's spools."""
+    for path in folder.glob(f"*{_DISCARDED}"):
+        shutil.rmtree(path, ignore_errors=True)  # another process may do the same
 
 
 class Outbox:
@@ -112,7 +125,7 @@ class Outbox:
 
 def spool_folder(state: Path, uri: str) -> Path:
     """Return the folder of a lake's spools, with a sub-folder for each run. uri: of the lake."""
-    return state / "spool" / sha256_hex(uri.encode())[:12]
+    return state / SPOOL / lake_id(uri)
 
 
 def _flush_seq(key: str) -> float:

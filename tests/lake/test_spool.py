@@ -566,3 +566,16 @@ def test_a_lake_folder_that_is_full_leaves_the_rows_in_the_spool(tmp_path, state
     (lake / "raw").unlink()
     assert crawl(str(lake), state, A)[1] == ["unchanged"]
     assert landed(str(lake))["articles"] == {A.id}
+
+
+def test_a_spool_that_dies_half_way_to_being_discarded_lands_nothing_any_more(tmp_path, monkeypatch):
+    """Its run record would name parts that are gone."""
+    spool = Spool(tmp_path / "spools/run")
+    spool.add("raw/day=2026-01-01/run-00000.parquet", b"1")
+    spool.add("runs/run.json", b"{}")
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *given, **named: None)  # died before the first file
+        spool.discard()
+    assert Spool(tmp_path / "spools/run").keys == []
+    spool.discard()
+    assert list((tmp_path / "spools").iterdir()) == []

@@ -248,3 +248,112 @@ def test_a_damaged_checkpoint_is_told(lake):
     assert "another digest than its manifest says; it is passed over, and may be deleted" in told(lake)
     piece.unlink()
     assert f"{piece.name} is missing; it is passed over" in told(lake)
+
+
+# ---------------------------------------------------------------- what is no part
+
+
+def put(lake, key, content):
+    path = lake / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def lease(**changed):
+    fields = {"host": "h", "pid": 1, "folder": "f", "run_id": "r", "since": "2026-01-01", "ttl_s": 120.0}
+    return {**fields, **changed}
+
+
+LINE = {
+    "key": "0",
+    "text": "Write to us.",
+    "stories": 9,
+    "days": 9,
+    "first": "2026-01-01",
+    "last": "2026-02-01",
+}
+LEARNED = {"o": {"stories_at_least": 8, "days_at_least": 3, "lines": [LINE]}}
+STARTED = {
+    "run_id": "20260101T000000Z-x-00000000",
+    "host": "h",
+    "pid": 7,
+    "started_at": "2026-01-01T00:00:00+00:00",
+}
+RUN = "runs/20260101T000000Z-x-00000000.started.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "words"),
+    [
+        ("clusters/20260101T000000000000Z.parquet", b"PAR1", "cannot be read: "),
+        ("boilerplate/v1.json", b"{", "v1.json: no boilerplate file: "),
+        ("boilerplate/v1.json", {"format": 2}, "v1.json: no boilerplate file: "),
+        ("boilerplate/v1.json", {"format": 1, "version": "v2", "outlets": {}}, "v1.json: is of version v2"),
+        ("boilerplate/v1.json", {"format": 1, "version": "v1", "outlets": LEARNED}, "under a key that is not theirs: 0"),
+        ("leases/herald.json", b"torn", "herald.json: no lease; "),
+        ("leases/herald.json", lease(mood="x"), "herald.json: no lease; "),
+        (RUN, STARTED, "has not ended since 2026-01-01 00:00 (process 7 on h)"),
+        (RUN, {"run_id": STARTED["run_id"]}, "lacks 'started_at', so no start can finish the run"),
+        (RUN, b"{", "no run record: "),
+        (RUN, {**STARTED, "run_id": "other"}, "it is of run other"),
+        ("takedowns/page-1.json", {}, "no name of a tombstone"),
+        (f"takedowns/page-{'0' * 32}.json", {"tombstone": "x"}, "its content is none of a tombstone"),
+        ("checkpoints/20260101T000000Z-00000000-00000.zst", b"x", "pieces of a checkpoint whose writer died"),
+        (".tmp/x.0123", b"half", ".tmp/x.0123: a temporary file of a process that died"),
+        ("snapshots/x", b"x", "no objects of a lake, so no takedown looks at them; move them elsewhere: snapshots/x"),
+        ("articles/notes.txt", b"x", "move them elsewhere: articles/notes.txt"),
+        ("notes.txt", b"x", "move them elsewhere: notes.txt"),
+    ],
+)  # fmt: skip
+def test_an_object_that_is_wrong_is_told(lake, key, content, words):
+    put(lake, key, content)
+    assert words in told(lake)
+
+
+def test_clusters_that_are_wrong_are_told(lake):
+    from lake.jobs.story_clusters import cluster_lake
+
+    key = cluster_lake(FolderStore(lake), None).key
+    assert told(lake) == ""
+    path, rows = lake / key, pq.read_table(lake / key)
+    pq.write_table(pa.concat_tables([rows, rows]), path)
+    assert f"{key}: has more than one row of a page" in told(lake)
+    pq.write_table(changed("linked_id", "f" * 32)(rows), path)
+    assert f"{key}: names pages that have no row: {'f' * 32}" in told(lake)
+    pq.write_table(rows.drop_columns(["outlet"]), path)
+    assert f"{key}: has the columns id, story_id" in told(lake)
+    pq.write_table(rows, path)
+    put(lake, f"takedowns/page-{A.id}.json", {"tombstone": f"page-{A.id}"})  # as if the command had died
+    said = told(lake)
+    assert f"{key}: has a row of {A.id}, which was taken down" in said
+    assert "has rows of what was taken down; run the same `python -m lake forget` again: " in said
+
+
+def test_a_lease_that_nobody_renews_is_told_when_it_is_old(lake):
+    import os
+
+    path = put(lake, "leases/herald.json", lease())
+    assert told(lake) == ""
+    os.utime(path, (0, 0))
+    assert "leases/herald.json: expired " in told(lake)
+    path.write_text(json.dumps(lease(released=True)))
+    os.utime(path, (0, 0))
+    assert told(lake) == ""
+
+
+def test_a_long_crawl_that_renews_its_lease_is_no_fault(lake):
+    put(lake, RUN, {**STARTED, "leases": ["herald"]})
+    assert "has not ended since" in told(lake)
+    put(lake, "leases/herald.json", lease(run_id=STARTED["run_id"]))
+    assert told(lake) == ""
+
+
+def test_what_crawls_and_readers_leave_is_no_fault(lake):
+    store = FolderStore(lake)
+    store.probe()
+    put(lake, "_SUCCESS", b"")
+    put(lake, ".DS_Store", b"")
+    put(lake, "README.md", b"")
+    with store._temporary("x", b"half"):
+        assert told(lake) == ""

@@ -39,7 +39,7 @@ from lake.storage import s3_store
 from lake.storage.folder_store import FolderStore
 from lake.storage.open_store import open_store
 from lake.storage.spool import SpoolFailed
-from lake.storage.state_dir import state_failures_told
+from lake.storage.state_folder import state_failures_told
 from lake.storage.store import LakeError, StateFailed
 from lake.workers.pool import WorkerLimits, Workers
 from tests.lake.faults import FaultyWay, faulty_way
