@@ -1,4 +1,4 @@
-"""Fails the Nth write, fsync, link, rename or object request of each operation on a lake, for N = 1, 2, 3, … until a
+"""Fails the Nth write, fsync, link, rename, unlink or object request of each operation on a lake, for N = 1, 2, 3, … until a
 pass goes untouched; then the same operation without a fault has to give what an unbroken one gives.
 
 An operation that meets a fault succeeds, or says so by an exception that callers know. Every step is in this process.
@@ -323,7 +323,7 @@ class _Folders:
                     raise failure from error
 
         real_open, real_transaction = io.open, Index._transaction
-        names = ("fsync", "link", "replace", "rename")
+        names = ("fsync", "link", "replace", "rename", "unlink")
         with ExitStack() as patches:
             for name in names:
                 patches.enter_context(patch.object(os, name, first(getattr(os, name))))
