@@ -9,12 +9,12 @@ from itertools import count
 
 import pytest
 
-from cleaning import Rules, page_id
+from cleaning import page_id
 from lake.__main__ import main
 from lake.index.checkpoints import Cadence, write
 from lake.index.page_index import index_path
 from lake.jobs.learn_boilerplate import learn
-from lake.jobs.reclean import reclean
+from lake.jobs.reclean import Recleaning
 from lake.jobs.story_clusters import cluster_lake
 from lake.jobs.takedown import forget
 from lake.jobs.verify import verify
@@ -72,11 +72,13 @@ def whole_run(lake, state):
 
 
 def clean_again(lake, state):
+    lake_of_state = Lake(str(lake), state)
     with (
-        Lake(str(lake), state).run("reclean", no_rules, {}) as (run, _),
+        lake_of_state.run("reclean", no_rules, {}) as (run, opening),
         Workers(WorkerLimits(workers=0)) as workers,
     ):
-        reclean(run, workers, lambda outlet: Rules(), RawPageSelection())
+        leases = partial(lake_of_state.brief_leases, run.run_id)
+        Recleaning(run, opening.others, workers, no_rules, leases).reclean(RawPageSelection())
         run.finish("finished", {})
 
 

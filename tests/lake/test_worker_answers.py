@@ -168,6 +168,7 @@ WORDS = to_message(Answer, HONEST)
         FRAME.pack(LAST, 2**31),  # as much as it likes
         frame(LAST, to_message(Answer, replace(HONEST, article=replace(FOUND.article, outlet="another")))),
     ],
+    ids=["pickle", "no answer", "part", "ready", "kind", "length", "outlet"],
 )
 def test_a_worker_that_was_taken_over_costs_its_page(monkeypatch, sent):
     """Its process is one that says what it likes: the test, at the other end of the socket."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,7 +27,7 @@ from demo.object_store import ObjectStore
 from lake.index import checkpoints
 from lake.index.page_index import Index
 from lake.jobs.learn_boilerplate import learn
-from lake.jobs.reclean import reclean
+from lake.jobs.reclean import Recleaning
 from lake.jobs.retention import expire
 from lake.jobs.story_clusters import cluster_lake
 from lake.jobs.takedown import forget
@@ -201,12 +202,17 @@ def _reclean(uri: str, state: Path) -> None:
     def rules_of(outlet: str) -> Rules:
         return _OTHER_RULES
 
+    lake = Lake(uri, state)
     with (
-        Lake(uri, state).run("reclean", rules_of, {}, _CLAIMS) as (run, _),
+        lake.run("reclean", rules_of, {}) as (run, opening),
         Workers(WorkerLimits(workers=0)) as workers,
     ):
         try:
-            reclean(run, workers, rules_of, RawPageSelection(), lambda processed: processed, flush_rows=1)
+            leases = partial(lake.brief_leases, run.run_id)
+            outlets = [claim.outlet for claim in _CLAIMS]
+            Recleaning(run, opening.others, workers, rules_of, leases, outlets, flush_rows=1).reclean(
+                RawPageSelection()
+            )
             run.finish("finished", {})
         except BaseException:
             with suppress(LakeError):
