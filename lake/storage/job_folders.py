@@ -71,7 +71,7 @@ def clean_job(folder: Path, addresses: TakenDownAddresses) -> bool | None:
 
 
 def _names_any(facts: bytes, addresses: TakenDownAddresses) -> bool:
-    return addresses.without(_parsed(facts)) != _parsed(facts)
+    return bool(addresses.without(_parsed(facts)) != _parsed(facts))
 
 
 def _parsed(facts: bytes) -> dict[str, Any]:
