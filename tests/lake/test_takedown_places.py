@@ -3,6 +3,8 @@
 import base64
 import json
 import pickle
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -12,7 +14,7 @@ import pytest
 from cleaning import page_id
 from lake.__main__ import main
 from lake.index.checkpoints import Cadence, write
-from lake.index.page_index import index_path
+from lake.index.page_index import Index, index_path
 from lake.jobs.learn_boilerplate import learn
 from lake.jobs.reclean import Recleaning
 from lake.jobs.story_clusters import cluster_lake
@@ -254,3 +256,27 @@ def test_a_damaged_part_is_told_and_the_others_are_cleaned(lake, state, capsys):
     assert main(["forget", "--lake", str(lake), "--state", str(state), "--url", A.url]) == 1
     assert f"may still hold what was taken down: {damaged.relative_to(lake)}" in capsys.readouterr().err
     assert traces(MARKERS, lake, state) == {}
+
+
+def test_unused_bytes_of_the_index_hold_no_address(state):
+    """Where SQLite was built to leave them; a reader at the same time puts it off to the next start."""
+    path = state / "index.sqlite"
+    with closing(Index(path)) as index:
+        index._db.execute("PRAGMA secure_delete = 0")
+        ids = [f"{n:032x}" for n in range(300)]
+        index._db.executemany(
+            "INSERT INTO asked VALUES (?, ?, ?)", [(id, id, f"https://{HOST}{PATH}/{id}") for id in ids]
+        )
+        index.take_down([f"page-{id}" for id in ids])
+        assert index.is_to_erase()
+        assert traces({PATH}, state)
+        with closing(sqlite3.connect(path)) as reader:
+            index._db.execute("PRAGMA busy_timeout = 10")
+            rows = reader.execute("SELECT key FROM meta")
+            rows.fetchone()  # a read transaction is open
+            assert not index.erase()
+            assert index.is_to_erase()
+            rows.close()
+        assert index.erase()
+        assert not index.is_to_erase()
+        assert traces({PATH}, state) == {}
