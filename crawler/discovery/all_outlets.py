@@ -36,7 +36,7 @@ from crawler.reports.monitors import source_counts
 from crawler.reports.source_findings import findings, why_failed
 from lake.runs.session import Claim
 from lake.storage.local_files import private_folder
-from lake.storage.state_folder import TURNS
+from lake.storage.state_folder import TURNS, state_failure
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,19 @@ class OutletCrawls:
     # ------------------------------------------------------------ each outlet's crawl
 
     def _on_spider_opened(self) -> None:
+        try:
+            self._open_turn_files()
+        except OSError as error:  # Scrapy would log an exception of a signal handler, and wait for ever
+            log.error(
+                "nothing is fetched: %s", state_failure(Path(self.crawler.settings["STATE_DIR"]), error)
+            )
+            assert self.crawler.engine
+            closing = self.crawler.engine.close_spider_async(reason="state_failed")
+            self._closing_task = asyncio.get_running_loop().create_task(closing)
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._drive())
+
+    def _open_turn_files(self) -> None:
         folder = private_folder(Path(self.crawler.settings["STATE_DIR"]), TURNS)
         for crawl in (crawl for crawl in self.crawls if crawl.end_reason is None):
             file_stem = quote(crawl.key, safe="")
@@ -132,7 +145,6 @@ class OutletCrawls:
             fcntl.flock(news_file, fcntl.LOCK_SH)
             crawl.turn_file = crawl.open_files.enter_context((folder / f"{file_stem}.turn").open("w"))
             crawl.opened_at_s = monotonic()
-        self._task = asyncio.get_running_loop().create_task(self._drive())
 
     async def _drive(self) -> None:
         """Poll each outlet's crawl until all have ended."""

@@ -139,6 +139,8 @@ def _read_manifest(store: Store, name: str) -> dict[str, Any]:
         made_as, pieces = manifest["format"], [Piece(**piece) for piece in manifest["pieces"]]
         if not all(isinstance(manifest[key], int) for key in ("articles", "runs", "bytes")):
             raise TypeError("a count is no number")
+        if not all(0 <= piece.start <= piece.start + piece.size <= manifest["bytes"] for piece in pieces):
+            raise ValueError("a piece lies outside of the file")
     except (ValueError, TypeError, LookupError) as error:
         raise UnusableCheckpoint(f"no manifest of a checkpoint: {error!r}") from error
     if made_as != FORMAT:

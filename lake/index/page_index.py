@@ -770,8 +770,9 @@ def open_index(path: Path, fill: Callable[[], object] = lambda: None) -> Index:
         fill()
     try:
         return Index(path)
-    except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch) as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked or disk full: the file itself is sound
+    except (sqlite3.DatabaseError, ForeignIndex, SchemeMismatch, UnicodeDecodeError) as error:
+        # locked or disk full: the file itself is sound
+        if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
             raise state_failure(path, error) from error
         move_aside(path, str(error))
         fill()
@@ -788,9 +789,10 @@ def note_damage(path: Path, error: BaseException) -> None:
 
 def _is_damage(error: BaseException) -> bool:
     """Whether an error means that the file is damaged or lacks tables, which opening it may not show."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", 0)
     damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-    return code in damaged or isinstance(error, SchemeMismatch)
+    is_cut = code == sqlite3.SQLITE_IOERR_SHORT_READ
+    return code & 0xFF in damaged or is_cut or isinstance(error, (SchemeMismatch, UnicodeDecodeError))
 
 
 def _damage_marker(path: Path) -> Path:

@@ -215,7 +215,7 @@ def _check_part(
         report.faults.append(f"{key}: its digest is {digest}, its run record says {' or '.join(digests)}")
     try:
         rows = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         report.faults.append(f"{key}: cannot be read: {error}")
         return None
     counts.rows += len(rows)

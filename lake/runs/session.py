@@ -97,7 +97,7 @@ class Lake:
             with state_failures_told(self.state):
                 try:
                     opened = stack.enter_context(self._run(name, rules_of, facts, claims))
-                except sqlite3.Error as error:
+                except (sqlite3.Error, UnicodeDecodeError) as error:
                     note_damage(self.index_path, error)
                     raise
             yield opened

@@ -88,3 +88,23 @@ def test_a_full_disk_of_the_working_folder_stops_the_crawl(tmp_path):
         assert 0 < len(landed) < PAGES
         assert len(asked) < 15
         assert_goes_on(tmp_path, home)
+
+
+def test_a_working_folder_that_fails_when_outlets_begin_ends_the_crawl(tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "turns").write_text("a file where a folder is needed")
+    given = (
+        "-s",
+        f"STATE_DIR={tmp_path}/state",
+        "-s",
+        f"LAKE_URI={tmp_path}/lake",
+        "-s",
+        "CONTACT=news@example.org",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "crawlall", "-a", "shard=0/200", *given],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"STATE_DIR: {tmp_path}/state/turns" in done.stderr
+    assert "Traceback" not in done.stderr
