@@ -789,10 +789,11 @@ def note_damage(path: Path, error: BaseException) -> None:
 
 def _is_damage(error: BaseException) -> bool:
     """Whether an error means that the file is damaged or lacks tables, which opening it may not show."""
-    code = getattr(error, "sqlite_errorcode", 0)
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # not of SQLite: a text that is no UTF-8
+        return isinstance(error, (sqlite3.OperationalError, SchemeMismatch, UnicodeDecodeError))
     damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-    is_cut = code == sqlite3.SQLITE_IOERR_SHORT_READ
-    return code & 0xFF in damaged or is_cut or isinstance(error, (SchemeMismatch, UnicodeDecodeError))
+    return code & 0xFF in damaged or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def _damage_marker(path: Path) -> Path:

@@ -212,7 +212,9 @@ def _check_part(
     counts.parts += 1
     counts.bytes += len(data)
     if digests and digest not in digests:
-        report.faults.append(f"{key}: its digest is {digest}, its run record says {' or '.join(digests)}")
+        report.faults.append(
+            f"{key}: its digest is {digest}, its run record says {' or '.join(map(str, digests))}"
+        )
     try:
         rows = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True).read()
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:

@@ -15,7 +15,7 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any
 
-from cleaning import Rules
+from cleaning import Rules, line_key
 from lake.index import checkpoints
 from lake.jobs.learn_boilerplate import learn
 from lake.jobs.reclean import outlets_to_reclean
@@ -29,7 +29,7 @@ from lake.parquet.raw_page_selection import RawPageSelection
 from lake.runs.session import Lake
 from lake.schema.records import TABLES
 from lake.storage.folder_store import FolderStore
-from lake.storage.leases import LeaseHeld
+from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.spool import spool_folder
 from lake.storage.store import LakeError
 from lake.warc.export import export
@@ -71,12 +71,22 @@ def sound_lake() -> tuple[Path, Rows]:
     cluster_lake(store, None)
     forget(store, [_GONE], [])
     learn(store)
-    line = {"key": "k", "text": "t", "stories": 9, "days": 9, "first": "2026-01-01", "last": "2026-01-09"}
+    line = {
+        "key": line_key("t"),
+        "text": "t",
+        "stories": 9,
+        "days": 9,
+        "first": "2026-01-01",
+        "last": "2026-01-09",
+    }
     store.put_new(
         "boilerplate/20260101T000000Z-0.json",
-        json.dumps({"format": 1, "version": "1", "outlets": {"one.example": {"lines": [line]}}}).encode(),
+        json.dumps(
+            {"format": 1, "version": "20260101T000000Z-0", "outlets": {"one.example": {"lines": [line]}}}
+        ).encode(),
     )
-    store.put_new("leases/one.example.json", b'{"machine": "x", "pid": 1}')
+    with Leases(store, home / "state", "run") as leases:
+        leases.take("one.example")
     _crawl(home, [])  # the index learns of the takedown
     checkpoints.write(store, lake.index_path)
     _crawl(
