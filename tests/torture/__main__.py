@@ -36,7 +36,7 @@ CAMPAIGNS = {
     "disks": 8,
     "signals": 10,
     "overlap": 10,
-    "hostile": 6,
+    "hostile": 20,
     "fuzz": 50,
     "soak": 45,
 }

@@ -123,7 +123,9 @@ def _fail_each(
             continue
         if (found := _content(uri)) != unbroken:
             session.find(_kind_of(found), f"fault {number}: {_difference(unbroken, found)}")
-        for trouble in verify(open_store(uri)).faults:
+        store = open_store(uri)
+        store.probe()  # the next start removes the temporary files that could not be removed
+        for trouble in verify(store).faults:
             session.find("torn", f"fault {number}: {trouble}")
     return True
 

@@ -27,9 +27,11 @@ SLICE = {
         ("jobs", ["forget/folder/31", "forget-outlet/folder/61", "expire/folder/4", "warc/folder/9"]),
     ],
     "faults": [
-        ("disks", ["size/2048", "files/96"]),
+        ("disks", ["full/0", "files/96"]),
         ("signals", ["term/folder/0", "stop/folder/0", "clock/folder/0"]),
         ("overlap", ["folder/1/0"]),
+        ("takedown", ["page 0", "outlet 0"]),
+        ("store_faults", ["folder/boilerplate/no space/once"]),
     ],
 }
 
