@@ -22,6 +22,7 @@ _LOAD = "crawler.reading.jobs:load"
 _ANSWER_BYTES = 256 << 20  # a list of 50 MiB may repeat what its addresses are relative to
 _MOST_ENTRIES = 1_000_000  # of an answer
 OFFENCES = 3  # in a row that reach a limit, after which an outlet's others are not read
+_SLOW_S = 0.5  # of computing: most answers take a tenth of it, and those of other outlets wait for one that does not
 
 
 class SourceReaders:
@@ -31,7 +32,9 @@ class SourceReaders:
     def __init__(self, limits: WorkerLimits) -> None:
         is_process = limits.worker_count > 0
         self._processes = (
-            ProcessPool(_LOAD, replace(limits, workers=1, offences=OFFENCES)) if is_process else None
+            ProcessPool(_LOAD, replace(limits, workers=1, offences=OFFENCES, slow_s=_SLOW_S))
+            if is_process
+            else None
         )
         self._in_thread = None if is_process else ThreadPoolExecutor(1, "read")
 

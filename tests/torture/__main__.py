@@ -40,6 +40,7 @@ CAMPAIGNS = {
     "fuzz": 50,
     "soak": 45,
 }
+_MINUTES = sum(CAMPAIGNS.values())
 DONE = ("kills", "faults", "inputs")
 FOUND = ("lost", "doubled", "let_in", "silent", "escaped", "slow", "torn", "left")
 _MOST_STEPS = 2000  # that are looked through for those that are wanted
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.torture", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--budget", type=float, default=120.0, metavar="MINUTES", help="for all campaigns (120)"
+        "--budget", type=float, default=_MINUTES, metavar="MINUTES", help=f"for all campaigns ({_MINUTES})"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all random numbers (1)")
     parser.add_argument("--only", default="", metavar="NAME,…", help="these campaigns")
