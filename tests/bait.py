@@ -66,6 +66,7 @@ class _Reader:
             if before:  # the beginning over and over: each is a start whose end is missing
                 yield Bait("", before, "")
                 yield Bait("", before + unit, "\0")
+                yield Bait("", before + " ", "\0")  # where a word has to end
                 yield Bait("", before[-3:], "")
         for sample in whole:
             for text in (sample, sample[:-1], sample[: len(sample) // 2], sample[1:]):

@@ -255,7 +255,7 @@ def test_slow_patterns_are_noticed(pattern, way):
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"\w+", r"(?<!\s)\s++$", r"<[^<>]*>", r"(?:ab|cd)+e", r"a{2,5}b", r"\d\d:\d\d"]
+    "pattern", [r"\w+", r"(?<!\s)\s++$", r"<[^<>]*>", r"(?<![a-d])(?:ab|cd)++e", r"a{2,5}b", r"\d\d:\d\d"]
 )
 def test_quick_patterns_pass(pattern):
     assert slowness(Use("here", "_QUICK", re.compile(pattern), "finditer")) is None

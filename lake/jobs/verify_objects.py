@@ -32,14 +32,14 @@ _LONG_AGO = timedelta(
 _TOMBSTONE = re.compile(r"page-[0-9a-f]{32}|outlet-.+")
 _KEYS = {  # what a key has behind its first part; a part's name is compared with its rows (lake/jobs/verify.py)
     "clusters": re.compile(r"\d{8}T\d{12}Z\.parquet"),
-    "runs": re.compile(r"[^/]+\.json"),
-    "boilerplate": re.compile(r"[^/]+\.json"),
+    "runs": re.compile(r"\A[^/]+\.json"),
+    "boilerplate": re.compile(r"\A[^/]+\.json"),
     "checkpoints": re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}(\.json|-\d{5,}\.zst)"),
-    "takedowns": re.compile(r"[^/]+\.json"),
-    "overwritten": re.compile(r".+\.json"),
-    "leases": re.compile(r"[^/]+\.json"),
+    "takedowns": re.compile(r"\A[^/]+\.json"),
+    "overwritten": re.compile(r"\A.+\.json"),
+    "leases": re.compile(r"\A[^/]+\.json"),
 }
-_PART = re.compile(r"day=\d{4}-\d\d-\d\d/[^/]+-\d{5,}\.parquet")
+_PART = re.compile(r"\Aday=\d{4}-\d\d-\d\d/[^/]+-\d{5,}\.parquet")
 _MAX_SHOWN = 10  # objects of one kind; the rest are counted
 
 

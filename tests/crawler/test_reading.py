@@ -144,7 +144,9 @@ def test_a_section_page_that_cannot_be_read_in_time_is_a_dead_source(tmp_path):
     pages = {"/hostile": many_attributes(), "/s.xml": urlset("/news/a"), "/news/a": PAGE}
     with site(pages.get) as (home, _):
         sources = {"sections": [f"{home}/hostile"], "sitemaps": [f"{home}/s.xml"]}
-        done = crawl(tmp_path, home, "-s", "CLEAN_DEADLINE_S=5", tables={"sources": sources})
+        done = crawl(
+            tmp_path, home, "-s", "CLEAN_DEADLINE_S=5", "-s", "CLEAN_WORKERS=1", tables={"sources": sources}
+        )
     assert done.sources["/hostile"]["error"] == "its worker gave no answer in 5 s"
     assert (done.sources["/s.xml"]["found"], done.record["counts"]["articles"]) == (1, 1)
     assert done.code == 0, done.log

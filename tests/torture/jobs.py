@@ -152,6 +152,7 @@ def _kill_everywhere(session: Session, templates: Templates, name: str, where: s
                 if code := done.process.exitcode:
                     session.find("lost", f"after the kill it ended with {code}: {done.output[-300:]}")
             _compare(session, _image(lake), whole)
+            lake.store.probe()  # as a start does, which removes the temporary files of the killed
             check_sound(session, lake)
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,6 @@ import pyarrow.parquet as pq
 from demo.object_store import ObjectStore
 from lake.jobs.verify import verify
 from lake.schema.records import STORY_TABLES
-from lake.storage import folder_store
 from lake.storage.open_store import open_store
 from lake.storage.store import LakeError, Store
 from tests.torture.rig import processes
@@ -32,7 +30,6 @@ from tests.torture.rig.site import OUTLETS, Site
 from tests.torture.session import Session
 
 # a start removes the temporary files of dead runs; where the store has such a bound, only those that are older
-_TEMPORARY_FOR_S = getattr(folder_store, "_STALE_AFTER_S", 0.0)
 ONLY = ("-a", f"only={','.join(OUTLETS)}")
 # flushes of four rows and a checkpoint at each end: many moments that could go wrong
 QUICK = {
@@ -255,11 +252,7 @@ def check_nothing_waits(session: Session, lake: Lake, machines: Sequence[str]) -
     """Note what is left in spools, and temporary files that the next start should have removed."""
     left = [path for machine in machines for path in _files_in(lake.state(machine) / "spool")]
     if not lake.uri.startswith("s3:"):
-        left += [
-            p
-            for p in _files_in(Path(lake.uri) / ".tmp")
-            if time.time() - p.stat().st_mtime > _TEMPORARY_FOR_S
-        ]
+        left += _files_in(Path(lake.uri) / ".tmp")
     if left:
         session.find("left", f"{len(left)} files, as {left[0].relative_to(lake.folder)}")
 
