@@ -112,7 +112,7 @@ SABOTAGES = {
     ),
     "no-deadline": Sabotage(
         "a page may take a worker for ever",
-        "lake/workers/pool.py",
+        "lake/workers/process_pool.py",
         "elif worker.task and worker.ticks * _TICK_S > ",
         "elif worker.task and worker.ticks < 0 * ",
         "signals",

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from tests.torture import __main__ as command
+from tests.torture.sabotage import ROOT, SABOTAGES
 from tests.torture.soak import robust_slope
 
 
@@ -100,3 +101,8 @@ def test_the_slope_of_the_soak_passes_over_odd_looks():
     xs = [float(n) for n in range(40)]
     assert robust_slope(xs, [100 + 2 * x for x in xs]) == 2
     assert robust_slope(xs, [100 + (50 if n % 9 == 0 else 0) for n in range(40)]) == 0
+
+
+def test_every_sabotage_finds_what_it_breaks():
+    for name, sabotage in SABOTAGES.items():
+        assert (ROOT / sabotage.file).read_text("utf-8").count(sabotage.old) == 1, name
