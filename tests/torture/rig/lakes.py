@@ -29,7 +29,6 @@ from tests.torture.rig.processes import Running, Task
 from tests.torture.rig.site import OUTLETS, Site
 from tests.torture.session import Session
 
-# a start removes the temporary files of dead runs; where the store has such a bound, only those that are older
 ONLY = ("-a", f"only={','.join(OUTLETS)}")
 # flushes of four rows and a checkpoint at each end: many moments that could go wrong
 QUICK = {
