@@ -8,7 +8,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -38,7 +39,11 @@ from tests.lake.stories import page, processed, raw
 _OUTLETS = ("one.example", "two.example", "three.example")
 _PAGES = [page(f"https://{outlet}/{topic}", topic) for outlet in _OUTLETS for topic in ("bridge", "library")]
 _GONE = _PAGES[-1].id  # is taken down
-_CHANGED = page("https://one.example/bridge", "bridge", extra="A new paragraph tells what became of it all.")
+# a later fetch: rows fetched at one moment are ordered by the ids of runs, which are random within a second
+_CHANGED = replace(
+    page("https://one.example/bridge", "bridge", extra="A new paragraph tells what became of it all."),
+    fetched_at=_PAGES[0].fetched_at + timedelta(hours=1),
+)
 _KNOWN = [_CHANGED, *_PAGES[1:-1]]  # as they landed last
 _EVERYTHING = RawPageSelection(frozenset(), frozenset(), frozenset())
 Rows = dict[str, list[dict[str, Any]]]  # by part
