@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from dedupe.signature.packing import unpack, unpack_bodies
 from dedupe.signature.sketch import sorted_distinct
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection
 
     from numpy.typing import NDArray
@@ -74,8 +74,11 @@ class Boilerplate:
         self._store_learned(outlet)
 
     def read_outlets(self, outlets: Collection[int]) -> dict[int, Outlet]:
-        """The outlets of these numbers, by number."""
-        return self._read(f"outlet IN ({','.join('?' * len(outlets))})", tuple(outlets)) if outlets else {}
+        """The outlets of these numbers, by number. Raises sqlite3.IntegrityError where one has no row."""
+        found = self._read(f"outlet IN ({','.join('?' * len(outlets))})", tuple(outlets)) if outlets else {}
+        if missing := sorted(set(outlets) - found.keys()):
+            raise sqlite3.IntegrityError(f"no outlet of the numbers {missing}, which documents have")
+        return found
 
     def _read(self, condition: str, values: tuple[object, ...]) -> dict[int, Outlet]:
         rows = self._connection.execute(

@@ -790,8 +790,9 @@ def note_damage(path: Path, error: BaseException) -> None:
 def _is_damage(error: BaseException) -> bool:
     """Whether an error means that the file is damaged or lacks tables, which opening it may not show."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # not of SQLite: a text that is no UTF-8
-        return isinstance(error, (sqlite3.OperationalError, SchemeMismatch, UnicodeDecodeError))
+    if code is None:  # not of SQLite: a row that is missing, a text that is no UTF-8
+        kinds = (sqlite3.OperationalError, sqlite3.IntegrityError, SchemeMismatch, UnicodeDecodeError)
+        return isinstance(error, kinds)
     damaged = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
     return code & 0xFF in damaged or code == sqlite3.SQLITE_IOERR_SHORT_READ
 

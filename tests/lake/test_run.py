@@ -1,5 +1,6 @@
 import contextlib
 import json
+import sqlite3
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from lake.runs import session
 from lake.runs.run import _landing_result, new_run_id
 from lake.runs.session import Lake
 from lake.schema.records import STORY_TABLES, TABLES
+from lake.storage.state_folder import StateFailed
 from lake.storage.store import LakeError, PartExists
 from tests.lake.stories import page, processed, raw
 
@@ -268,6 +270,17 @@ def test_a_damaged_index_is_moved_aside_and_rebuilt(uri, state):
         file.unlink()
     path.write_bytes(b"no database at all" * 100)
     assert [r.outcome for r in crawl(uri, state, A)] == ["unchanged"]
+    assert list(state.glob("*aside*"))
+
+
+def test_an_index_whose_documents_lack_their_outlet_is_told_and_rebuilt(uri, state):
+    crawl(uri, state, A)
+    with contextlib.closing(sqlite3.connect(Lake(uri, state).index_path)) as db, db:
+        db.execute("DELETE FROM dedupe_outlets")
+    copy = page("https://other.example/bridge", "bridge")
+    with pytest.raises(StateFailed, match="no outlet of the numbers"):
+        crawl(uri, state, copy)
+    assert [r.outcome for r in crawl(uri, state, copy)] == ["copies"]
     assert list(state.glob("*aside*"))
 
 
