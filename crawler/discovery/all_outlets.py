@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from crawler.discovery.backfill_preemption import MAX_WAIT_FOR_TURN_S, try_lock
 from crawler.discovery.outlet_spider import OutletSpider
 from crawler.outlet_files import known_outlets, mistakes_in
+from crawler.pipeline.land import Land
 from crawler.pipeline.raw_page import outlet_of
 from crawler.politeness.request_policy import LeftForLater, download_slot_of, spider_of
 from crawler.reports.monitors import source_counts
@@ -124,6 +125,9 @@ class OutletCrawls:
     # ------------------------------------------------------------ each outlet's crawl
 
     def _on_spider_opened(self) -> None:
+        land = self.crawler.get_item_pipeline(Land)
+        if land and not land.is_open:
+            return  # the crawl ends before its first request
         try:
             self._open_turn_files()
         except OSError as error:  # Scrapy would log an exception of a signal handler, and wait for ever

@@ -57,6 +57,11 @@ class Land:
         crawler.signals.connect(pipeline.spider_closed, signals.spider_closed)
         return pipeline
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the lake could be opened; where it could not, Scrapy closes the spider once it is open."""
+        return hasattr(self, "run")
+
     def open_spider(self) -> None:
         """Open the lake, recover dead runs and announce this run, all before the first request. Raises CloseSpider
         where the lake cannot be reached or another machine holds the lease."""
@@ -214,7 +219,7 @@ class Land:
 
     async def close_spider(self) -> None:
         """Land the remaining rows."""
-        if not hasattr(self, "run"):
+        if not self.is_open:
             return
         self._closing.set()
         await asyncio.gather(*self._timers)  # not cancelled: a flush in progress would land unnoticed
@@ -229,7 +234,7 @@ class Land:
             suppress(OSError),
             self._run_context,
         ):  # only files that are unlocked or removed at the end raise one
-            if not hasattr(self, "run"):
+            if not self.is_open:
                 return
             try:
                 self._close_run(reason)

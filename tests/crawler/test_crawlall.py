@@ -263,6 +263,18 @@ def test_an_outlet_that_another_crawl_has_is_passed_over_and_named(town):
 # ---------------------------------------------------------------- shards on several machines
 
 
+def test_nothing_is_asked_for_where_the_lake_cannot_be_opened(town):
+    one_story(town, "one", "bridge")
+    one_story(town, "two", "library")
+    (town.folder / "lake").mkdir()  # the check before the crawl finds nothing wrong
+    (town.folder / "lake" / "runs").write_text("a file where the folder should be")
+    done = town.crawl()
+    assert done.returncode == 1
+    assert "FAILED" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert town.asked == []
+
+
 def machine(town, name, shard):
     """A crawl of a shard in a container of its own, without a volume."""
     settings = {
