@@ -20,6 +20,7 @@ from crawler.pipeline.raw_page import ArchivedArticle
 from crawler.politeness.tdmrep import tdm_policy
 from crawler.reading.source_readers import OFFENCES
 from crawler.tuning.back_pressure import BackPressure
+from lake.schema.columns import restore_record
 from lake.schema.records import ProcessedPage, Reject
 from lake.workers.page_processing import apply_selection, reject_reserved
 from lake.workers.pool import Workers, WorkersFailed
@@ -80,6 +81,16 @@ class Clean:
         if processed.first_page_url:
             self._request_first_page(processed.first_page_url, item.source)
         return apply_selection(processed, selection)
+
+    async def process_again(self, rows: list[dict[str, Any]]) -> ProcessedPage:
+        """Return what a page of the lake gives now. rows: of raw, of the page and its later pages. Raises
+        WorkersFailed."""
+        page, *later_pages = (restore_record(RawPage, values) for values in rows)
+        rules = rules_of(page.outlet)
+        processed = await self._await_result(self._workers.process(page, rules), page)
+        for later in later_pages:
+            processed = await self._await_result(self._workers.append_page(processed, later, rules), later)
+        return reject_reserved(processed) if self._rejects_reserved else processed
 
     async def _await_result(self, future: Future[ProcessedPage], page: RawPage) -> ProcessedPage:
         """Return what a worker makes of a page. The outlets take turns at the workers, and a page that waits for slow

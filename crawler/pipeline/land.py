@@ -17,6 +17,7 @@ from scrapy.exceptions import CloseSpider, DropItem
 
 from cleaning import RawPage
 from cleaning.wording import counted
+from crawler.pipeline.clean import Clean
 from crawler.pipeline.from_settings import lake_of, rules_of
 from crawler.pipeline.lease_claims import lease_claims
 from crawler.reports.run_report import RunReport
@@ -25,6 +26,7 @@ from lake.schema.records import ProcessedPage, Reject
 from lake.storage.leases import LeaseHeld, LeaseLost
 from lake.storage.spool import SpoolFailed
 from lake.storage.store import LakeError, StateFailed, StoreAway
+from lake.workers.pool import WorkersFailed
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class Land:
         items pass through."""
         if not isinstance(item, ProcessedPage):
             return item
+        await self._compare_with_former(item)
         # one page in each turn of the event loop, so that it serves other work, too
         async with self._add_lock:
             result = self._add(item)
@@ -98,6 +101,21 @@ class Land:
         if rows >= self.flush_limits[0] or waiting_bytes >= self.flush_limits[1]:
             await self._flush()
         return _exported_item(result)
+
+    async def _compare_with_former(self, item: ProcessedPage) -> None:
+        """Where another version of the cleaner made the page's row, have what was fetched for it cleaned by this one: only a
+        page that has changed since becomes a revision. Where that cannot be read, the page becomes one."""
+        try:
+            known = self.run.former.question(item)
+            if known is None or not (rows := await asyncio.to_thread(self.run.former.rows_of, known)):
+                return
+            cleaner = self.crawler.get_item_pipeline(Clean)
+            assert cleaner, "what is cleaned here is cleaned by that pipeline"
+            self.run.former.note(known, await cleaner.process_again(rows))
+        except (LakeError, OSError, WorkersFailed) as error:
+            log.warning(
+                "%s: what was fetched before cannot be compared: %s", first_request(item).requested_url, error
+            )
 
     def _add(self, item: ProcessedPage) -> Result:
         """Add a page to the run. Raises DropItem where the working folder fails, and for each page after that."""

@@ -48,7 +48,8 @@ _PAGE_COLUMNS = """
 # requested URL to the page whose article answered; it holds the URL itself where nothing but the redirect ties the two
 # (lake/runs/shared_pages.py). `shared` names the pages that answered for URLs they have nothing to do with. `versions` holds the marks of rows that are not
 # the latest of their page (run_id and seq only while they are pending). `visited` holds the state of sources. `learned`
-# names the parts of other machines' runs whose rows were entered before their run had ended
+# names the parts of other machines' runs whose rows were entered before their run had ended. `former` holds the mark that
+# another version of the cleaner gives to the page of a row (lake/runs/former_pages.py)
 _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -66,6 +67,8 @@ _CREATE_TABLES = f"""
     CREATE TABLE IF NOT EXISTS takedowns (name TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS learned (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS learned_by_run ON learned (run_id);
+    CREATE TABLE IF NOT EXISTS former (
+        id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS visited (
         url TEXT PRIMARY KEY, run_at INTEGER NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -288,6 +291,7 @@ class Index:
                 ("pending", "id"),
                 ("pending", "asked"),
                 ("versions", "id"),
+                ("former", "id"),
                 ("asked", "page"),
                 ("asked", "id"),
                 ("shared", "page"),
@@ -502,6 +506,20 @@ class Index:
         verb = "IGNORE" if pending else "REPLACE"
         flush = pending or (None, None)
         self._db.execute(f"INSERT OR {verb} INTO versions VALUES (?, ?, ?, ?)", (page, mark, *flush))
+
+    def former_mark(self, known: PageState) -> str | None:
+        """Return the mark that was noted for what was fetched for a page's latest row; None where none was."""
+        row = self._db.execute(
+            "SELECT mark FROM former WHERE id = ? AND content_hash = ?", (known.id, known.content_hash)
+        ).fetchone()
+        return row[0] if row else None
+
+    def note_former_mark(self, known: PageState, mark: str) -> None:
+        """Note the mark (see `version_mark`) that this version of the cleaner gives to what was fetched for a page's
+        latest row."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO former VALUES (?, ?, ?)", (known.id, known.content_hash, mark)
+        )
 
     def _keep_older_version(self, state: PageState, *, pending: bool) -> None:
         """Enter the marks of a page's latest row as older versions, because a later row replaces it."""

@@ -47,6 +47,11 @@ def part_key(table: Table, run_id: str, seq: int, landed_at: datetime) -> str:
     return f"{table}/day={landed_at:%Y-%m-%d}/{run_id}-{seq:05d}.parquet"
 
 
+def flush_seq(key: str) -> int:
+    """The number of the flush, from a part's key."""
+    return int(key.rpartition("-")[2].removesuffix(".parquet"))
+
+
 def encode_rows(table: Table, rows: Iterable[dict[str, Any]], run_id: str, seq: int) -> bytes:
     """Return one Parquet file with these rows. The same arguments always give the same bytes."""
     metadata = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.dataset as ds
     import pyarrow.fs as fs
 
@@ -102,3 +103,22 @@ def rows_of(
         raise OSError(f"{uri}/{key}: {error}") from error
     except (pa.ArrowException, ValueError) as error:
         raise DamagedObject(key, error) from error
+
+
+def matching_rows(
+    uri: str, key: str, where: pc.Expression, columns: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of one part file that match a filter, with these columns (None: all); columns that the file lacks
+    are null. Raises OSError, and DamagedObject where the bytes are no part file; both name the key."""
+    import pyarrow as pa
+
+    table: Table = key.partition("/")[0]  # type: ignore[assignment]
+    try:
+        found: list[dict[str, Any]] = (
+            part_dataset(uri, table, key).to_table(columns=columns, filter=where).to_pylist()
+        )
+    except OSError as error:
+        raise OSError(f"{uri}/{key}: {error}") from error
+    except (pa.ArrowException, ValueError) as error:
+        raise DamagedObject(key, error) from error
+    return found

@@ -36,7 +36,7 @@ from lake.parquet import part_files
 from lake.parquet.part_files import Part
 from lake.runs.run import Batch, Run, is_run_alive
 from lake.schema.columns import restore_record
-from lake.schema.records import TABLES, Table, requested_id
+from lake.schema.records import TABLES, ProcessedPage, Table, requested_id
 from lake.storage.flush_records import FlushRecord
 from lake.storage.leases import LeaseHeld, Leases
 from lake.storage.local_files import private_folder, private_opener
@@ -254,8 +254,12 @@ def _learn_parts(
     signature index learns in that order which text recurs in an outlet."""
     captures: dict[Capture, dict[str, Any]] = {}
     has_taken_down_rows = False
-    to_read = sorted((part for part in keys if part[0] != "raw"), key=lambda part: flush_seq(part[1]))
-    flushes = prefetch(lambda part: (flush_seq(part[1]), rows_to_learn(store, *part, more)), to_read)
+    to_read = sorted(
+        (part for part in keys if part[0] != "raw"), key=lambda part: part_files.flush_seq(part[1])
+    )
+    flushes = prefetch(
+        lambda part: (part_files.flush_seq(part[1]), rows_to_learn(store, *part, more)), to_read
+    )
     for _, flush in groupby(flushes, key=itemgetter(0)):
         for values in sorted((v for _, rows in flush for v in rows), key=itemgetter("fetched_at", "id")):
             index.learn_row(values)
@@ -289,11 +293,6 @@ def rows_to_learn(store: Store, table: Table, key: str, more: Sequence[str] = ()
         for values in rows:
             values["signature"] = sign(values.pop("text")).to_bytes()
     return rows
-
-
-def flush_seq(key: str) -> int:
-    """The number of the flush, from a part's key."""
-    return int(key.rpartition("-")[2].removesuffix(".parquet"))
 
 
 # ---------------------------------------------------------------- runs that died
@@ -411,11 +410,15 @@ def _try_to_finish(
     with index.transaction():
         index.drop_pending(run_id)
         learned = _learn_parts(store, index, keys, _RECOVERY_COLUMNS)
-    last_seq = max((flush_seq(k) for _, k in keys), default=-1)
+    last_seq = max((part_files.flush_seq(k) for _, k in keys), default=-1)
     run = Run(
         store, index, run_id, first_seq=max(last_seq, 0), removed_texts=keeps_removed_texts(store, run_id)
     )
     run.parts = [part_files.describe_part(store, table, key) for table, key in keys]
+
+    def clean_again(rows: list[dict[str, Any]]) -> ProcessedPage:
+        return next(workers.process_all(articles_to_process([rows], rules_of)))
+
     landed_at = datetime.now(UTC)
     for rows in (part_files.read_rows(store, key) for table, key in keys if table == "raw"):
         articles = group_by_article(rows)
@@ -429,9 +432,10 @@ def _try_to_finish(
                 run.remember(restore_record(RawPage, article[0]), row)
         for processed in workers.process_all(articles_to_process(unprocessed, rules_of)):
             look()
+            run.former.compare(processed, clean_again)
             run.add(processed)
     batch = run.cut(landed_at) or Batch(max(last_seq, 0), landed_at, {})
-    written_tables = {table for table, key in keys if flush_seq(key) == last_seq}
+    written_tables = {table for table, key in keys if part_files.flush_seq(key) == last_seq}
     run.parts += _complete_last_flush(store, run_id, last_seq, written_tables, batch)
     index.landed(run_id, batch.seq)
     recovered_rows = sum(run.counts[t] for t in TABLES)
@@ -514,4 +518,4 @@ def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
         for table in TABLES:
             parts += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
         day += timedelta(days=1)
-    return sorted(parts, key=lambda k: (flush_seq(k[1]), TABLES.index(k[0])))
+    return sorted(parts, key=lambda k: (part_files.flush_seq(k[1]), TABLES.index(k[0])))

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from lake.index.page_index import Index
-from lake.runs.catch_up import RunIds, flush_seq, list_runs, rows_to_learn
+from lake.parquet.part_files import flush_seq
+from lake.runs.catch_up import RunIds, list_runs, rows_to_learn
 from lake.runs.run import is_run_alive
 from lake.schema.records import Table
 from lake.storage import flush_records

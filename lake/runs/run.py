@@ -34,6 +34,7 @@ from cleaning import (
 from dedupe import SCHEME, Signature, Verdict
 from lake.index.page_index import Index, PageState, document_of, state_after_row
 from lake.parquet.part_files import Part, encode_flush
+from lake.runs.former_pages import FormerPages
 from lake.runs.revisit_policy import RevisitDecision, RevisitPolicy
 from lake.runs.shared_pages import (
     MAX_TRIES,
@@ -153,6 +154,7 @@ class Run:
         self.keeps_pages = True  # False: no rows of raw, they are there already; lake/jobs/reclean.py
         # the same for the whole run, even if a job learns more meanwhile
         self._boilerplate = boilerplate_file.latest_boilerplate(store)
+        self.former = FormerPages(store, index)
         self.parts: list[Part] = []
         self.outbox, self.leases = outbox or Outbox(store), leases
         # by outlet whose lease was lost: rows that are left to the new holder, who fetches the pages again
@@ -253,7 +255,7 @@ class Run:
             return Result("unchanged", article.id, article.url, article.title, settled=False)
         requested_url = processed.page.requested_url if processed.page else article.url
         requested = requested_id(requested_url, article.id)
-        if known and known.content_hash == article.content_hash:
+        if known and article.content_hash in (known.content_hash, self._former_mark(known)):
             self._checked[requested] = article.id, article.fetched_at
             if known.retry_at and known.requested_url and not known.reason:
                 self._rechecks[article.id] = known.requested_url, known.checks + 1
@@ -313,6 +315,11 @@ class Run:
         article = without_learned_lines(article, self._boilerplate.of(article.outlet))
         return article if self.removed_texts else without_removed_texts(article)
 
+    def _former_mark(self, known: PageState) -> str | None:
+        """Return what this version of the cleaner makes of the page that was fetched for a row of another version, as
+        far as a crawl has noted it. A run that cleans pages again lands the new text."""
+        return self.index.former_mark(known) if self.keeps_pages else None
+
     def _is_pending_elsewhere(self, known: PageState) -> bool:
         """Whether another run is about to land a row of the page. If that run died, a second row
         that landed now would have no first one."""
@@ -325,6 +332,8 @@ class Run:
         if any(state and self._is_pending_elsewhere(state) for state in (own, known)):
             return Result("unchanged", reject.id, reject.url, settled=False)
         is_final = retry_at(reject.reason, reject.fetched_at, reject.status, redirected=redirected) is None
+        if known and self._former_mark(known) == f"reject:{reject.reason}":
+            return Result("unchanged", reject.id, reject.url)
         if known and known.reason == reject.reason and not _is_retry_due(known, reject, is_final=is_final):
             return Result("unchanged", reject.id, reject.url, settled=known.retry_at is None)
         mark, is_older = f"reject:{reject.reason}", known is not None and reject.fetched_at < known.fetched_at
