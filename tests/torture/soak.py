@@ -101,10 +101,26 @@ class Endless:
         if n % 89 == 3:
             return 200, article(n)[:900], {"Content-Length": "9999"}
         self.served.add(self.url(n))
-        return article(n % 5000 if n % 10 == 0 else n)  # a tenth prints what another has printed
+        return article(_story(n))
+
+    def choose_to_forget(self, chance: Random) -> str:
+        """Choose a page, and count it and its aliases as gone: the pages of its host that print the same story."""
+        chosen = chance.choice(sorted(self.served.copy())[:200])
+        self.served -= {url for url in self.served.copy() if _host_and_story(url) == _host_and_story(chosen)}
+        return chosen
 
     def url(self, n: int) -> str:
         return f"http://endless{n % HOSTS}.test:{self.port}/story-{n}-of-many.html"
+
+
+def _story(n: int) -> int:
+    """The story that page `n` prints. A tenth prints what another has printed."""
+    return n % 5000 if n % 10 == 0 else n
+
+
+def _host_and_story(url: str) -> tuple[str, int]:
+    host, _, name = url.rpartition("/")
+    return host, _story(int(name.split("-")[1]))
 
 
 def _long_crawl(session: Session, store: object) -> None:
@@ -214,8 +230,7 @@ def _sprinkle(
 
             way.fault = decide
         elif kind == "takedown" and endless.served:
-            url = chance.choice(sorted(endless.served)[:200])
-            endless.served.discard(url)
+            url = endless.choose_to_forget(chance)
             processes.run(lake.task(["lake", "forget", "--lake", lake.uri, "--url", url]))
         elif kind == "machine":
             lake.site.edition += 1
