@@ -17,7 +17,7 @@ from lake.schema.records import STORY_TABLES
 from lake.storage.open_store import open_store
 from tests.end_to_end.newsroom_crawl import QUICK
 from tests.frozen.freeze import crawl_of, lake
-from tests.frozen.weekly import LargerNewsroom
+from tests.frozen.weekly import HOUSE_LINE, NAME, LargerNewsroom
 
 HERE = Path(__file__).parent
 LAKES = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
@@ -125,6 +125,20 @@ def test_everything_fetched_again_gives_no_revision(told, crawled):
     assert versions(crawl) == before
     assert len(crawl.room.requests) - asked > len(before)
     assert sound(crawl)
+
+
+def test_what_comes_out_otherwise_by_the_rules_alone_gives_no_revision(told, crawled):
+    """A rule stands in for what later cleaners do: all pages of an outlet get another text, and none has changed."""
+    crawl, _, _ = crawled
+    outlet = Path(crawl.place.outlets) / f"{NAME}.toml"
+    before, written = versions(crawl), outlet.read_text("utf-8")
+    outlet.write_text(f'{written}[clutter]\nlines = ["^{HOUSE_LINE[:30]}"]\n', "utf-8")
+    try:
+        done = crawl.place.crawl(NAME, *QUICK, "-a", "fresh=1")
+    finally:
+        outlet.write_text(written, "utf-8")
+    assert done.returncode == 0, done.stderr
+    assert versions(crawl) == before
 
 
 def test_learned_boilerplate_stays_cut_and_is_learned_again(told, crawled):

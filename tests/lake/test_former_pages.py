@@ -3,7 +3,7 @@ that version."""
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -144,9 +144,12 @@ def test_reclean_lands_the_new_text_of_a_page_that_was_compared(newsroom):
 
 
 def test_a_page_is_found_whose_row_a_run_without_requests_made(newsroom):
-    newsroom.crawl(A, rules=OLD)
+    fetched_now = replace(
+        A, fetched_at=datetime.now(UTC) - timedelta(hours=30)
+    )  # its part landed a day later
+    newsroom.crawl(fetched_now, rules=OLD)
     assert newsroom.reclean(Rules(lines=("^" + LINES[4][:30],)), "1") == {"revisions": 1}
-    assert newsroom.crawl(SAME) == "unchanged"
+    assert newsroom.crawl(later(fetched_now, 24)) == "unchanged"
     assert newsroom.read_again == 1
 
 
