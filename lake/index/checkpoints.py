@@ -29,7 +29,7 @@ from dedupe import SchemeMismatch
 from lake.index.page_index import FORMAT, ForeignIndex, Index
 from lake.storage.local_files import PRIVATE_FILE, private_opener
 from lake.storage.prefetch import prefetch
-from lake.storage.store import LakeError, Store, sha256_hex
+from lake.storage.store import WRONG_FORM, LakeError, Store, sha256_hex
 from lake.storage.tombstones import tombstone_names
 
 if sys.version_info >= (3, 14):
@@ -141,7 +141,7 @@ def _read_manifest(store: Store, name: str) -> dict[str, Any]:
             raise TypeError("a count is no number")
         if not all(0 <= piece.start <= piece.start + piece.size <= manifest["bytes"] for piece in pieces):
             raise ValueError("a piece lies outside of the file")
-    except (ValueError, TypeError, LookupError) as error:
+    except WRONG_FORM as error:
         raise UnusableCheckpoint(f"no manifest of a checkpoint: {error!r}") from error
     if made_as != FORMAT:
         raise OtherVersion(f"made as {made_as!r}, this version makes {FORMAT!r}")

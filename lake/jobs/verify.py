@@ -31,7 +31,7 @@ from lake.schema.columns import READABLE_VERSIONS, schema
 from lake.schema.records import STORY_TABLES, TABLES, Table
 from lake.storage import flush_records
 from lake.storage.prefetch import prefetch
-from lake.storage.store import Store, sha256_hex
+from lake.storage.store import WRONG_FORM, Store, sha256_hex
 from lake.storage.tombstones import TakenDown, parse_tombstones, tombstone_names
 
 _MAX_SHOWN = 10  # faults of one kind; the rest are counted
@@ -153,13 +153,13 @@ def _read_run_records(store: Store, report: Report) -> _RunRecords:
                     recorded.parts[part["key"]] = {part["sha256"]: part["rows"]}
             if not name.startswith(f"{record['run_id']}."):
                 raise ValueError(f"it is of run {record['run_id']}")
-        except (ValueError, LookupError, TypeError) as error:
+        except WRONG_FORM as error:
             report.faults.append(f"{key}: no run record: {error!r}")
     for key, data in _read_objects(store, store.keys(REWRITE_NOTES)):
         try:
             note = json.loads(data or b"{}")
             recorded.parts.get(note["key"], {})[note["sha256"]] = note["rows"]  # besides the earlier digest
-        except (ValueError, LookupError, TypeError) as error:
+        except WRONG_FORM as error:
             report.faults.append(f"{key}: no note of a takedown: {error!r}")
     report.runs, report.under_way = len(recorded.ended), len(recorded.started - recorded.ended)
     return recorded

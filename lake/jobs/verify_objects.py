@@ -23,7 +23,7 @@ from lake.storage import boilerplate_file
 from lake.storage.folder_store import FolderStore
 from lake.storage.layout import LAYOUT, holding_of, place_of
 from lake.storage.leases import lease_key, read_holder
-from lake.storage.store import Store
+from lake.storage.store import WRONG_FORM, Store
 from lake.storage.tombstones import PREFIX, TakenDown
 
 _LONG_AGO = timedelta(
@@ -127,7 +127,7 @@ def _boilerplate_faults(store: Store, key: str, taken_down: TakenDown) -> Iterat
     remedy = "no line is cut while it is the latest; delete it and run `python -m lake boilerplate`"
     try:
         learned = boilerplate_file.parse(store.get(key))
-    except (ValueError, TypeError, LookupError) as error:
+    except WRONG_FORM as error:
         yield f"no boilerplate file: {error!r}; {remedy}"
         return
     if key != f"{boilerplate_file.PREFIX}{learned.version}.json":
@@ -173,7 +173,7 @@ def _start_faults(store: Store, by_place: dict[str, list[str]]) -> Iterator[str]
             if error.args[0] in ("started_at", "host", "pid"):
                 yield f"{key}: lacks {error}, so no start can finish the run; delete it if the run is over"
             continue
-        except (ValueError, TypeError, AttributeError):
+        except WRONG_FORM:
             continue  # told by the look at all records
         last_sign = max(began, newest.get(run_id, began))
         if datetime.now(UTC) - last_sign > _LONG_AGO and not _is_alive(store, names, run_id):
@@ -220,7 +220,7 @@ def _tombstone_faults(store: Store, key: str) -> Iterator[str]:
     try:
         if _read_json(store, key)["tombstone"] != name:
             raise ValueError("of another page or outlet")
-    except (ValueError, TypeError, LookupError) as error:
+    except WRONG_FORM as error:
         yield f"its content is none of a tombstone: {error!r}; its name counts, and the reason is lost"
 
 

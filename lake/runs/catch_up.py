@@ -509,12 +509,13 @@ def _announce_parts(
 
 def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
     """The parts of a run without an end record, found by key prefix for each day since the run started; in order of
-    flush, raw first."""
+    flush, raw first. A clock may have been wrong by _CLOCK_MARGIN, either way: the run's, or that of a rescuer who died."""
     with telling_damage(f"runs/{run_id}.started.json"):
-        day = datetime.fromisoformat(_start_record(store, run_id)["started_at"]).date()
-    today = datetime.now(UTC).date()
+        started = datetime.fromisoformat(_start_record(store, run_id)["started_at"])
+    now = datetime.now(UTC)
+    day, last_day = (min(started, now) - _CLOCK_MARGIN).date(), (max(started, now) + _CLOCK_MARGIN).date()
     parts: list[tuple[Table, str]] = []
-    while day <= today:
+    while day <= last_day:
         for table in TABLES:
             parts += [(table, key) for key in store.keys(f"{table}/day={day}/{run_id}-")]
         day += timedelta(days=1)

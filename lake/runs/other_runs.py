@@ -31,7 +31,7 @@ from lake.runs.run import is_run_alive
 from lake.schema.records import Table
 from lake.storage import flush_records
 from lake.storage.flush_records import FlushRecord, Parts
-from lake.storage.store import DamagedObject, LakeError, Store
+from lake.storage.store import WRONG_FORM, DamagedObject, LakeError, Store
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class OtherRuns:
             parts = sorted(
                 ((p["table"], p["key"]) for p in record["parts"]), key=lambda part: flush_seq(part[1])
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except WRONG_FORM as error:
             self._pass_over(_record_key(run_id), error)
             return
         yield from _flushes(parts, known.parts, has_ended=True)

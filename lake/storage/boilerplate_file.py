@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cleaning import LearnedLines
-from lake.storage.store import Store
+from lake.storage.store import WRONG_FORM, Store
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def latest_boilerplate(store: Store) -> LearnedBoilerplate:
         return LearnedBoilerplate()
     try:
         return parse(store.get(key))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except WRONG_FORM as error:
         log.warning("%s cannot be read, so no boilerplate is cut: %s", key, error)
         return LearnedBoilerplate()
 
@@ -72,7 +72,7 @@ def without_lines(
     try:
         document = json.loads(data)
         parse(data)
-    except (KeyError, TypeError, ValueError):
+    except WRONG_FORM:
         return b""
     left = {}
     for name, outlet in document["outlets"].items():
@@ -90,7 +90,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 
 def parse(data: bytes) -> LearnedBoilerplate:
-    """Return the content of a boilerplate file. Raises KeyError, TypeError or ValueError where it is none."""
+    """Return the content of a boilerplate file. Raises one of WRONG_FORM where it is none."""
     document = json.loads(data)
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']!r}, expected {FORMAT}")

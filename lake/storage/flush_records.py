@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lake.schema.records import TABLES, Table
+from lake.storage.store import WRONG_FORM
 
 PREFIX = "flushes/"
 FLUSHES_PER_RECORD = 64
@@ -63,6 +64,6 @@ def parse(key: str, data: bytes) -> FlushRecord:
         for table, part in record.parts:
             if table not in TABLES or not part.startswith(f"{table}/day="):
                 raise ValueError(f"{part!r} is no part of {table!r}")
-    except (TypeError, LookupError, AttributeError) as error:
-        raise ValueError(repr(error)) from error
+    except WRONG_FORM as error:
+        raise ValueError(str(error) if isinstance(error, ValueError) else repr(error)) from error
     return record

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from lake.storage.local_files import open_locked, private_folder, temporary_file
 from lake.storage.state_folder import FOLDER_ID, LOCKS, lake_id
-from lake.storage.store import LakeError, ObjectChanged, Store, TaggedObject
+from lake.storage.store import WRONG_FORM, LakeError, ObjectChanged, Store, TaggedObject
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +285,7 @@ def read_holder(data: bytes) -> Holder | None:
         values: dict[str, Any] = json.loads(data)
         holder = Holder(**values)
         return replace(holder, ttl_s=float(holder.ttl_s), term=int(holder.term))
-    except (ValueError, TypeError):
+    except WRONG_FORM:
         return None
 
 

@@ -100,6 +100,10 @@ class Store(Protocol):
         Raises LakeError where it cannot be written, or objects could be overwritten."""
 
 
+# what reading a JSON value raises whose form is not the expected one
+WRONG_FORM = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
+
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 digest of the data as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
@@ -112,7 +116,7 @@ def telling_damage(key: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise DamagedObject(key, f"{error} is missing") from error
-    except (IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except WRONG_FORM as error:
         raise DamagedObject(key, f"{type(error).__name__}: {error}") from error
 
 

@@ -105,7 +105,15 @@ def test_the_record_of_a_start(lake, damage):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"null", b'{"format": 1, "version": "1", "outlets": [null]}', b'{"format": 1}']
+    "content",
+    [
+        b"",
+        b"null",
+        b'{"format": 1, "version": "1", "outlets": [null]}',
+        b'{"format": 1, "version": "1", "outlets": 7}',
+        b'{"format": 1}',
+        pytest.param(b"[" * 100_000, id="nested"),
+    ],
 )
 def test_boilerplate_costs_itself(lake, content):
     (lake / "boilerplate").mkdir()

@@ -11,6 +11,7 @@ import pytest
 
 from cleaning import Rules
 from dedupe import Verdict
+from lake.jobs.verify import verify
 from lake.parquet.part_files import read_rows
 from lake.runs import session
 from lake.runs.run import _landing_result, new_run_id
@@ -192,6 +193,20 @@ def test_a_run_that_dies_at_any_write_is_finished_by_the_next(uri, state, tmp_pa
         ids = [row["id"] for row in rows(uri, state, table)]
         assert len(ids) == len(set(ids))
     assert Counter(r["id"] for t in TABLES[1:] for r in rows(uri, state, t)) == {p.id: 1 for p in pages}
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+@pytest.mark.parametrize("writes", [2, 3])  # raw has landed, or articles, too
+def test_a_dead_run_whose_clock_was_wrong_is_finished(uri, state, days, writes):
+    with pytest.raises(Killed), Lake(uri, state).run("test", no_rules, {}) as (run, _):
+        die_after(run, writes)
+        run.add(processed(A))
+        run.write(run.cut(datetime.now(UTC) + timedelta(days=days)))
+        run.finish("finished", {})
+    crawl(uri, state, A, B)
+    assert sorted(row["id"] for row in rows(uri, state, "articles")) == sorted([A.id, B.id])
+    assert len(rows(uri, state, "raw")) == 2
+    assert verify(Lake(uri, state).store).faults == []
 
 
 def test_a_late_request_finds_its_name_taken_also_where_another_machine_landed_the_page(uri, state, tmp_path):

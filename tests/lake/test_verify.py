@@ -311,6 +311,29 @@ def test_an_object_that_is_wrong_is_told(lake, key, content, words):
     assert words in told(lake)
 
 
+NESTED = pytest.param(b"[" * 100_000, id="nested")  # json.loads raises RecursionError
+
+
+@pytest.mark.parametrize(
+    "content", [b"7", b"[null]", b'"text"', NESTED, {"format": 1, "version": "v1", "outlets": 7}]
+)
+@pytest.mark.parametrize(
+    "key",
+    [
+        "boilerplate/v1.json",
+        "leases/herald.json",
+        RUN,
+        RUN.replace(".started", ""),
+        f"takedowns/page-{'0' * 32}.json",
+        "takedowns/rewrites/x.json",
+        "flushes/20260101T000000Z-x-00000000-00000.json",
+    ],
+)
+def test_json_of_any_other_form_is_told_by_its_key(lake, key, content):
+    put(lake, key, content)
+    assert key in told(lake)
+
+
 def test_clusters_that_are_wrong_are_told(lake):
     from lake.jobs.story_clusters import cluster_lake
 
