@@ -32,7 +32,6 @@ from lake.workers.page_processing import process_page
 
 _COPIES = 4
 _WORDS = 120
-_HTML = "<html><body><article><h1>A story of this world</h1><p>{text}</p></article></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,17 @@ class MadePage:
 
     def text(self) -> str:
         words = Random(f"text of {self.story}")
-        lines = [" ".join(_word(words) for _ in range(12)) for _ in range(_WORDS // 12)]
-        return "\n".join([*lines, f"Our own reporter {self.copy} wrote this line."])
+        lines = [" ".join(_word(words) for _ in range(12)).capitalize() + "." for _ in range(_WORDS // 12)]
+        return "\n".join([*lines, f"The mayor said at the {self.copy}th table that this was so."])
+
+    @property
+    def title(self) -> str:
+        return f"Story {self.story} told by {self.outlet}"
+
+    def html(self) -> str:
+        """A page that cleaning makes this article of: what a recovery finds in raw."""
+        paragraphs = "".join(f"<p>{line}</p>" for line in self.text().splitlines())
+        return f"<html><body><article><h1>{self.title}</h1>{paragraphs}</article></body></html>"
 
 
 def _word(chance: Random) -> str:
@@ -99,14 +107,14 @@ def processed_page(made: MadePage, like: ProcessedPage) -> ProcessedPage:
     text, now, id = made.text(), datetime.now(UTC), page_id(made.url)
     assert like.article
     article = replace(
-        like.article, id=id, url=made.url, outlet=made.outlet, title=f"Story {made.story} told by {made.outlet}",
+        like.article, id=id, url=made.url, outlet=made.outlet, title=made.title,
         text=text, content_hash=f"{id}{made.story:08x}"[-32:], published_at=now, fetched_at=now,
     )  # fmt: skip
-    return ProcessedPage(_page(made, text, now), article, sign(text))
+    return ProcessedPage(_page(made, now), article, sign(text))
 
 
-def _page(made: MadePage, body: str, now: datetime) -> RawPage:
-    return RawPage(page_id(made.url), made.url, made.url, made.outlet, 200, (), body.encode(), now)
+def _page(made: MadePage, now: datetime) -> RawPage:
+    return RawPage(page_id(made.url), made.url, made.url, made.outlet, 200, (), made.html().encode(), now)
 
 
 def work(plan: Plan, number: int, name: str, dies_at: int | None) -> None:
@@ -119,7 +127,7 @@ def work(plan: Plan, number: int, name: str, dies_at: int | None) -> None:
     if dies_at is not None:
         _die_at_write(lake.store, dies_at)
     journal = (Path(plan.folder) / f"{name}.journal").open("a")
-    like = process_page(_page(mine[0], _HTML.format(text=mine[0].text()), datetime.now(UTC)), Rules())
+    like = process_page(_page(mine[0], datetime.now(UTC)), Rules())
     with lake.run("machine", lambda outlet: Rules(), {}, claims) as (run, opening):
         counts.clear()
         began, looking = time.time(), Counter[str]()
