@@ -510,10 +510,10 @@ def _announce_parts(
 def _find_parts(store: Store, run_id: str) -> list[tuple[Table, str]]:
     """The parts of a run without an end record, found by key prefix for each day since the run started; in order of
     flush, raw first. A clock may have been wrong by _CLOCK_MARGIN, either way: the run's, or that of a rescuer who died."""
+    last_day = (datetime.now(UTC) + _CLOCK_MARGIN).date()
     with telling_damage(f"runs/{run_id}.started.json"):
-        started = datetime.fromisoformat(_start_record(store, run_id)["started_at"])
-    now = datetime.now(UTC)
-    day, last_day = (min(started, now) - _CLOCK_MARGIN).date(), (max(started, now) + _CLOCK_MARGIN).date()
+        started_on = datetime.fromisoformat(_start_record(store, run_id)["started_at"]).date()
+        day = min(started_on, last_day - _CLOCK_MARGIN) - _CLOCK_MARGIN
     parts: list[tuple[Table, str]] = []
     while day <= last_day:
         for table in TABLES:

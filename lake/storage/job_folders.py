@@ -15,7 +15,7 @@ from typing import Any
 
 from lake.storage.local_files import narrow, open_locked, private_folder, replace_private
 from lake.storage.state_folder import JOBS
-from lake.storage.store import sha256_hex
+from lake.storage.store import WRONG_FORM, sha256_hex
 from lake.storage.taken_down_addresses import TakenDownAddresses
 
 LOCK, FACTS = "pressline.lock", "pressline.json"
@@ -34,7 +34,7 @@ def noted_jobs(state: Path) -> Iterator[Path]:
     """Yield the folders of jobs that are still there; the notes of others are deleted."""
     for note in sorted((state / JOBS).glob("*.json")):
         folder: Path | None = None
-        with suppress(OSError, ValueError, LookupError, TypeError):
+        with suppress(OSError, *WRONG_FORM):
             folder = Path(json.loads(note.read_bytes())["folder"])
         if folder and folder.is_dir():
             yield folder
@@ -75,7 +75,7 @@ def _names_any(facts: bytes, addresses: TakenDownAddresses) -> bool:
 
 
 def _parsed(facts: bytes) -> dict[str, Any]:
-    with suppress(ValueError):
+    with suppress(*WRONG_FORM):
         values = json.loads(facts)
         if isinstance(values, dict):
             return values

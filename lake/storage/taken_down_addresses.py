@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from cleaning import host_of, page_id
-from lake.storage.store import LakeError, ObjectChanged, Store, sha256_hex
+from lake.storage.store import WRONG_FORM, LakeError, ObjectChanged, Store, sha256_hex
 from lake.storage.tombstones import PREFIX, TakenDown, outlet_tombstone
 
 _URL = re.compile(r"https?://[^\s\"'<>\\\x00-\x20\x7f]+", re.I)
@@ -78,7 +78,7 @@ def taken_down_addresses(store: Store, taken_down: TakenDown) -> TakenDownAddres
     """Return what finds the addresses of the tombstones of a lake. Raises LakeError."""
     hosts: set[str] = set()
     for outlet in taken_down.outlets:
-        with suppress(KeyError, ValueError, TypeError):  # it is gone, damaged, or older than this entry
+        with suppress(*WRONG_FORM):  # it is gone, damaged, or older than this entry
             hosts.update(json.loads(store.get(f"{PREFIX}{outlet_tombstone(outlet)}.json"))["hosts"])
     return TakenDownAddresses(taken_down, hosts)
 
@@ -100,6 +100,9 @@ def clean_record(store: Store, key: str, addresses: TakenDownAddresses) -> bool:
 
 def cleaned_json(data: bytes, addresses: TakenDownAddresses) -> bytes | None:
     """Return a JSON document without the addresses; None where it has none. Raises ValueError where it is no JSON."""
-    before = json.loads(data)
-    after = addresses.without(before)
+    try:
+        before = json.loads(data)
+        after = addresses.without(before)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     return None if after == before else json.dumps(after, indent=1, ensure_ascii=False).encode()

@@ -9,17 +9,18 @@ outcomes.
 from __future__ import annotations
 
 import heapq
-import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from lake.parquet.reading import rows_of
-from lake.storage.store import Store
+from lake.storage.store import DamagedObject, Store, parse_json_object, telling_damage
 from lake.warc.member_stream import FIRST_PLACE, RecordPlace
+
+log = logging.getLogger(__name__)
 
 WINDOW = 256  # pages; part of a replay's key, so that a change invalidates old progress
 CaptureMark = tuple[RecordPlace, str, datetime]  # place, page id, fetched_at: one capture
@@ -42,8 +43,8 @@ def capture_source(file: str, place: RecordPlace) -> str:
 def replay_progress(store: Store, key: str) -> dict[str, Progress]:
     """The progress of each file, from the earlier replays with the same key. Raises LakeError."""
     by_file: dict[str, Progress] = {}
-    for record in _finished_replays(store, key):
-        for file, marks in _last_captures(store.uri, record).items():
+    for raw_parts in _finished_replays(store, key):
+        for file, marks in _last_captures(store.uri, raw_parts).items():
             progress = by_file.setdefault(file, Progress())
             if len(marks) > WINDOW:
                 progress.start = max(progress.start, marks[0][0])
@@ -51,22 +52,30 @@ def replay_progress(store: Store, key: str) -> dict[str, Progress]:
     return by_file
 
 
-def _finished_replays(store: Store, key: str) -> Iterator[dict[str, Any]]:
-    """The records of the finished replays with this key. Replays that died were finished before this one began."""
+def _finished_replays(store: Store, key: str) -> Iterator[list[str]]:
+    """The parts of raw of each finished replay with this key. Replays that died were finished before this one began."""
     keys = set(store.keys("runs/"))
     for name in sorted(keys):
         match = _START_RECORD.fullmatch(name)
         end_record = f"runs/{match['run']}.json" if match else ""
-        if end_record in keys and json.loads(store.get(name)).get("replay") == key:
-            yield json.loads(store.get(end_record))
+        if end_record not in keys:
+            continue
+        try:
+            if parse_json_object(name, store.get(name)).get("replay") != key:
+                continue
+            record = parse_json_object(end_record, store.get(end_record))
+            with telling_damage(end_record):
+                raw_parts = [p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"]]
+        except DamagedObject as error:
+            log.warning("the captures of a replay are read again, and known pages are passed over: %s", error)
+            continue
+        yield raw_parts
 
 
-def _last_captures(uri: str, record: dict[str, Any]) -> dict[str, list[CaptureMark]]:
+def _last_captures(uri: str, raw_parts: Iterable[str]) -> dict[str, list[CaptureMark]]:
     """The last WINDOW + 1 captures that a run landed from each file, in order of place."""
     heaps: dict[str, list[CaptureMark]] = {}
-    for file, mark in _landed_captures(
-        uri, (p["key"] for p in record["parts"] if p["table"] == "raw" and p["rows"])
-    ):
+    for file, mark in _landed_captures(uri, raw_parts):
         heap = heaps.setdefault(file, [])
         if len(heap) <= WINDOW:
             heapq.heappush(heap, mark)

@@ -260,9 +260,6 @@ def test_an_outlet_that_another_crawl_has_is_passed_over_and_named(town):
         other.wait()
 
 
-# ---------------------------------------------------------------- shards on several machines
-
-
 def test_nothing_is_asked_for_where_the_lake_cannot_be_opened(town):
     one_story(town, "one", "bridge")
     one_story(town, "two", "library")
@@ -273,6 +270,9 @@ def test_nothing_is_asked_for_where_the_lake_cannot_be_opened(town):
     assert "FAILED" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert town.asked == []
+
+
+# ---------------------------------------------------------------- shards on several machines
 
 
 def machine(town, name, shard):

@@ -591,6 +591,25 @@ def test_a_replay_goes_on_before_the_last_window_of_what_it_landed(tmp_path):
     assert replay_progress(store, "another choice") == {}
 
 
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        *((ending, content) for ending in ("started.json", "json") for content in (b"", b"7", b"[null]")),
+        pytest.param("json", b"[" * 100_000, id="nested"),
+        ("json", b'{"parts": 7}'),
+    ],
+)
+def test_a_replay_with_a_damaged_record_begins_anew_and_says_so(tmp_path, caplog, ending, content):
+    lake = tmp_path / "lake"
+    land(str(lake), tmp_path / "state", many(range(1, 4)))
+    store = open_store(str(lake))
+    assert replay_progress(store, "k")
+    [record] = [path for path in (lake / "runs").iterdir() if path.name.partition(".")[2] == ending]
+    record.write_bytes(content)
+    assert replay_progress(store, "k") == {}
+    assert record.name in caplog.text
+
+
 def test_later_pages_of_an_article_do_not_count_as_outcomes(tmp_path):
     lake, state = str(tmp_path / "lake"), tmp_path / "state"
     articles = [

@@ -41,6 +41,7 @@ CHAINS = {
 # operations of a crawl into a folder and on S3, about; and of those the ones on parts
 _WRITES, _REQUESTS = 560, 330
 _PART_WRITES, _PART_REQUESTS = 110, 50
+_SPOOL_WRITES = 12  # in the working folder, while a spool lands
 
 
 def run(session: Session) -> None:
@@ -147,7 +148,9 @@ def _with_a_spool(session: Session, lake: Lake, chance: Random, whole: Contents)
     session.count("faults", bool(ended.fault_told))
     check_told(session, ended, lake, whole)
     for _ in range(KILLS_A_CHAIN - 1):
-        _killed(session, lake.crawl(Fault("kill", chance.randint(20, 140))))
+        # while an object of the spool is moved to the lake, or at any other operation of a start
+        only, most = chance.choice([("/spool/", _SPOOL_WRITES), ("", 140)])
+        _killed(session, lake.crawl(Fault("kill", chance.randint(1, most), only=only)))
 
 
 _KINDS: dict[str, Callable[[Session, Lake, Random, Contents], None]] = {

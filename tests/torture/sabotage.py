@@ -6,12 +6,14 @@ has to find it. Exit code 1 where a campaign found nothing.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,8 +151,13 @@ SABOTAGES = {
 }
 
 
-def main(names: list[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Try each sabotage, and print a line for it."""
+    parser = argparse.ArgumentParser("python -m tests.torture.sabotage", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SABOTAGES)}; none: all")
+    names = parser.parse_args(arguments).names
+    if unknown := sorted(set(names) - SABOTAGES.keys()):
+        parser.error(f"no sabotage is called {', '.join(unknown)}; there are {', '.join(SABOTAGES)}")
     unnoticed = 0
     for name in names or SABOTAGES:
         with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
@@ -184,4 +191,4 @@ def _found(sabotage: Sabotage, folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from tests.torture import __main__ as command
-from tests.torture.sabotage import ROOT, SABOTAGES
+from tests.torture import sabotage
 from tests.torture.soak import robust_slope
 
 
@@ -104,5 +104,11 @@ def test_the_slope_of_the_soak_passes_over_odd_looks():
 
 
 def test_every_sabotage_finds_what_it_breaks():
-    for name, sabotage in SABOTAGES.items():
-        assert (ROOT / sabotage.file).read_text("utf-8").count(sabotage.old) == 1, name
+    for name, one in sabotage.SABOTAGES.items():
+        assert (sabotage.ROOT / one.file).read_text("utf-8").count(one.old) == 1, name
+
+
+def test_a_sabotage_that_there_is_not_is_told(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        sabotage.main(["no-fsnc"])
+    assert "no sabotage is called no-fsnc; there are in-place, " in capsys.readouterr().err
