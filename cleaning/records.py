@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-CLEANER_VERSION = "3"  # raise it whenever the same page may give a different row
+CLEANER_VERSION = "4"  # raise it whenever the same page may give a different row
 
 Precision = Literal["second", "minute", "day"]
 
