@@ -29,7 +29,10 @@ FILE = "credits.toml"
 _MAX_NAME_WORDS = 8  # of a credited name
 _MAX_COPYRIGHT_WORDS = 14  # of a line that names the owner of the copyright
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_COPYRIGHT_OWNER = re.compile(r"\W*(?:©|\(c\)|copyright)\s*(?P<who>[^–—|.,;:]{2,80})", re.I)
+# The bare word names nobody: "Copyright Policy" is a link of the footer.
+_COPYRIGHT_OWNER = re.compile(
+    r"\W*(?:©|\(c\)|copyright\s*(?:©|\(c\)|:|by\b))\s*(?:copyright\b\s*)?(?P<who>[^–—|.,;:]{2,80})", re.I
+)
 _NAME_END = re.compile(r"[.!?](?:\s|$)|,")
 _HEAD_NAMES = (
     "syndication-source",

@@ -160,6 +160,13 @@ def test_the_outlet_that_a_text_is_taken_from(line: str, credit: str):
 
 
 @pytest.mark.parametrize(
+    "line", ["Copyright Policy", "Copyright Notice | Terms", "Copyright Policy Copyright ©2019 Quay Press"]
+)
+def test_a_link_of_the_footer_names_no_source(line: str):
+    assert cleaned(story(after=f'<p class="copyright">{line}</p>')).syndication_credit is None
+
+
+@pytest.mark.parametrize(
     ("head", "credit"),
     [
         ('<meta name="syndication-source" content="https://courier.example/bridge">', "courier.example"),
