@@ -166,6 +166,7 @@ def published(
 ) -> dates.Moment:
     """Return the date of publication. page: url, fetched_at, IANA time zone of dates that state no zone."""
     url, fetched_at, zone = page
+    language = tree.get("lang")
 
     def candidates() -> Iterator[tuple[str, str]]:
         for key in ("datePublished", "dateCreated", "uploadDate"):
@@ -178,7 +179,7 @@ def published(
             ("text", text) for text in _dates_below_headline(tree, folded_titles(tree, head, article, ""))
         )
 
-    return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at)
+    return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at, language=language)
 
 
 def modified(head: MetaTags, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
@@ -214,6 +215,8 @@ def _dates_below_headline(tree: HtmlElement, title_keys: frozenset[str]) -> list
     headline = next((h for h in tree.iter("h1", "h2", "h3") if fold(shown_text(h)) in title_keys), None)
     if headline is None:
         return []
-    blocks = islice(elements_after(headline, "p", "div", "span", "li"), _BLOCKS_AFTER_HEADLINE)
+    blocks = islice(
+        elements_after(headline, "p", "div", "span", "li", "dt", "dd", "time"), _BLOCKS_AFTER_HEADLINE
+    )
     texts = [shown_text(block) for block in blocks if len(block) <= 3]
     return [text for text in texts if 6 <= len(text) <= 60 and first_day_in(text)]
