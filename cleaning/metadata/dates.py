@@ -59,7 +59,7 @@ _ZONE_BEHIND = re.compile(
 )
 _ZONE_NAME = re.compile(r"\[([A-Za-z_]+/[A-Za-z_/]+)\]")
 # fmt: off
-_ZONES = {  # hours from UTC, or an IANA name where the abbreviation covers summer and winter
+_ZONES: dict[str, float | str] = {  # hours from UTC, or an IANA name where the abbreviation covers summer and winter
     "Z": 0, "UTC": 0, "GMT": 0, "UT": 0, "WET": 0, "BST": 1, "WEST": 1, "CET": 1, "MEZ": 1, "WAT": 1, "CEST": 2, "MESZ": 2,
     "EET": 2, "SAST": 2, "CAT": 2, "EEST": 3, "MSK": 3, "TRT": 3, "EAT": 3, "PKT": 5, "NPT": 5.75, "WIB": 7, "ICT": 7,
     "WITA": 8, "HKT": 8, "SGT": 8, "MYT": 8, "AWST": 8, "PHT": 8, "WIT": 9, "JST": 9, "KST": 9, "ACST": 9.5, "AEST": 10,

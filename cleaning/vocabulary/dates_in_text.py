@@ -80,8 +80,16 @@ def day_in(text: str, language: str | None = None) -> tuple[date, str, str] | No
         for place, token in enumerate(tokens)
         if not token[0].isdigit() and (found := _day_around(text, tokens, place, language))
     ]
-    if named:  # the narrowest: a weekday in one language is a month in another
-        return max(named, key=lambda found: len(found[1]) + len(found[2]))
+    if named:
+        first = named[0]
+        for other in named[
+            1:
+        ]:  # a weekday of one language is a month of another: of two that overlap, the narrower
+            if len(text) - len(first[2]) > len(other[1]) and len(first[1] + first[2]) < len(
+                other[1] + other[2]
+            ):
+                first = other
+        return first
     for pattern in _NUMERIC_PATTERNS:
         if match := pattern.search(text):
             day = _day_of_figures(text, match, language)
