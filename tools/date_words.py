@@ -62,7 +62,7 @@ def _names(locale: Locale, kind: str) -> Iterator[tuple[int, str]]:
             for number, name in table.get(context, {}).get(width, {}).items():
                 word = folded_word(name)
                 if len(word) >= (3 if word.isascii() else 2) and not any(
-                    c.isdigit() or (c == " " and kind == "months") for c in word
+                    c.isdigit() or (c == " " and word.isascii()) for c in word
                 ):
                     yield number, word
 

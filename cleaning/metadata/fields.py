@@ -226,7 +226,7 @@ def _dates_shown(tree: HtmlElement, title_keys: frozenset[str]) -> _Shown:
             rank = 0 if "publi" in label.lower() else 1 if element.tag == "time" else 2
             if element in near:
                 ranked.append((rank, text))
-            elif not any(above.tag in _OTHER_STORIES for above in element.iterancestors()):
+            elif not _is_elsewhere(element, headline):
                 ranked.append((rank + 3, text))
     texts = [part for element in near for part in _parts(element) if 6 <= len(part) <= 60]
     dated = [text for part in texts if first_day_in(text := _UPDATED.split(part)[0])]
@@ -243,18 +243,24 @@ def _around(tree: HtmlElement, headline: HtmlElement) -> dict[HtmlElement, None]
             break
         if element not in above:
             before.append(element)
-    masthead = ("header", *_OTHER_STORIES)
-    around |= dict.fromkeys(
-        element
-        for element in before
-        if not any(box.tag in masthead and box not in above for box in (element, *element.iterancestors()))
-    )
+    around |= dict.fromkeys(element for element in before if not _is_elsewhere(element, headline))
     return around
+
+
+def _is_elsewhere(element: HtmlElement, headline: HtmlElement | None) -> bool:
+    """Whether an element stands in the masthead or in a box of other stories."""
+    above = set() if headline is None else set(headline.iterancestors())
+    boxes = (element, *element.iterancestors())
+    return any(
+        box.tag in _OTHER_STORIES or (box.tag == "header" and bool(above))
+        for box in boxes
+        if box not in above
+    )
 
 
 def _parts(element: HtmlElement) -> Iterator[str]:
     """Yield the text of a small element, or else its own text and what stands behind its children."""
-    if not isinstance(element.tag, str):
+    if not isinstance(element.tag, str) or _is_of_update(element, element.get("class") or ""):
         return
     if len(element) <= 3 and element.tag in ("p", "div", "span", "li", "dt", "dd", "td", "small", "time"):
         yield shown_text(element)
@@ -267,9 +273,10 @@ def _is_of_update(element: HtmlElement, label: str) -> bool:
     """Whether an element, its label or what stands right before it says that the date is an update's."""
     before = element.getprevious()
     parent = element.getparent()
-    words = [label, element.text or ""]
+    words = [label, re.split(r"\d", element.text or "", maxsplit=1)[0]]
     if before is not None:
-        words += [(shown_text(before) if len(before) < 2 else "")[-40:], (before.tail or "")[-40:]]
+        said = f"{shown_text(before) if len(before) < 2 else ''} {before.tail or ''}"[-40:]
+        words += [] if re.search(r"\d", said) else [said]  # with figures it is a date of its own
     elif parent is not None:
         words += [(parent.text or "")[-40:], parent.get("class") or ""]
     return any(_UPDATED.search(word) for word in words)

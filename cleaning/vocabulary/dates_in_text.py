@@ -137,12 +137,16 @@ def _day_around(
     text: str, tokens: list[re.Match[str]], place: int, language: str | None
 ) -> tuple[date, str, str] | None:
     """Return the day whose month the token names, with what stands around it; None where there is none."""
-    month = _month_number(tokens[place][0], language)
-    jalali = None if month else _JALALI_MONTHS.get(folded_word(tokens[place][0]))
+    name, last = tokens[place][0], place
+    month = _month_number(name, language)
+    jalali = None if month else _JALALI_MONTHS.get(folded_word(name))
     if not (month or jalali):
-        return None
+        last = place + 1  # كانون الثاني
+        month = _month_number(f"{name} {tokens[last][0]}", language) if last < len(tokens) else None
+        if not month:
+            return None
     before = _number_beside(text, tokens, place, -1)
-    behind = _number_beside(text, tokens, place, 1)
+    behind = _number_beside(text, tokens, last, 1)
     orders = (
         (before, behind),  # 3 May 2024: the places of day and year
         (behind, _number_beside(text, tokens, behind, 1)),  # May 3, 2024
