@@ -54,6 +54,7 @@ ELSEWHERE = {
     ("cleaning.request_spelling", "patterns"),
     ("cleaning.rule_authoring.rule_suggestions", "trial"),
     ("cleaning.vocabulary.dates_in_text", "pattern"),
+    ("cleaning.metadata.dates", "pattern"),
     ("cleaning.vocabulary.markup_names", "kinds"),
     ("cleaning.vocabulary.phrases", "body"),
     ("cleaning.vocabulary.wall_words", "body"),

@@ -6,6 +6,8 @@ Each function tries its places in order: as a rule JSON-LD, then meta tags, then
 from __future__ import annotations
 
 import re
+from collections import deque
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -31,10 +33,19 @@ _PUBLISHED_NAMES = (
     "article:published_time", "article:published", "og:published_time", "datepublished", "published_time", "publishdate", "pubdate",
     "publish_date", "publish-date", "published-date", "publication_date", "parsely-pub-date", "sailthru.date", "cxenseparse:recs:publishtime",
     "article.published", "dc.date.issued", "dcterms.created", "dc.date", "dcterms.date", "dc.date.created", "article_date_original", "rnews:datepublished",
-    "og:article:published_time", "originalpublicationdate", "date", "article:post_date", "vr:published_time", "last-modified-date", "ptime", "timestamp",
+    "og:article:published_time", "originalpublicationdate", "date", "article:post_date", "vr:published_time", "ptime", "timestamp", "published",
 )  # fmt: skip
-_MODIFIED_NAMES = ("article:modified_time", "og:updated_time", "datemodified", "article:modified", "last-modified", "lastmod", "dcterms.modified", "dc.date.modified", "revised", "utime")  # fmt: skip
-_BLOCKS_AFTER_HEADLINE = 25  # blocks in which a date is looked for
+_MODIFIED_NAMES = ("article:modified_time", "og:updated_time", "datemodified", "article:modified", "last-modified", "lastmod", "dcterms.modified", "dc.date.modified", "revised", "utime", "updated", "dateupdated", "last-modified-date")  # fmt: skip
+_ELEMENTS_AFTER_HEADLINE = 80  # elements in which a date is looked for
+_ELEMENTS_BEFORE_HEADLINE = 12  # likewise
+_OTHER_STORIES = frozenset(
+    {"a", "nav", "aside", "footer"}
+)  # elements whose dates are another story's or the site's
+_UPDATED = re.compile(
+    r"updat|uppdat|opdat|oppdat|modif|aktuali[sz]|actuali[sz]|atualiza|mis[e]? à jour|aggiorna|bijgewerkt|zaktualiz|edited|revised"
+    r"|оновлен|обновл|frissít|güncelle|更新|수정|업데이트|تحديث|עודכן",
+    re.I,
+)
 _DATE_CLASS = re.compile(r"publi|date|time|posted", re.I)
 
 
@@ -166,19 +177,19 @@ def published(
 ) -> dates.Moment:
     """Return the date of publication. page: url, fetched_at, IANA time zone of dates that state no zone."""
     url, fetched_at, zone = page
+    language = tree.get("lang")
 
     def candidates() -> Iterator[tuple[str, str]]:
         for key in ("datePublished", "dateCreated", "uploadDate"):
             yield from (("json-ld", text) for text in json_ld.texts(article.get(key)))
         yield from (("meta", text) for text in head.all(*_PUBLISHED_NAMES))
-        yield from (("time", text) for text in _dates_in_markup(tree))
+        shown = _dates_shown(tree, folded_titles(tree, head, article, ""))
+        yield from (("time", text) for text in shown.in_markup)
         if day := dates.day_of_url(url):
             yield "url", day
-        yield from (
-            ("text", text) for text in _dates_below_headline(tree, folded_titles(tree, head, article, ""))
-        )
+        yield from (("text", text) for text in shown.below_headline)
 
-    return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at)
+    return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at, language=language)
 
 
 def modified(head: MetaTags, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
@@ -189,31 +200,83 @@ def modified(head: MetaTags, article: Node, page: tuple[str, datetime, str | Non
     return dates.first_credible(candidates, zone=zone, fetched_at=fetched_at)
 
 
-def _dates_in_markup(tree: HtmlElement) -> list[str]:
-    """Return the dates in <time> and in elements with a date's name; those called publication come first."""
+@dataclass(slots=True)
+class _Shown:
+    """The dates that a page shows: in elements for dates, the best first, and in any text soon after the headline."""
+
+    in_markup: list[str]
+    below_headline: list[str]
+
+
+def _dates_shown(tree: HtmlElement, title_keys: frozenset[str]) -> _Shown:
+    """Return the dates of publication that the page shows. title_keys: as `folded_titles`."""
+    headline = next((h for h in tree.iter("h1", "h2", "h3") if fold(shown_text(h)) in title_keys), None)
+    near = {} if headline is None else _around(tree, headline)
     ranked: list[tuple[int, str]] = []
     for element in tree.iter("time", "span", "div", "p", "abbr", "li"):
         if len(element) and element.tag != "time":
             continue
         label = " ".join([element.get(key) or "" for key in ("itemprop", "class", "pubdate", "id")])
-        if element.tag == "time" or _DATE_CLASS.search(label):
-            text = (
-                element.get("datetime")
-                or element.get("title")
-                or element.get("content")
-                or shown_text(element)
-            )
-            if 6 <= len(text) <= 60 and re.search(r"\d", text):
-                rank = 0 if "publi" in label.lower() else 1 if element.tag == "time" else 2
+        if not (element.tag == "time" or _DATE_CLASS.search(label)):
+            continue
+        text = (
+            element.get("datetime") or element.get("title") or element.get("content") or shown_text(element)
+        )
+        if 6 <= len(text) <= 60 and re.search(r"\d", text) and not _is_of_update(element, label):
+            rank = 0 if "publi" in label.lower() else 1 if element.tag == "time" else 2
+            if element in near:
                 ranked.append((rank, text))
-    return [text for _, text in sorted(ranked, key=lambda pair: pair[0])][:20]
+            elif not _is_elsewhere(element, headline):
+                ranked.append((rank + 3, text))
+    texts = [part for element in near for part in _parts(element) if 6 <= len(part) <= 60]
+    dated = [text for part in texts if first_day_in(text := _UPDATED.split(part)[0])]
+    return _Shown([text for _, text in sorted(ranked, key=lambda pair: pair[0])][:20], dated)
 
 
-def _dates_below_headline(tree: HtmlElement, title_keys: frozenset[str]) -> list[str]:
-    """Return the short texts soon after the headline that hold a date, whatever their class."""
-    headline = next((h for h in tree.iter("h1", "h2", "h3") if fold(shown_text(h)) in title_keys), None)
-    if headline is None:
-        return []
-    blocks = islice(elements_after(headline, "p", "div", "span", "li"), _BLOCKS_AFTER_HEADLINE)
-    texts = [shown_text(block) for block in blocks if len(block) <= 3]
-    return [text for text in texts if 6 <= len(text) <= 60 and first_day_in(text)]
+def _around(tree: HtmlElement, headline: HtmlElement) -> dict[HtmlElement, None]:
+    """Return the elements soon after the headline, and then those right before it that are not the masthead's."""
+    before: deque[HtmlElement] = deque(maxlen=_ELEMENTS_BEFORE_HEADLINE)
+    around = dict.fromkeys(islice(elements_after(headline), _ELEMENTS_AFTER_HEADLINE))
+    above = set(headline.iterancestors())
+    for element in tree.iter():
+        if element is headline:
+            break
+        if element not in above:
+            before.append(element)
+    around |= dict.fromkeys(element for element in before if not _is_elsewhere(element, headline))
+    return around
+
+
+def _is_elsewhere(element: HtmlElement, headline: HtmlElement | None) -> bool:
+    """Whether an element stands in the masthead or in a box of other stories."""
+    above = set() if headline is None else set(headline.iterancestors())
+    boxes = (element, *element.iterancestors())
+    return any(
+        box.tag in _OTHER_STORIES or (box.tag == "header" and bool(above))
+        for box in boxes
+        if box not in above
+    )
+
+
+def _parts(element: HtmlElement) -> Iterator[str]:
+    """Yield the text of a small element, or else its own text and what stands behind its children."""
+    if not isinstance(element.tag, str) or _is_of_update(element, element.get("class") or ""):
+        return
+    if len(element) <= 3 and element.tag in ("p", "div", "span", "li", "dt", "dd", "td", "small", "time"):
+        yield shown_text(element)
+    for part in (element.text, *(child.tail for child in element)):
+        if part and re.search(r"\d", part[:200]):
+            yield tidy(part)
+
+
+def _is_of_update(element: HtmlElement, label: str) -> bool:
+    """Whether an element, its label or what stands right before it says that the date is an update's."""
+    before = element.getprevious()
+    parent = element.getparent()
+    words = [label, re.split(r"\d", element.text or "", maxsplit=1)[0]]
+    if before is not None:
+        said = f"{shown_text(before) if len(before) < 2 else ''} {before.tail or ''}"[-40:]
+        words += [] if re.search(r"\d", said) else [said]  # with figures it is a date of its own
+    elif parent is not None:
+        words += [(parent.text or "")[-40:], parent.get("class") or ""]
+    return any(_UPDATED.search(word) for word in words)
