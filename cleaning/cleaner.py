@@ -11,7 +11,7 @@ from cleaning import fallback
 from cleaning.clutter import line_cuts, position_cuts
 from cleaning.clutter.outlet_rules import compile_rules
 from cleaning.clutter.tree_cuts import cut_tree
-from cleaning.metadata import fields, json_ld, paywall
+from cleaning.metadata import fields, json_ld, paywall, titles
 from cleaning.metadata.authors import authors_of
 from cleaning.metadata.credits import credit_of, credit_stated
 from cleaning.metadata.genre import genre_of
@@ -98,7 +98,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     page, contents = document.page, _read_contents(document, outlet_rules)
     trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title
     trace.end_stage("parse, headline, standfirst")
-    authors = authors_of(contents.tree, contents.head, contents.article)
+    authors = authors_of(contents.tree, contents.head, contents.article, page.url)
     images = images_of(contents.tree, contents.head, contents.article, page.url)
     date_context = (page.url, page.fetched_at, rules.timezone)
     published = fields.published(contents.tree, contents.head, contents.article, date_context)
@@ -145,7 +145,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     genre = genre_of(page.url, contents.title, section, contents.article, facts.labels)
     language, confidence = language_of(text, rules.language)
     is_declared_article = (
-        bool(contents.article) or (contents.head.first("og:type") or "").lower() == "article"
+        json_ld.is_article(contents.article) or (contents.head.first("og:type") or "").lower() == "article"
     )
     signs = measure_signs(
         story.lines,
@@ -211,20 +211,30 @@ def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageCont
     """Parse the page and read head, JSON-LD, headline and standfirst. Raises NoArticle(not_html | empty)."""
     document.check()
     tree = document.tree
-    nodes = json_ld.nodes(tree)
-    article: Node = next(iter(json_ld.articles(nodes)), {})
     head = read_meta_tags(tree)
-    title = fields.title_of(tree, head, article)
+    placed = json_ld.read(tree)
+    article = json_ld.page_article(placed, _identity(tree, head, document.page.url)) if placed else {}
+    title = titles.title_of(tree, head, article, document.page.url)
     summary = standfirst(tree, fields.descriptions(head, article), outlet_rules.elements_to_cut(tree))
     return _PageContents(
         tree,
         head,
-        nodes,
+        [node for node, _ in placed],
         article,
         title,
         summary if summary and fold(summary) != fold(title) else None,
-        paywall.declared(nodes, head),
+        paywall.declared(article, [node for node, _ in placed], head),
         sum(1 for _ in tree.iter("video", "iframe", "audio")),
+    )
+
+
+def _identity(tree: HtmlElement, head: MetaTags, url: str) -> json_ld.Identity:
+    """Return what the page says of itself, by which its own JSON-LD object is known."""
+    canonical = fields.canonical_url(tree, head, url)
+    shown = [text for tag in ("h1", "title") for element in tree.iter(tag) if (text := shown_text(element))]
+    stated = head.all("og:title", "twitter:title")
+    return json_ld.Identity(
+        (url, *([canonical] if canonical else []), *head.all("og:url")), (*shown[:10], *stated[:4])
     )
 
 
@@ -232,17 +242,17 @@ def _collect_facts(
     page_url: str, contents: _PageContents, authors: tuple[str, ...], outlet_rules: CompiledRules
 ) -> line_cuts.PageFacts:
     """Return the facts that cuts on lines compare with."""
-    titles = fields.folded_titles(contents.tree, contents.head, contents.article, contents.title)
-    above = above_headline(contents.tree, titles)
+    title_keys = titles.folded_titles(contents.tree, contents.head, contents.article, contents.title)
+    above = above_headline(contents.tree, title_keys)
     return line_cuts.PageFacts(
-        titles=titles,
+        titles=title_keys,
         above_headline=frozenset(fold(text) for _, text in above),
         labels=tuple(text for block, text in above[-_MAX_LABELS:] if not _is_in_menu(block)),
         standfirst=fold(contents.summary or "\0"),
         captions=frozenset(key for text in image_texts(contents.tree) if len(key := fold(text)) > 8),
         authors=authors,
         keywords=frozenset(fold(tag) for tag in fields.tags_of(contents.head, contents.article)),
-        site_names=fields.site_names(contents.head, page_url),
+        site_names=titles.site_names(contents.head, page_url),
         outlet_rules=outlet_rules,
     )
 

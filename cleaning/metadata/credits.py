@@ -33,6 +33,7 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _COPYRIGHT_OWNER = re.compile(
     r"\W*(?:©|\(c\)|copyright\s*(?:©|\(c\)|:|by\b))\s*(?:copyright\b\s*)?(?P<who>[^–—|.,;:]{2,80})", re.I
 )
+_BETWEEN_NAMES = re.compile(r"[,;/|]| and | und ")
 _NAME_END = re.compile(r"[.!?](?:\s|$)|,")
 _HEAD_NAMES = (
     "syndication-source",
@@ -97,8 +98,10 @@ def credit_stated(
         )
         if credit := _valid_credit(name, site_keys):
             return credit
-    agencies = {fold(name) for name in _vocabulary()[0]}
-    return next((name for name in authors if fold(name) in agencies - site_keys), None)
+    agencies = {fold(name) for name in _vocabulary()[0]} - site_keys
+    stated = [*authors, *json_ld.texts(article.get("author")), *head.all("author")]
+    names = (name.strip() for text in stated for name in _BETWEEN_NAMES.split(text))
+    return next((name for name in names if fold(name) in agencies), None)
 
 
 def _sources_in_json_ld(article: Node) -> Iterator[str]:

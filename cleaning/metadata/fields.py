@@ -1,4 +1,4 @@
-"""Reads title, descriptions, site names, section, tags, canonical URL and dates of a page.
+"""Reads descriptions, section, tags, canonical URL and dates of a page.
 
 Each function tries its places in order: as a rule JSON-LD, then meta tags, then what the page shows.
 """
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from cleaning.metadata import dates, json_ld
-from cleaning.text.characters import fold, tidy, word_count
+from cleaning.metadata.titles import folded_titles
+from cleaning.text.characters import fold, tidy
 from cleaning.text.shown_text import elements_after, shown_text
-from cleaning.url import host_of
 from cleaning.vocabulary.dates_in_text import first_day_in
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
     from cleaning.metadata.meta_tags import MetaTags
 
-_SITE_SEPARATOR = re.compile(r"(?<!\s)\s++[|–—·•»:-]++\s+")
 # fmt: off
 _PUBLISHED_NAMES = (
     "article:published_time", "article:published", "og:published_time", "datepublished", "published_time", "publishdate", "pubdate",
@@ -47,70 +46,6 @@ _UPDATED = re.compile(
     re.I,
 )
 _DATE_CLASS = re.compile(r"publi|date|time|posted", re.I)
-
-
-# ---------------------------------------------------------------- title
-
-
-def title_of(tree: HtmlElement, head: MetaTags, article: Node) -> str:
-    """Return the headline, spelled as the page shows it; "" if there is none.
-
-    It is taken from JSON-LD, else from meta tags, else from the page's <h1> or <title>."""
-    if headline := json_ld.text(article.get("headline")):
-        return _headline_as_shown(tidy(headline), tree, head)
-    stated_titles = [t for name in ("og:title", "twitter:title", "title") if (t := head.first(name))]
-    shown_headlines = [text for h1 in tree.iter("h1") if (text := shown_text(h1))]
-    stated_keys = {fold(text) for text in stated_titles}
-    for text in shown_headlines:  # a headline that is both shown and stated is certain
-        if fold(text) in stated_keys:
-            return text
-    if stated_titles:
-        return _without_site(stated_titles[0], head)
-    if len(shown_headlines) == 1 or (shown_headlines and word_count(shown_headlines[0]) > 3):
-        return shown_headlines[0]
-    return _without_site(tidy(next((t.text or "" for t in tree.iter("title")), "")), head)
-
-
-def _headline_as_shown(headline: str, tree: HtmlElement, head: MetaTags) -> str:
-    """Return a stated "Headline - Site" without the site where the page shows it so; else the headline unchanged."""
-    without_site = _without_site(headline, head)
-    return (
-        without_site
-        if without_site != headline
-        and any(fold(shown_text(h1)) == fold(without_site) for h1 in tree.iter("h1"))
-        else headline
-    )
-
-
-def folded_titles(tree: HtmlElement, head: MetaTags, article: Node, title: str) -> frozenset[str]:
-    """Return all forms of the headline on the page, folded (`characters.fold`), with and without the site's name.
-
-    A line of text whose folded form is among them repeats the headline."""
-    spellings = {title, *head.all("og:title", "twitter:title"), *json_ld.texts(article.get("headline"))}
-    spellings |= {shown_text(h1) for h1 in tree.iter("h1")}
-    spellings |= {tidy(t.text or "") for t in tree.iter("title")}
-    spellings |= {
-        segment for text in list(spellings) for segment in _SITE_SEPARATOR.split(text) if len(segment) > 20
-    }
-    return frozenset(key for text in spellings if (key := fold(text)))
-
-
-def _without_site(title: str, head: MetaTags) -> str:
-    """Return "Headline | Site" without the site, where the page names that site or the last segment is short."""
-    segments = _SITE_SEPARATOR.split(title)
-    site_key = fold(head.first("og:site_name") or "")
-    last_key = fold(segments[-1])
-    if len(segments) > 1 and site_key and (site_key in last_key or last_key in site_key):
-        return title[: title.rindex(segments[-1])].rstrip(" |–—·•»:-")
-    if len(segments) > 1 and "|" in title and word_count(segments[-1]) <= 4 and word_count(segments[0]) >= 4:
-        return title[: title.rindex("|")].rstrip(" |")
-    return title
-
-
-def site_names(head: MetaTags, url: str) -> frozenset[str]:
-    """Return the folded names of the site: og:site_name and the name in the host of the URL."""
-    name = host_of(url).rpartition(".")[0].rpartition(".")[2]
-    return frozenset(key for text in (name, head.first("og:site_name") or "") if (key := fold(text)))
 
 
 def descriptions(head: MetaTags, article: Node) -> list[str]:

@@ -28,13 +28,14 @@ _INCOMPLETE_SHARE = 0.6  # share of the stated word count; a text with less is i
 _MAX_SELECTOR = 200  # characters
 
 
-def declared(nodes: list[Node], head: MetaTags) -> bool | None:
+def declared(article: Node, nodes: list[Node], head: MetaTags) -> bool | None:
     """Return whether the page declares the article closed (not free); None where it declares nothing.
 
     JSON-LD comes first: isAccessibleForFree of the article and of its sections (hasPart). Then the content tier in the
-    page's head.
+    page's head. article: the page's own node; {} where there is none. nodes: all, of which the first to declare something
+    counts where none describes an article.
     """
-    for node in json_ld.articles(nodes) or nodes:
+    for node in [article] if article else [] if json_ld.articles(nodes) else nodes:
         declarations = [_is_closed(candidate) for candidate in (node, *_has_part_nodes(node))]
         if known_declarations := [closed for closed in declarations if closed is not None]:
             return any(known_declarations)

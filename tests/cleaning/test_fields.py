@@ -55,7 +55,7 @@ def test_wrong_types_cost_a_field_and_not_the_article(value: object):
 @pytest.mark.parametrize(
     ("named", "authors"),
     [
-        ("By Ann Lee", ("Ann Lee",)), ("Ann Lee and Bo Ek", ("Ann Lee", "Bo Ek")), ("Ann Lee und Bo Ek, dpa", ("Ann Lee", "Bo Ek", "dpa")),
+        ("By Ann Lee", ("Ann Lee",)), ("Ann Lee and Bo Ek", ("Ann Lee", "Bo Ek")), ("Ann Lee und Bo Ek, dpa", ("Ann Lee", "Bo Ek")),
         ("Lee, Ann", ("Lee, Ann",)), ("https://gazette.example/ann", ()), ("10587", ()), ("Ann Lee (al)", ("Ann Lee",)),
     ],
 )  # fmt: skip
