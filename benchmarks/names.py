@@ -40,13 +40,20 @@ def trafilatura(page: Any) -> dict[str, Any]:
     document: Any = peer.bare_extraction(page.html, url=page.url, with_metadata=True)
     if not document:
         return {}
-    return {"title": document.title, "authors": [name for name in (document.author or "").split("; ") if name]}
+    return {
+        "title": document.title,
+        "authors": [name for name in (document.author or "").split("; ") if name],
+    }
 
 
 def gold(page: Any) -> dict[str, Any]:
     """Return title and authors of the gold, as lists and texts."""
     authors = page.extra.get("author") or page.extra.get("authors")
-    names = authors.replace(" and ", ", ").replace(" & ", ", ").split(", ") if isinstance(authors, str) else authors
+    names = (
+        authors.replace(" and ", ", ").replace(" & ", ", ").split(", ")
+        if isinstance(authors, str)
+        else authors
+    )
     return {"title": page.extra.get("title"), "authors": names}
 
 
@@ -84,7 +91,9 @@ def main() -> None:
                         right[figure].append(is_right)
                         if given.v and fold == "worked" and not is_right and extract is ours:
                             print(f"  {figure} {key} {told}")
-                shares = "  ".join(f"{figure} {sum(of) / len(of):.3f} of {len(of)}" for figure, of in right.items())
+                shares = "  ".join(
+                    f"{figure} {sum(of) / len(of):.3f} of {len(of)}" for figure, of in right.items()
+                )
                 print(f"{corpus:7} {extract.__name__:12} {fold:7} {shares}")
 
 

@@ -249,8 +249,13 @@ def _spaced_text(element: HtmlElement) -> str:
 
 
 def _below_headline(tree: HtmlElement) -> list[str]:
-    """Return the text of a block such as "By Ann Lee" soon after the headline, whatever its class."""
+    """Return the text of a block such as "By Ann Lee" or of a profile link soon after the headline, whatever its class."""
     headlines = list(islice(tree.iter("h1"), _MAX_HEADLINES))
+    for headline in headlines:
+        nearby = islice(elements_after(headline, "a", "p", "div", "span"), 3 * _BLOCKS_AFTER_HEADLINE)
+        links = [a for a in nearby if a.tag == "a" and _is_profile(a) and not _is_other_author(a, "")]
+        if texts := [text for a in links[:5] if _names_in(text := _spaced_text(a), is_shown=True)]:
+            return texts
     nearby_blocks = (
         element
         for headline in headlines
