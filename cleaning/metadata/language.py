@@ -93,3 +93,14 @@ def language_of(text: str, hint: str | None = None) -> tuple[str | None, float |
     if best is None:
         return hint, None
     return best.lang.partition("-")[0], round(min(1.0, best.prob), 4)
+
+
+def known_share(text: str) -> float:
+    """Return the share of the text's pairs of letters beyond ASCII that occur in some language; 1 without any."""
+    pairs = [
+        text[i : i + 2]
+        for i in range(len(text) - 1)
+        if not text[i : i + 2].isascii() and text[i : i + 2].isalpha()
+    ]
+    known = load_profiles().word_lang_prob_map
+    return sum("".join(map(NGram.normalize, pair)) in known for pair in pairs) / len(pairs) if pairs else 1.0

@@ -1,16 +1,13 @@
 """Decodes the bytes of a page and parses them into one lxml tree.
 
-1. Find the charset: a BOM, then UTF-8 if the bytes are valid UTF-8, then the charset that the HTTP header or the page
-   declares, then a guess.
+1. Find the charset: `charsets.decode`.
 2. Parse once with lxml. Comments and processing instructions are dropped.
 3. Flatten deep nesting. From about 300 levels on, trafilatura returns None without an error.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +16,7 @@ from lxml.html import HtmlElement
 
 from cleaning.records import NoArticle
 from cleaning.text.characters import without_invisible
+from cleaning.text.charsets import charset_in, decode
 
 if TYPE_CHECKING:
     from cleaning.records import RawPage
@@ -29,9 +27,6 @@ _MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square of this numbe
 _IS_DEEP = etree.XPath("boolean(/*" + "/*" * _MAX_DEPTH + "/*)")
 _COUNT_ELEMENTS = etree.XPath("count(//*)")
 _HTML_ELEMENT_LOOKUP = etree.ElementDefaultClassLookup(element=HtmlElement)
-_CHARSET_SCAN_BYTES = 4096
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_CHARSET = re.compile(rb"""charset\s*+=\s*+(?:["']\s*+)?([\w.:-]{2,40})""", re.I)
 _MARKUP_CONTENT_TYPE = re.compile(r"html|xml|^text/plain|^$", re.I)
 _TAG = re.compile(r"<(?:!doctype|[a-z][a-z0-9]*)[\s>/]", re.I)
 # 150 or more opening tags with no text between them
@@ -43,14 +38,6 @@ _XML_FORBIDDEN = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 _DROPPED_TAGS = ("style", "svg", "template")
 _CHARACTER_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]{1,6}|\d{1,7});?")
-# The WHATWG encoding standard maps these labels to Windows code pages and to GB 18030.
-_WHATWG_CODECS = {
-    "iso8859-1": "cp1252",
-    "ascii": "cp1252",
-    "iso8859-9": "cp1254",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-}
 
 
 class Document:
@@ -66,7 +53,7 @@ class Document:
     def markup(self) -> str:
         """The decoded body, cut at 5 MiB."""
         content_type = self.page.header("content-type") or ""
-        return decode(self.page.body[:_MAX_BYTES], _charset_in(content_type.encode("utf-8", "replace")))
+        return decode(self.page.body[:_MAX_BYTES], charset_in(content_type.encode("utf-8", "replace")))
 
     @cached_property
     def tree(self) -> HtmlElement:
@@ -90,41 +77,6 @@ class Document:
             raise NoArticle("empty", "no bytes")
         if not _TAG.search(self.markup) or self.markup.count("\ufffd") > len(self.markup) // 10:
             raise NoArticle("not_html", "the bytes are no markup")
-
-
-def decode(body: bytes, declared: str | None = None) -> str:
-    """Return the decoded text. `declared` is the charset that the Content-Type header names. Never raises."""
-    for bom, name in _BOMS:
-        if body.startswith(bom):
-            return body[len(bom) :].decode(name, "replace")
-    declared_charsets = [name for name in (declared, _charset_in(body[:_CHARSET_SCAN_BYTES])) if name]
-    if b"\x1b$" in body and any(name.startswith("iso2022") for name in declared_charsets):
-        return body.decode("iso2022_jp", "replace")
-    if body[:200].count(0) > 40:
-        return body.decode(
-            "utf-16-le" if body[1:200:2].count(0) > body[:200:2].count(0) else "utf-16-be", "replace"
-        )
-    # Other charsets hardly ever form valid UTF-8 by accident, while wrong charset labels are common.
-    with suppress(UnicodeDecodeError):
-        return body.decode()
-    text = body.decode("utf-8", "replace")
-    replacement_count = text.count("\ufffd")
-    non_ascii_count = len(text) - len(text.encode("ascii", "ignore")) - replacement_count
-    # Few letters in another charset look like slight damage: the declared charset counts too.
-    if replacement_count <= len(text) // 2000 + 1 and (
-        non_ascii_count >= replacement_count or set(declared_charsets) <= {"utf-8"}
-    ):
-        return text
-    from trafilatura.utils import detect_encoding  # imported late: see extraction.py
-
-    for name in [*declared_charsets, *detect_encoding(body[:50_000])]:
-        try:
-            return body.decode(name)
-        except (LookupError, UnicodeError):
-            continue
-    # Declared UTF-8 with few invalid bytes is damaged UTF-8. With many it is another charset.
-    is_damaged_utf8 = "utf-8" in declared_charsets and replacement_count < len(text) // 100
-    return text if is_damaged_utf8 else body.decode("cp1252", "replace")
 
 
 def parse(markup: str) -> tuple[HtmlElement, bool]:
@@ -165,31 +117,26 @@ def _utf8(text: str) -> bytes:
 
 
 def _without_invisible_references(markup: str) -> str:
-    """Remove character references such as &#8203;, which the parser would turn into invisible characters."""
+    """Remove character references such as &#8203;, which the parser would turn into invisible characters. References to
+    128 to 159 mean characters of windows-1252, as in browsers."""
     for reference in set(_CHARACTER_REFERENCE.findall(markup)) if "&#" in markup else ():
-        if not _is_visible_reference(reference):
+        number = _number_of(reference)
+        if 128 <= number <= 159:
+            markup = markup.replace(reference, bytes([number]).decode("cp1252", "ignore"))
+        elif not _is_visible(number):
             markup = markup.replace(reference, "")
     return markup
 
 
-@lru_cache(maxsize=4096)
-def _is_visible_reference(reference: str) -> bool:
-    """Return whether a numeric reference such as &#8203; stands for a character that readers see."""
+def _number_of(reference: str) -> int:
     digits = reference.strip("&#;")
-    number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    return int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+
+
+@lru_cache(maxsize=4096)
+def _is_visible(number: int) -> bool:
+    """Return whether the code point is a character that readers see."""
     return number > 0x10FFFF or bool(without_invisible(chr(number)))
-
-
-def _charset_in(text: bytes) -> str | None:
-    """Return the Python codec of the first `charset=` in the text; None where there is none that Python knows."""
-    match = _CHARSET.search(text)
-    if not match:
-        return None
-    try:
-        name = codecs.lookup(match[1].decode("ascii", "replace")).name
-    except LookupError:
-        return None
-    return _WHATWG_CODECS.get(name, name)
 
 
 def _flatten(tree: HtmlElement) -> bool:

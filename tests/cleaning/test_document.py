@@ -15,19 +15,19 @@ TEXT = "Café à Besançon, déjà vu"
     ],
 )  # fmt: skip
 def test_bytes_are_read_whatever_the_label_says(body: bytes, declared: str | None):
-    assert document.decode(body, declared).endswith(TEXT)
+    assert charsets.decode(body, declared).endswith(TEXT)
 
 
 def test_few_letters_of_another_charset_are_no_damage():
     page = f'<meta charset="iso-8859-1">{"word " * 4000}Gärten' + "é" * 3
-    assert document.decode(page.encode("latin-1")) == page
+    assert charsets.decode(page.encode("latin-1")) == page
 
 
 def test_a_little_damage_in_utf_8_is_damage_whatever_the_label_says():
     page = f'<meta charset="iso-8859-1">{"wörd " * 4000}'
-    assert document.decode(page.encode() + b"\xff!") == f"{page}\ufffd!"
-    assert document.decode(b'<meta charset="utf-8">' + b"word " * 4000 + b"\xe4!").endswith("word \ufffd!")
+    assert charsets.decode(page.encode() + b"\xff!") == f"{page}\ufffd!"
+    assert charsets.decode(b'<meta charset="utf-8">' + b"word " * 4000 + b"\xe4!").endswith("word \ufffd!")
 
 
 def test_an_unknown_label_is_no_label():
-    assert document.decode(b'<meta charset="klingon">plain', None).endswith("plain")
+    assert charsets.decode(b'<meta charset="klingon">plain', None).endswith("plain")
