@@ -20,7 +20,16 @@ from cleaning.metadata.language import language_of
 from cleaning.metadata.meta_tags import read_meta_tags
 from cleaning.metadata.notices import disclosure_stated, find_notices, rights_stated
 from cleaning.metadata.standfirst import standfirst
-from cleaning.records import Article, NoArticle, RawPage, Reason, Rules, content_hash, truncate_texts
+from cleaning.records import (
+    Article,
+    NoArticle,
+    RawPage,
+    Reason,
+    Rules,
+    content_hash,
+    record_cut,
+    truncate_texts,
+)
 from cleaning.text import loose_text
 from cleaning.text.characters import fold, rough_word_count, tidy, word_count
 from cleaning.text.document import Document
@@ -117,7 +126,8 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     make_evidence = _evidence_maker(page, contents, densities[contents.tree], blocks)
     trace.blocks = blocks
     trace.end_stage("measures")
-    tree_cuts = cut_tree(contents.tree, densities, outlet_rules)
+    tree_cuts = [record_cut("hidden", "tree.hidden", "tree", text) for text in document.hidden_texts]
+    tree_cuts += cut_tree(contents.tree, densities, outlet_rules)
     trace.end_stage("cuts on the tree")
     extracted = _extract_story(contents.tree, page, facts)
     story = fallback.longer_story(extracted, document.markup, contents.article, facts)

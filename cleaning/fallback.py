@@ -39,7 +39,7 @@ def longer_story(
         story, words = _with_sure_cuts(body, facts), sum(word_count(line.text) for line in body)
     if words >= _ENOUGH_WORDS:
         return story
-    tree, _ = document.parse(markup)
+    tree = document.parse(markup).tree
     half_page = len(tree.text_content()) // 2  # an outlet's selector that takes more is a mistake
     for element in [*facts.outlet_rules.elements_to_cut(tree), *tree.iter("figcaption")]:
         if element.getparent() is not None and (

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from lxml import etree
 from lxml.html import HtmlElement
 
 from cleaning.records import NoArticle
+from cleaning.text.as_shown import make_as_shown
 from cleaning.text.characters import without_invisible
 from cleaning.text.charsets import charset_in, decode
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _MAX_BYTES = 5 << 20  # far more than any article; a page of 50 MB would block a worker for a minute
 _MAX_DEPTH = 120
 _MAX_ELEMENTS = 20_000  # trafilatura's time grows with the square of this number
+_MIN_MENU_LINKS = 100  # of a list that may be dropped from a page of too many elements
 _IS_DEEP = etree.XPath("boolean(/*" + "/*" * _MAX_DEPTH + "/*)")
 _COUNT_ELEMENTS = etree.XPath("count(//*)")
 _HTML_ELEMENT_LOOKUP = etree.ElementDefaultClassLookup(element=HtmlElement)
@@ -58,7 +60,7 @@ class Document:
     @cached_property
     def tree(self) -> HtmlElement:
         """The root element of the flattened tree. Raises NoArticle("empty") where the page holds no element."""
-        tree, self._lacks_elements = parse(self.markup)
+        tree, self._lacks_elements, self.hidden_texts = parse(self.markup)
         # lxml creates a new Python object at each visit of an element, unless a reference keeps one alive
         self._element_references = list(tree.iter())
         return tree
@@ -79,9 +81,17 @@ class Document:
             raise NoArticle("not_html", "the bytes are no markup")
 
 
-def parse(markup: str) -> tuple[HtmlElement, bool]:
-    """Return the root element of the flattened tree, and whether it lacks elements, because there were too many. Raises
-    NoArticle("empty") where the markup holds no element."""
+class Parsed(NamedTuple):
+    """A parsed page: the root of the flattened tree, whether it lacks elements, because there were too many, and the texts
+    that the page hides and the tree lacks therefore."""
+
+    tree: HtmlElement
+    lacks_elements: bool
+    hidden_texts: list[str]
+
+
+def parse(markup: str) -> Parsed:
+    """Return the page as a reader sees it. Raises NoArticle("empty") where the markup holds no element."""
     text = _ATTRIBUTE_FLOOD.sub(r"\1", _without_invisible_references(markup))
     try:
         tree = _parse_once(text)
@@ -90,8 +100,9 @@ def parse(markup: str) -> tuple[HtmlElement, bool]:
             tree = _parse_once(_OPENING_TAG_RUN.sub(" ", text))
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise NoArticle("empty", "no element in the page") from error
+    hidden_texts = make_as_shown(tree)
     etree.strip_elements(tree, *_DROPPED_TAGS, with_tail=False)  # on some pages half of all elements
-    return tree, _flatten(tree)
+    return Parsed(tree, _flatten(tree), hidden_texts)
 
 
 def _parse_once(text: str) -> HtmlElement:
@@ -144,6 +155,7 @@ def _flatten(tree: HtmlElement) -> bool:
     Return whether any was dropped."""
     if not _IS_DEEP(tree) and cast("float", _COUNT_ELEMENTS(tree)) <= _MAX_ELEMENTS:
         return False
+    _drop_long_menus(tree)
     depth: dict[HtmlElement, int] = {}
     too_deep: list[HtmlElement] = []
     beyond_limit: list[HtmlElement] = []
@@ -162,3 +174,15 @@ def _flatten(tree: HtmlElement) -> bool:
     for element in too_deep:
         element.drop_tag()
     return bool(beyond_limit)
+
+
+def _drop_long_menus(tree: HtmlElement) -> None:
+    """Drop lists of hundreds of links without a paragraph from a page of too many elements: the story may stand behind."""
+    if cast("float", _COUNT_ELEMENTS(tree)) <= _MAX_ELEMENTS:
+        return
+    for box in list(tree.iter("nav", "ul", "ol", "select", "table", "div")):
+        if box.getparent() is None or next(box.iter("p", "h1"), None) is not None:
+            continue
+        links = sum(1 for _ in box.iter("a", "option"))
+        if links >= _MIN_MENU_LINKS and 5 * links >= sum(1 for _ in box.iter(etree.Element)):
+            box.drop_tree()

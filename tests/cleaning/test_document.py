@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleaning.text import document
+from cleaning.text import charsets
 
 TEXT = "Café à Besançon, déjà vu"
 

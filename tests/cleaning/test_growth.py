@@ -78,7 +78,7 @@ def test_other_texts_keep_their_characters(text):
 
 
 def test_an_element_keeps_two_thousand_attributes():
-    tree, _ = parse(
+    tree, _, _ = parse(
         f"<p class=x {' '.join(f'a{i}={i}' for i in range(3000))}>Text</p><p data-a='>' b>More</p>"
     )
     first, second = tree.iter("p")
