@@ -100,6 +100,7 @@ class _PageContents:
     summary: str | None
     declared_paywall: bool | None  # whether the page declares a paywall; None where it declares nothing
     player_count: int  # videos, audios and iframes
+    is_shell: bool  # whether a script would fill the page
 
 
 def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, trace: Trace) -> Article:
@@ -153,7 +154,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     trace.end_stage("refusal")
     section = fields.section_of(contents.head, contents.article)
     genre = genre_of(page.url, contents.title, section, contents.article, facts.labels)
-    language, confidence = language_of(text, rules.language)
+    language, confidence = language_of(text, rules.language, contents.tree.get("lang"))
     is_declared_article = (
         json_ld.is_article(contents.article) or (contents.head.first("og:type") or "").lower() == "article"
     )
@@ -235,6 +236,7 @@ def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageCont
         summary if summary and fold(summary) != fold(title) else None,
         paywall.declared(article, [node for node, _ in placed], head),
         sum(1 for _ in tree.iter("video", "iframe", "audio")),
+        not_an_article.is_shell(tree),
     )
 
 
@@ -320,6 +322,7 @@ def _evidence_maker(
             paywall=contents.declared_paywall,
             caption_words=sum(captions) if len(captions) >= 4 else 0,
             player_count=contents.player_count,
+            is_shell=contents.is_shell,
         )
 
     return make_evidence

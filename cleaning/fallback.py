@@ -2,6 +2,7 @@
 
 1. By JSON-LD's articleBody, where a story of fewer than 1,000 words has less than half of its words.
 2. Below 80 words, by the page extracted again without general cuts, if that gives more than 1.5 times as many words.
+3. Below 80 words still, by the story in the state of the page's application (page_state.py).
 
 From the new text only the headline, a disclosure, captions, and what the outlet's own rules name are cut.
 """
@@ -9,13 +10,13 @@ From the new text only the headline, a disclosure, captions, and what the outlet
 from __future__ import annotations
 
 import html
-import re
 from typing import TYPE_CHECKING
 
 from cleaning.clutter import line_cuts, position_cuts
 from cleaning.text import document
-from cleaning.text.characters import tidy, word_count
+from cleaning.text.characters import word_count
 from cleaning.text.extraction import Line, extract, is_cut
+from cleaning.text.page_state import lines_of_markup, story_in_state
 
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 _ENOUGH_WORDS = 80  # of a story; with fewer, the page is extracted again
 _MIN_GAIN = 1.5  # the text without general cuts has to be longer by this factor
 _MIN_BODY_WORDS = 100  # of an articleBody that is used
-_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^<>]*>|\n+", re.I)
-_TAG = re.compile(r"<[^<>]{1,500}>")
 
 
 def longer_story(
@@ -49,7 +48,15 @@ def longer_story(
     lines = extract(tree)
     uncut = _with_sure_cuts(lines, facts)
     uncut.is_cut = is_cut(lines)
-    return uncut if _count_words(uncut) > _MIN_GAIN * words else story
+    if _count_words(uncut) > _MIN_GAIN * words:
+        story, words = uncut, _count_words(uncut)
+    if (
+        words < _ENOUGH_WORDS
+        and (state := story_in_state(markup))
+        and sum(word_count(line) for line in state) > _MIN_GAIN * words
+    ):
+        return _with_sure_cuts([Line(line) for line in state], facts)
+    return story
 
 
 def body_lines(article: Node) -> list[Line]:
@@ -57,9 +64,7 @@ def body_lines(article: Node) -> list[Line]:
     body = article.get("articleBody")
     if not isinstance(body, str) or len(body) < 400:
         return []
-    text = html.unescape(html.unescape(body))
-    lines = [Line(tidy(_TAG.sub(" ", line))) for line in _LINE_BREAK.split(text)]
-    lines = [line for line in lines if line.text]
+    lines = [Line(line) for line in lines_of_markup(html.unescape(html.unescape(body)))]
     return lines if sum(word_count(line.text) for line in lines) >= _MIN_BODY_WORDS else []
 
 

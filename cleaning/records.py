@@ -28,6 +28,7 @@ Reason = Literal[
     "consent_wall",  # the page asks for consent to cookies instead of showing the story
     "shared_page",  # redirected, as other URLs were, to one page that is none of them: a log-in, a notice, the home page
     "bot_wall",  # the page asks whether the visitor is human
+    "needs_javascript",  # the page is a shell that a script fills in the browser
     "broken",  # cleaning raised an exception; the bytes are kept in the raw table
     "quarantined",  # cleaning crashed, hung or took too much memory, or no file could be opened; the bytes are kept in the raw table
     "http_error",  # the status is not 2xx

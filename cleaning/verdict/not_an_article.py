@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 from cleaning.metadata import json_ld
 from cleaning.records import NoArticle
 from cleaning.text.characters import fold, word_count
+from cleaning.text.shown_text import shown_text
 from cleaning.vocabulary import wall_words
 from cleaning.wording import counted
 
 if TYPE_CHECKING:
+    from lxml.html import HtmlElement
+
     from cleaning.metadata.json_ld import Node
     from cleaning.records import Reason
 
@@ -34,6 +37,12 @@ _MAX_TEASER_SHARE, _MIN_TEASER_LINES = (
     0.6,
     5,
 )  # teasers among an article's lines; shorter texts are not judged so
+_APP_BOX = re.compile(
+    r"(?:root|app|application|__next|__nuxt|react-?root|app-?root|main-?app|svelte|gatsby)", re.I
+)
+_STORY_QUERY = re.compile(
+    r"(?:^|&)(?:p|id|page_id|post|article|artid|aid|story|sid|nid|newsid|itemid)=\w*\d", re.I
+)
 STORY_WORDS = 150  # a text of as many words is a story
 _STORY_PATH = re.compile(
     r"[^/-]-[^/-]+-[^/-]+-[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d"
@@ -57,6 +66,9 @@ class Evidence:
     paywall: bool | None  # whether the page declares a paywall
     caption_words: int  # words of all captions; 0 where there are less than four
     player_count: int  # videos, audios and iframes
+    is_shell: bool = (
+        False  # whether the page is an empty box that a script fills, or asks for JavaScript in <noscript>
+    )
 
 
 def refuse_non_articles(page: Evidence) -> None:
@@ -66,6 +78,8 @@ def refuse_non_articles(page: Evidence) -> None:
         return
     if words < _MAX_WALL_WORDS and (wall := _find_wall(page, words)):
         raise NoArticle(wall, page.title[:120])
+    if page.is_shell and words < _MIN_BANNER_STORY_WORDS:
+        raise NoArticle("needs_javascript", f"a shell with {counted(words, 'word')}")
     if not page.blocks:
         raise NoArticle("empty", "the page shows no text")
     if page.paywall and words < _MAX_STUB_WORDS:
@@ -101,15 +115,39 @@ def _find_wall(page: Evidence, words: int) -> Reason | None:
     return wall_words.wall("", shown) if word_count(shown) < _MAX_SHOWN_WORDS else None
 
 
+def is_shell(tree: HtmlElement) -> bool:
+    """Return whether the page is an empty box for an application, or says in <noscript> that it needs JavaScript.
+
+    The tree has to be the whole page, with its scripts."""
+    if next(tree.iter("script"), None) is None:
+        return False
+    notices = "\n".join(" ".join("".join(notice.itertext()).split()) for notice in tree.iter("noscript"))
+    if wall_words.has_wall_words("needs_javascript", notices):
+        return True
+    boxes = (
+        element
+        for element in tree.iter("div", "main", "section")
+        if _APP_BOX.fullmatch(element.get("id") or "")
+    )
+    return any(not shown_text(box) for box in boxes)
+
+
 def may_be_listing(url: str, nodes: list[Node], og_type: str) -> bool:
     """Return whether neither JSON-LD nor og:type nor the URL says that the page is an article."""
     is_declared_article = json_ld.articles(nodes) or og_type == "article"
-    return not is_declared_article and not _STORY_PATH.search(urlsplit(url).path.strip("/"))
+    return not is_declared_article and not _STORY_PATH.search(_path_of(url))
+
+
+def _path_of(url: str) -> str:
+    """Return the path of the URL, or the query of one that is all query, such as /?p=959."""
+    parts = urlsplit(url)
+    path = parts.path.strip("/")
+    return path if path or not _STORY_QUERY.search(parts.query) else f"{parts.query}.html"
 
 
 def _is_listing(page: Evidence) -> bool:
     """Return whether this is a front, section or tag page: not declared as an article, and made of links."""
-    path = urlsplit(page.url).path.strip("/")
+    path = _path_of(page.url)
     if not may_be_listing(page.url, page.nodes, page.og_type):
         return False
     kinds = " ".join(json_ld.type_of(node) for node in page.nodes)

@@ -30,6 +30,7 @@ RETRY_AFTER: dict[str, tuple[timedelta, ...]] = {
     "paywall": _PAGE_WAITS,
     "bot_wall": _PAGE_WAITS,
     "consent_wall": _PAGE_WAITS,
+    "needs_javascript": _PAGE_WAITS,
     "soft_404": _PAGE_WAITS,  # the page may not have reached all of the site's servers yet
     "not_html": _PAGE_WAITS,
     "broken": _PAGE_WAITS,
