@@ -190,8 +190,8 @@ def language_of(
     if len(text) > _PREFIX_CHARACTERS + 2 * _SAMPLE_CHARACTERS:
         middle = len(text) // 2
         samples += [text[middle : middle + _SAMPLE_CHARACTERS], text[-_SAMPLE_CHARACTERS:]]
-    shares = [share for sample in samples if (share := _shares(sample))]
-    if not shares or not _shares(prefix):
+    shares = [_shares(sample) for sample in samples]
+    if not shares[0]:
         return hint, None
     best = max(shares[0], key=lambda language: shares[0][language])
     confidence = round(min(1.0, sum(share.get(best, 0.0) for share in shares) / len(shares)), 4)

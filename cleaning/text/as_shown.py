@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lxml import etree
 
-from cleaning.text.characters import rough_word_count
+from cleaning.text.characters import fold, rough_word_count
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -24,10 +24,15 @@ _HIDING_STYLE = re.compile(
     re.I,
 )
 _BLOCK_STYLE = re.compile(r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|table)\b", re.I)
-_STYLE_RULE = re.compile(r"([^{}]*)\{|\}")
+_BRACE = re.compile(r"[{}]")
+_MAX_CSS = 200_000  # characters of one <style> that are read
 _HIDDEN_RULE = re.compile(r"display\s*:\s*none\b", re.I)
-_NAME_SELECTOR = re.compile(r"[a-z]*([.#][\w-]+)\s*$", re.I)
+_NAME_SELECTOR = re.compile(r"(?:div|p|span|section|ul|li)?([.#][\w-]+)", re.I)
+_MAY_BE_BLOCKS = etree.XPath("//*[contains(name(), '-')] | //span[@style]")
+_MAY_BE_HIDDEN = etree.XPath("//*[@style or @hidden or @aria-hidden]")
+_WITH_CLASS = etree.XPath("//*[@style or @hidden or @aria-hidden or @class or @id]")
 _PARAGRAPH_TAGS = frozenset({"p", "li", "blockquote", "h2", "h3", "h4", "dd"})
+_HANDLE_TAGS = frozenset({"button", "summary", "h2", "h3", "h4", "h5", "dt"})
 _TEXT_PARENTS = frozenset(
     {"p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "a", "span", "b", "strong", "em", "i", "td", "blockquote"}
 )
@@ -67,32 +72,32 @@ def _hiding_names(tree: HtmlElement) -> frozenset[str]:
     """Return the classes (".x") and ids ("#x") that a <style> of the page hides, outside @media and the like."""
     names: set[str] = set()
     for style in tree.iter("style"):
-        css = style.text or ""
+        css = (style.text or "")[:_MAX_CSS]
         if not _HIDDEN_RULE.search(css):
             continue
-        depth, selectors, start = 0, "", 0
-        for match in _STYLE_RULE.finditer(css):
-            if match[0] == "}":
-                if (
-                    depth == 1
-                    and not selectors.lstrip().startswith("@")
-                    and _HIDDEN_RULE.search(css, start, match.start())
-                ):
-                    names |= {
-                        found[1]
-                        for part in selectors.split(",")
-                        if (found := _NAME_SELECTOR.fullmatch(part.strip()))
-                    }
-                depth = max(0, depth - 1)
-            else:
-                depth, start = depth + 1, match.end()
-                selectors = match[1] if depth == 1 else selectors
+        depth = start = 0  # start: of the innermost rule that is open, or of what stands before the next one
+        selectors = ""
+        for brace in _BRACE.finditer(css):
+            if brace[0] == "{":
+                depth += 1
+                selectors = css[start : brace.start()] if depth == 1 else ""
+            elif depth:
+                if depth == 1 and selectors and _HIDDEN_RULE.search(css, start, brace.start()):
+                    names |= {name for part in selectors.split(",") if (name := _name_in(part))}
+                depth -= 1
+            start = brace.end()
     return frozenset(names)
+
+
+def _name_in(selector: str) -> str | None:
+    """Return the class or id of a selector that is nothing else; None for any other."""
+    match = _NAME_SELECTOR.fullmatch(selector.strip())
+    return match[1] if match else None
 
 
 def _name_blocks(tree: HtmlElement) -> None:
     """Give elements of no known kind the tags of what they look like: custom elements and <span style="display:block">."""
-    for element in list(tree.iter(etree.Element)):
+    for element in cast("list[HtmlElement]", _MAY_BE_BLOCKS(tree)):
         is_custom = "-" in element.tag
         if not is_custom and not (element.tag == "span" and _BLOCK_STYLE.search(element.get("style") or "")):
             continue
@@ -110,23 +115,44 @@ def _name_blocks(tree: HtmlElement) -> None:
 def _cut_hidden(tree: HtmlElement, hiding_names: frozenset[str]) -> list[str]:
     """Remove hidden elements. Those that are hidden in one way and hold much of the page's words stay."""
     groups: dict[tuple[str, str], list[HtmlElement]] = defaultdict(list)
-    for element in tree.iter(etree.Element):
+    for element in cast("list[HtmlElement]", (_WITH_CLASS if hiding_names else _MAY_BE_HIDDEN)(tree)):
         if way := _way_of_hiding(element, hiding_names):
             groups[way, element.tag].append(element)
     if not groups:
         return []
     body = tree.find("body")
     most = _MAX_HIDDEN_SHARE * (_length(tree if body is None else body) or 1)
+    descriptions = {
+        fold(meta.get("content") or "") for meta in tree.iter("meta") if "description" in _name_of(meta)
+    } - {""}
     hidden: list[str] = []
     for elements in groups.values():
         small = [(element, length) for element in elements if (length := _length(element)) <= most]
         if sum(length for _, length in small) > most:
             continue
         for element, length in small:
-            if element.getparent() is not None:
-                hidden += [" ".join("".join(element.itertext()).split())] if length else []
+            text = " ".join("".join(element.itertext()).split())
+            is_kept = _is_folded_up(element) or (text and fold(text) in descriptions)
+            if element.getparent() is not None and not is_kept:
+                hidden += [text] if length else []
                 element.drop_tree()
     return hidden
+
+
+def _is_folded_up(element: HtmlElement) -> bool:
+    """Whether a box is an answer or a section that a click on what stands before it unfolds."""
+    handle = element.getprevious()
+    if handle is None or element.tag in _PARAGRAPH_TAGS:
+        return False
+    return (
+        handle.tag in _HANDLE_TAGS
+        or next(handle.iter("button", "h2", "h3", "h4"), None) is not None
+        or any(part.get("aria-expanded") is not None for part in handle.iter(etree.Element))
+    )
+
+
+def _name_of(meta: HtmlElement) -> str:
+    return (meta.get("name") or meta.get("property") or "").lower()
 
 
 def _way_of_hiding(element: HtmlElement, hiding_names: frozenset[str]) -> str | None:
