@@ -1,19 +1,22 @@
 """Cuts clutter elements from the parsed tree before extraction: by class name, by links, by place under a picture.
 
-A general rule never cuts an element that holds a large share of the page's paragraph text. Class names can mislead
-(an article inside <div class="related-wrapper">), and losing the story is worse than keeping a box.
+A general rule never cuts the story's own box, nor more than a small share of the story (story_box.py), in one element or in
+all. Class names can mislead (an article inside <div class="related-wrapper">), and losing the story is worse than keeping
+a box.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from cleaning.clutter.story_box import find_story_box
 from cleaning.records import Removed, record_cut
-from cleaning.text.characters import is_sentence, word_count
-from cleaning.text.shown_text import shown_text, unlinked_text
+from cleaning.text.characters import fold, is_sentence, word_count
+from cleaning.text.shown_text import INLINE_TAGS, shown_text, unlinked_text
 from cleaning.text.text_density import TextDensity
 from cleaning.vocabulary import markup_names, phrases
 
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
     from cleaning.clutter.outlet_rules import CompiledRules
 
-_MAX_SHARE = 0.25  # of the page's paragraph text, in an element that a general rule cuts
+_MAX_SHARE = (
+    0.25  # of the story's paragraph text, or the page's where no story is known, in what a general rule cuts
+)
+_NEVER_STORY = frozenset({"consent", "comments"})  # kinds that may be longer than the story, outside its box
 _MAX_OUTLET_SHARE = (
     0.6  # the same for an outlet's selectors: a mistake in its file must not empty its articles
 )
@@ -56,6 +62,13 @@ _TEASER_BOX_TAGS = frozenset(["div", "section", "aside", "ul", "ol"])
 _MIN_TEASERS = 3
 _MAX_TEASER_CHARS = 400
 _MIN_HEADLINE_WORDS = 4
+_MIN_SENTENCE_CHARS = 15  # behind an inline element, from which it is a part of a sentence
+_MIN_SENTENCE_WORDS, _MIN_NEAR_CHARS = (
+    8,
+    80,
+)  # of a linked sentence, and outside links of the paragraphs around it
+_MAX_ID_PARTS = 3  # hyphens of an id; with as many it was made from a heading
+_PARAGRAPH_TAGS = frozenset({"p", "li", "h2", "h3", "h4", "blockquote", "td"})
 _LIST_TAGS = frozenset({"ul", "ol", "dl"})
 _BLOCK_TAGS = frozenset(
     [
@@ -100,6 +113,8 @@ def cut_tree(
         element.attrib.pop("id", None)
     protected = _with_relatives(keep)
     cut_already: set[HtmlElement] = set()
+    story = find_story_box(tree, densities)
+    spent: dict[str, int] = defaultdict(int)  # characters of the story's prose that each rule has cut
     common_classes = _common_paragraph_classes(densities, page_prose)
     for element in list(tree.iter(etree.Element)):
         density = densities.get(element)
@@ -107,11 +122,22 @@ def cut_tree(
             continue
         if element.get("class") in common_classes:
             continue
-        if _prose_chars(density, densities[tree]) <= _MAX_SHARE * page_prose and (
+        if story is not None and element in story.own:
+            continue
+        prose = _prose_chars(density, densities[tree])
+        is_inside = story is not None and element in story.inside
+        most = _MAX_SHARE * (story.prose if story is not None and is_inside else page_prose)
+        if (prose > most and (story is None or is_inside)) or not (
             reason := _general_reason(element, densities)
         ):
-            cut_already.update(element.iter(etree.Element))
-            removed += _cut_element(element, *reason)
+            continue
+        if prose > most and reason[0] not in _NEVER_STORY:
+            continue
+        if is_inside and spent[reason[1]] + prose > most:
+            continue
+        spent[reason[1]] += prose if is_inside else 0
+        cut_already.update(element.iter(etree.Element))
+        removed += _cut_element(element, *reason)
     return removed
 
 
@@ -137,11 +163,9 @@ def _general_reason(
     if tag == "figcaption":
         return "caption", "tree.figcaption"
     is_custom = "-" in tag  # a custom element's tag says what other elements say in their class
-    if (tag in _NAMED_TAGS or is_custom) and (
-        label := f"{element.get('class') or ''} {element.get('id') or ''} {tag if is_custom else ''}"
-    ).strip():
+    if (tag in _NAMED_TAGS or is_custom) and (label := _label(element, density)).strip():
         kind = markup_names.markup_kind(label)
-        if kind and not markup_names.names_standfirst(label):
+        if kind and not markup_names.names_standfirst(label) and not _is_in_sentence(element):
             return kind, f"tree.name.{kind}"
     if density.text <= _MAX_CAPTION_CHARS and _is_caption(element):
         return "caption", "tree.under-picture"
@@ -158,6 +182,44 @@ def _general_reason(
     if tag in _TEASER_BOX_TAGS and density.links >= _MIN_TEASERS and _holds_teasers(element, densities):
         return "related", "tree.teasers"
     return None
+
+
+def _label(element: HtmlElement, density: TextDensity) -> str:
+    """Return the class and id of an element, and the tag of a custom one, without names that were made from a headline."""
+    name, tag = element.get("id") or "", element.tag
+    if name and (
+        tag == "p" or name.count("-") >= _MAX_ID_PARTS or (density.prose and _is_heading(name, element))
+    ):
+        name = ""  # an anchor of a paragraph or a section
+    classes = " ".join(
+        one
+        for one in (element.get("class") or "").split()
+        if not (density.prose and markup_names.is_topic(one))
+    )
+    name = "" if density.prose and markup_names.is_topic(name) else name
+    return f"{classes} {name} {tag if '-' in tag else ''}"
+
+
+def _is_heading(name: str, element: HtmlElement) -> bool:
+    """Whether an id was made from the heading in or right before its element."""
+    before = element.getprevious()
+    headings = [*islice(element.iter("h1", "h2", "h3", "h4"), 1), *([before] if before is not None else [])]
+    return any(fold(name) == fold(shown_text(heading)) for heading in headings)
+
+
+def _is_in_sentence(element: HtmlElement) -> bool:
+    """Whether an inline element has text of its paragraph behind it: then it is a part of the sentence."""
+    parent = element.getparent()
+    if element.tag not in ("span", "a") or parent is None or parent.tag not in _PARAGRAPH_TAGS:
+        return False
+    if len(element) and next(element.iterdescendants(*_BLOCK_TAGS), None) is not None:
+        return False
+    behind = element.tail or ""
+    for sibling in element.itersiblings():
+        if sibling.tag not in INLINE_TAGS:
+            break
+        behind += shown_text(sibling) + (sibling.tail or "")
+    return len(behind.strip()) >= _MIN_SENTENCE_CHARS
 
 
 def _holds_teasers(box: HtmlElement, densities: dict[HtmlElement, TextDensity]) -> bool:
@@ -237,6 +299,7 @@ def _link_block_reason(element: HtmlElement, density: TextDensity) -> tuple[str,
         and density.linked >= 0.95 * density.text
         and density.text > 20
         and not _is_linked_subhead(element)
+        and not _is_linked_sentence(element)
     ):
         return "related", "tree.link-alone"
     if density.linked < 20:  # the link is a name, a handle or a source
@@ -247,6 +310,19 @@ def _link_block_reason(element: HtmlElement, density: TextDensity) -> tuple[str,
     ):
         return "related", "tree.label-link"
     return None
+
+
+def _is_linked_sentence(element: HtmlElement) -> bool:
+    """Return whether a linked paragraph is a sentence between two paragraphs of the story."""
+    above, below = element.getprevious(), element.getnext()
+    if element.tag != "p" or above is None or below is None or (above.tag, below.tag) != ("p", "p"):
+        return False
+    text = shown_text(element)
+    return (
+        is_sentence(text)
+        and word_count(text) >= _MIN_SENTENCE_WORDS
+        and all(len(unlinked_text(near)) >= _MIN_NEAR_CHARS for near in (above, below))
+    )
 
 
 def _is_linked_subhead(element: HtmlElement) -> bool:

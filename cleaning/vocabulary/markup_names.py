@@ -12,6 +12,7 @@ from importlib.resources import files
 
 _MARKUP_FILE = "markup.toml"
 _STANDFIRST = "standfirst"
+_NOT_CLUTTER = frozenset({_STANDFIRST, "structure"})
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATOR = re.compile(r"(?:_|[^\w\s])+")
 
@@ -30,7 +31,7 @@ def _markup_words() -> dict[str, str]:
 @cache
 def _clutter_pattern() -> tuple[re.Pattern[str], tuple[str, ...]]:
     """Return a pattern with one group for each kind of clutter, and the kinds in the order of the groups."""
-    kinds = {kind: words for kind, words in _markup_words().items() if kind != _STANDFIRST}
+    kinds = {kind: words for kind, words in _markup_words().items() if kind not in _NOT_CLUTTER}
     # The leading "-" stands outside the groups, so that the search skips every other character quickly.
     return re.compile(f"-(?:{'|'.join(f'({words})' for words in kinds.values())})-"), tuple(kinds)
 
@@ -59,3 +60,25 @@ def markup_kind(label: str) -> str | None:
 def names_standfirst(label: str) -> bool:
     """Return whether the class and id name the standfirst. label: class and id."""
     return bool(_standfirst_pattern().search(_hyphenated_names(label)))
+
+
+@cache
+def _topic_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Return (words that are also topics, words of structure)."""
+    table = tomllib.loads(files("cleaning").joinpath("vocabulary", _MARKUP_FILE).read_text("utf-8"))[
+        "structure"
+    ]
+    return frozenset(word.partition("-")[0] for word in table["topics"]), frozenset(table["words"])
+
+
+@lru_cache(maxsize=4096)
+def is_topic(name: str) -> bool:
+    """Return whether a single class or id is named after a topic ("bio-waste"): a word that may be clutter begins it, and
+    another that is no word of structure follows."""
+    topics, structure = _topic_words()
+    words = _hyphenated_names(name).strip("-").split("-")
+    return (
+        len(words) > 1
+        and words[0] in topics
+        and not any(word in structure or len(word) < 3 for word in words[1:])
+    )
