@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from cleaning import fallback
-from cleaning.clutter import line_cuts, position_cuts
+from cleaning.clutter import line_cuts, position_cuts, story_end
 from cleaning.clutter.outlet_rules import compile_rules
 from cleaning.clutter.tree_cuts import cut_tree
 from cleaning.metadata import fields, json_ld, paywall, titles
@@ -128,6 +128,10 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     trace.blocks = blocks
     trace.end_stage("measures")
     tree_cuts = [record_cut("hidden", "tree.hidden", "tree", text) for text in document.hidden_texts]
+    for box in story_end.next_stories(contents.tree, facts.titles):
+        tree_cuts.append(record_cut("related", "tree.next-story", "tree", shown_text(box)))
+        box.drop_tree()
+    story_end.demote_subheads(contents.tree, facts.titles)
     tree_cuts += cut_tree(contents.tree, densities, outlet_rules)
     trace.end_stage("cuts on the tree")
     extracted = _extract_story(contents.tree, page, facts)

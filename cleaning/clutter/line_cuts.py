@@ -30,6 +30,11 @@ _SIZE_OR_TYPE = re.compile(r"\dx\d|\.(?:jpe?g|png|webp|gif)$", re.I)
 _LETTER = re.compile(r"[^\W\d_]")
 _DATE_FIGURES = re.compile(r"[\d\W_年月日時时分秒년월일]+")
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)|\b\d+ (?:min|hour|day|hr)s?\b.{0,200}\bago\b", re.I)
+# how long it takes to read or to hear a story
+_DURATION = re.compile(
+    r"\W*\d{1,3}\s?(?:min|mins|minutes?|minuten|minuti|minutos|minut|мин|хв|分|분)\.?(?: (?:read|listen|lesezeit|de lecture|de lectura|di lettura|leestijd))?\W*",
+    re.I,
+)
 _MAX_BYLINE_WORDS = 16
 _MAX_DATE_WORDS = 6  # of a line with a date, besides its figures: weekday, month, "updated at"
 _MAX_CAPTION_WORDS = 60
@@ -249,7 +254,10 @@ def check_file_name(line: Line, index: int, facts: PageFacts) -> CutDecision:
 
 
 def check_wordless(line: Line, index: int, facts: PageFacts) -> CutDecision:
-    """Cut a short line without letters: a player's clock, the cross of a closing button, a rule."""
+    """Cut a short line without letters: a player's clock, the cross of a closing button, a rule; near the top also a
+    duration."""
+    if index < _TOP_LINES and len(line.text) < 30 and _DURATION.fullmatch(line.text):
+        return "residue", "line.duration"
     return (
         ("residue", "line.wordless")
         if line.kind != "row" and not _LETTER.search(line.text) and len(line.text) < 12

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from cleaning.clutter.line_cuts import PageFacts, Story, is_prose, split_tags
 from cleaning.text.characters import fold, is_sentence, unify_quotes, word_count
@@ -25,6 +26,8 @@ _MAX_HEADING_TAIL = 0.25  # the same behind a clutter heading, which may also be
 _MAX_TEASER_WORDS = 130  # of prose that may be teasers; with more, the story goes on
 _MIN_HEADLINES = 8  # lines in a row without a full stop
 _MAX_HEADLINE_WORDS, _MIN_MEAN_HEADLINE_WORDS = 45, 6
+_MIN_PRESENTED = 2  # persons whose name stands above a sentence about them
+_MIN_LIST_LINES = 3  # short lines at the end that begin with figures: a list, as of ingredients
 _KEYWORD_BLOCKS = 5  # behind the story, among which its keywords are looked for
 _HEADING_KINDS = frozenset({"related", "newsletter", "comments", "promo"})
 
@@ -128,8 +131,16 @@ def _is_story_line(lines: list[Line], index: int) -> bool:
 def cut_biography(story: Story, facts: PageFacts) -> None:
     """5. Cut a biography in the second half of the story; also what follows it, if that is no story.
 
-    A biography speaks of a person whose name stands alone in one of the three lines before it, or of an author."""
+    A biography speaks of a person whose name stands alone in one of the three lines before it, or of an author. Where the
+    story presents several persons so, it is about them."""
     lines, total_words, words_so_far = story.lines, _total_words(story.lines), 0
+    presented = sum(
+        is_person_name(line.text) and phrases.begins_biography(line.text, below.text)
+        for line, below in pairwise(lines)
+        if not any(fold(line.text) == fold(name) for name in facts.authors)
+    )
+    if presented >= _MIN_PRESENTED:
+        return
     for index, line in enumerate(lines):
         words_before, words_so_far = words_so_far, words_so_far + word_count(line.text)
         if words_before < max(0.5 * total_words, _MIN_STORY_WORDS):
@@ -163,7 +174,13 @@ def cut_closing_headlines(story: Story) -> None:
     ):
         start -= 1
     run = story.lines[start:]
-    if _are_headlines(run) and _total_words(story.lines[:start]) >= _MIN_STORY_WORDS:
+    if (
+        _are_headlines(run)
+        and _total_words(story.lines[:start]) >= _MIN_STORY_WORDS
+        and _total_words(run) <= _MAX_HEADING_TAIL * _total_words(story.lines)
+        and len({line.text.split()[0] for line in run})
+        > len(run) / 2  # in a transcript the speakers' names come again
+    ):
         _cut_range(story, range(start, len(story.lines)), ("related", "place.closing-headlines"))
 
 
@@ -183,6 +200,9 @@ def trim_end(story: Story) -> None:
     """Step 7: cut headings and labels of up to three words at the end. A story ends with a sentence, a list item, a
     table row or a quotation."""
     end = len(story.lines)
+    near_end = story.lines[-_MIN_LIST_LINES - 2 :]
+    if sum(line.text[:1].isdigit() or line.text[:1] in "½¼¾⅓" for line in near_end) >= _MIN_LIST_LINES:
+        return
     while end > 1:
         last = story.lines[end - 1]
         is_label = last.kind == "p" and word_count(last.text) <= 3 and not is_sentence(last.text)

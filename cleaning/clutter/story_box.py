@@ -24,13 +24,13 @@ _MOST = 0.5  # share of the prose around a headline, or of a story, that makes a
 
 @dataclass(frozen=True, slots=True)
 class StoryBox:
-    """root: the element whose prose is the story's. own: elements that hold most of it, and all around it, which no rule
-    may cut. prose: its characters in paragraphs."""
+    """own: elements that hold most of the story, and all around it, which no rule may cut. inside: all in its box. prose: its
+    characters in paragraphs. core: the same of the first paragraph and those beside it alone."""
 
-    root: HtmlElement
     own: frozenset[HtmlElement]
     inside: frozenset[HtmlElement]
     prose: int
+    core: int
 
 
 def find_story_box(tree: HtmlElement, densities: dict[HtmlElement, TextDensity]) -> StoryBox | None:
@@ -62,4 +62,5 @@ def _box_in(
     if prose < _MIN_STORY:
         return None
     own = [box for box in path[1:] if densities.get(box, TextDensity()).prose >= _MOST * prose]
-    return StoryBox(root, frozenset([*own, *above]), frozenset(root.iterdescendants()), prose)
+    core = sum(densities.get(p, TextDensity()).prose for p in path[1].iterchildren("p"))
+    return StoryBox(frozenset([*own, *above, path[1]]), frozenset(root.iterdescendants()), prose, core)

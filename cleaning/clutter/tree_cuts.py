@@ -7,6 +7,7 @@ a box.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -69,6 +70,18 @@ _MIN_SENTENCE_WORDS, _MIN_NEAR_CHARS = (
 )  # of a linked sentence, and outside links of the paragraphs around it
 _MAX_ID_PARTS = 3  # hyphens of an id; with as many it was made from a heading
 _PARAGRAPH_TAGS = frozenset({"p", "li", "h2", "h3", "h4", "blockquote", "td"})
+_EMBEDS = frozenset(
+    {"instagram-media", "tiktok-embed", "reddit-embed-bq", "imgur-embed-pub"}
+)  # shells that a script fills
+_FINDING_AIDS = frozenset({"googlescholar", "pubmed", "pubmedcentral", "crossref", "cas", "article", "fulltext", "medline", "webofscience", "scopus", "mathscinet", "ads"})  # fmt: skip
+_MAX_REFERENCE_CHARS = 20
+_MIN_COMMENTS, _MAX_ITEMS_READ, _MAX_COMMENT_HEAD = 2, 12, 90
+_COMMENT_HEAD = re.compile(
+    r"\b(?:says?|said|wrote|writes|schrieb|schreibt|sagt|dit|a écrit|dice|escribió|ha scritto|disse|schreef|napisał|пишет|сказал)\b:?.{0,40}?\d|\b\d{1,2}[:.h]\d\d\b.{0,20}\b(?:reply|antworten|répondre|responder|rispondi)\b"
+    r"|\b\d+ (?:minutes?|hours?|days?|weeks?|months?|years?) ago\b",
+    re.I,
+)
+_SLIDE_NUMBER = re.compile(r"\d{1,3}\s?(?:/|of|von|de|sur|di|van|z|из)\s?\d{1,3}\b")
 _LIST_TAGS = frozenset({"ul", "ol", "dl"})
 _BLOCK_TAGS = frozenset(
     [
@@ -122,6 +135,8 @@ def cut_tree(
             continue
         if element.get("class") in common_classes:
             continue
+        if _is_anchor(element, density):
+            element.attrib.pop("id")  # trafilatura too drops elements because of their ids
         if story is not None and element in story.own:
             continue
         prose = _prose_chars(density, densities[tree])
@@ -162,6 +177,14 @@ def _general_reason(
     tag, density = element.tag, densities[element]
     if tag == "figcaption":
         return "caption", "tree.figcaption"
+    if tag == "blockquote" and element.get("class") in _EMBEDS:
+        return "promo", "tree.embed"
+    if tag == "a" and density.text <= _MAX_REFERENCE_CHARS and _is_reference_link(element):
+        return "related", "tree.reference-link"
+    if tag in ("ol", "ul", "div", "section") and _is_discussion(element):
+        return "comments", "tree.discussion"
+    if tag in ("div", "section") and density.prose and _are_slides(element):
+        return "related", "tree.slides"
     is_custom = "-" in tag  # a custom element's tag says what other elements say in their class
     if (tag in _NAMED_TAGS or is_custom) and (label := _label(element, density)).strip():
         kind = markup_names.markup_kind(label)
@@ -184,6 +207,31 @@ def _general_reason(
     return None
 
 
+def _is_reference_link(link: HtmlElement) -> bool:
+    """Whether a link in a list of sources only names where the source is found: "Google Scholar", "PubMed"."""
+    return fold(shown_text(link)) in _FINDING_AIDS and any(
+        above.tag == "li" for above in islice(link.iterancestors(), 3)
+    )
+
+
+def _is_discussion(box: HtmlElement) -> bool:
+    """Whether a box is a list of readers' comments: two items or more that begin with a name, "says" and a moment."""
+    items = [child for child in box if child.tag in ("li", "div", "article")][:_MAX_ITEMS_READ]
+    if len(items) < _MIN_COMMENTS:
+        return False
+    beginnings = [shown_text(item)[:_MAX_COMMENT_HEAD] for item in items]
+    return sum(bool(_COMMENT_HEAD.search(beginning)) for beginning in beginnings) >= max(
+        _MIN_COMMENTS, 0.6 * len(items)
+    )
+
+
+def _are_slides(box: HtmlElement) -> bool:
+    """Whether a box is a slide show: most of its children begin with a number of how many ("3/9 Record catch")."""
+    children = [child for child in box if shown_text(child)][: 4 * _MAX_ITEMS_READ]
+    numbered = [child for child in children if _SLIDE_NUMBER.match(shown_text(child)[:20])]
+    return len(numbered) >= _MIN_TEASERS and len(numbered) >= 0.5 * len(children)
+
+
 def _label(element: HtmlElement, density: TextDensity) -> str:
     """Return the class and id of an element, and the tag of a custom one, without names that were made from a headline."""
     name, tag = element.get("id") or "", element.tag
@@ -200,6 +248,14 @@ def _label(element: HtmlElement, density: TextDensity) -> str:
     return f"{classes} {name} {tag if '-' in tag else ''}"
 
 
+def _is_anchor(element: HtmlElement, density: TextDensity) -> bool:
+    """Whether an element's id only marks a place in the text: that of a paragraph, or one made from a heading."""
+    name = element.get("id")
+    return bool(name and density.prose) and (
+        element.tag == "p" or name.count("-") >= _MAX_ID_PARTS or _is_heading(name, element)
+    )
+
+
 def _is_heading(name: str, element: HtmlElement) -> bool:
     """Whether an id was made from the heading in or right before its element."""
     before = element.getprevious()
@@ -211,6 +267,8 @@ def _is_in_sentence(element: HtmlElement) -> bool:
     """Whether an inline element has text of its paragraph behind it: then it is a part of the sentence."""
     parent = element.getparent()
     if element.tag not in ("span", "a") or parent is None or parent.tag not in _PARAGRAPH_TAGS:
+        return False
+    if markup_names.is_for_readers_ears(element.get("class") or ""):
         return False
     if len(element) and next(element.iterdescendants(*_BLOCK_TAGS), None) is not None:
         return False

@@ -69,7 +69,15 @@ def folded_titles(tree: HtmlElement, head: MetaTags, article: Node, title: str) 
 
     A line of text whose folded form is among them repeats the headline."""
     spellings = {title, *head.all("og:title", "twitter:title"), *json_ld.texts(article.get("headline"))}
-    spellings |= {text for h1 in tree.iter("h1") for text in (shown_text(h1), _headline_in(h1))}
+    headlines = list(tree.iter("h1"))
+    own = [
+        place
+        for place, h1 in enumerate(headlines)
+        if fold(title) in (fold(shown_text(h1)), fold(_headline_in(h1)))
+    ]
+    if own:  # those behind it are subheads, or other stories' headlines
+        headlines = headlines[: own[0] + 1]
+    spellings |= {text for h1 in headlines for text in (shown_text(h1), _headline_in(h1))}
     spellings |= {tidy(t.text or "") for t in tree.iter("title")}
     spellings |= {
         segment for text in list(spellings) for segment in _SITE_SEPARATOR.split(text) if len(segment) > 20

@@ -13,6 +13,7 @@ from importlib.resources import files
 _MARKUP_FILE = "markup.toml"
 _STANDFIRST = "standfirst"
 _NOT_CLUTTER = frozenset({_STANDFIRST, "structure"})
+_READ_ALOUD = re.compile("-(?:visually-hidden|sr-only|screen-reader-text|visuallyhidden)-")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATOR = re.compile(r"(?:_|[^\w\s])+")
 
@@ -82,3 +83,9 @@ def is_topic(name: str) -> bool:
         and words[0] in topics
         and not any(word in structure or len(word) < 3 for word in words[1:])
     )
+
+
+@lru_cache(maxsize=4096)
+def is_for_readers_ears(label: str) -> bool:
+    """Return whether a class marks text that is only read aloud: it repeats what is shown."""
+    return bool(_READ_ALOUD.search(_hyphenated_names(label)))
