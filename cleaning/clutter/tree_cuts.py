@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _MAX_SHARE = (
     0.25  # of the story's paragraph text, or the page's where no story is known, in what a general rule cuts
 )
-_NEVER_STORY = frozenset({"consent", "comments"})  # kinds that may be longer than the story, outside its box
+_NEVER_STORY = frozenset(
+    {"consent", "comments", "dialog", "slides"}
+)  # kinds that may be as long as the story beside them
+_MAX_TIMES_CORE = 8  # such a cut's prose, by that of the story's first paragraph and those beside it
 _MAX_OUTLET_SHARE = (
     0.6  # the same for an outlet's selectors: a mistake in its file must not empty its articles
 )
@@ -142,15 +145,16 @@ def cut_tree(
         prose = _prose_chars(density, densities[tree])
         is_inside = story is not None and element in story.inside
         most = _MAX_SHARE * (story.prose if story is not None and is_inside else page_prose)
-        if (prose > most and (story is None or is_inside)) or not (
-            reason := _general_reason(element, densities)
+        if (prose > most and story is None) or not (reason := _general_reason(element, densities)):
+            continue
+        is_large = prose > most
+        if is_large and not (
+            reason[0] in _NEVER_STORY and story is not None and prose <= _MAX_TIMES_CORE * story.core
         ):
             continue
-        if prose > most and reason[0] not in _NEVER_STORY:
+        if is_inside and not is_large and spent[reason[1]] + prose > most:
             continue
-        if is_inside and spent[reason[1]] + prose > most:
-            continue
-        spent[reason[1]] += prose if is_inside else 0
+        spent[reason[1]] += prose if is_inside and not is_large else 0
         cut_already.update(element.iter(etree.Element))
         removed += _cut_element(element, *reason)
     return removed
@@ -184,7 +188,7 @@ def _general_reason(
     if tag in ("ol", "ul", "div", "section") and _is_discussion(element):
         return "comments", "tree.discussion"
     if tag in ("div", "section") and density.prose and _are_slides(element):
-        return "related", "tree.slides"
+        return "slides", "tree.slides"
     is_custom = "-" in tag  # a custom element's tag says what other elements say in their class
     if (tag in _NAMED_TAGS or is_custom) and (label := _label(element, density)).strip():
         kind = markup_names.markup_kind(label)
