@@ -39,7 +39,7 @@ from cleaning.text.shown_text import above_headline, block_texts, shown_text
 from cleaning.text.text_density import measure_density
 from cleaning.text.unextracted_text import unextracted_text
 from cleaning.trace import Trace
-from cleaning.verdict import not_an_article
+from cleaning.verdict import block_model, not_an_article
 from cleaning.verdict.confidence import measure_signs, paragraph_lengths, text_confidence
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     loose_text.wrap_loose_text(contents.tree)
     densities = measure_density(contents.tree)
     paragraphs = paragraph_lengths(contents.tree, densities)
-    blocks, outside = block_texts(contents.tree)
+    blocks, owners, outside = block_texts(contents.tree)
+    page_blocks = block_model.read_blocks(blocks, owners, densities)
     notices = find_notices(outside)
     make_evidence = _evidence_maker(page, contents, densities[contents.tree], blocks)
     trace.blocks = blocks

@@ -49,6 +49,7 @@ PARTS: dict[tuple[str, str], dict[str, Any]] = {
 # patterns that a person writes, and those put together of parts that the test has as a whole: module, missing name
 ELSEWHERE = {
     ("cleaning.clutter.outlet_rules", "text"),
+    ("cleaning.metadata.authors", "either"),
     ("cleaning.metadata.credits", "names"),
     ("cleaning.metadata.credits", "origins"),
     ("cleaning.request_spelling", "patterns"),

@@ -12,12 +12,12 @@ from collections import Counter
 from functools import cache, lru_cache
 from operator import add, and_
 
-from langdetect import detector_factory
 from langdetect.detector import Detector
 from langdetect.lang_detect_exception import LangDetectException
 from langdetect.utils.ngram import NGram
 
 from cleaning.text.characters import word_count
+from cleaning.text.letter_pairs import load_profiles
 
 _PREFIX_CHARACTERS = 600  # as accurate as 1,000 on 222 articles, in three quarters of the time
 _SAMPLE_CHARACTERS = 200  # of the text's middle and of its end, which have to agree with the beginning
@@ -163,14 +163,6 @@ class FastDetector(Detector):  # type: ignore[misc]
         return max(prob)
 
 
-@cache
-def load_profiles() -> detector_factory.DetectorFactory:
-    """Return langdetect's language profiles, which are loaded at the first call."""
-    factory = detector_factory.DetectorFactory()
-    factory.load_profile(detector_factory.PROFILES_DIRECTORY)
-    return factory
-
-
 def language_of(
     text: str, hint: str | None = None, stated: str | None = None
 ) -> tuple[str | None, float | None]:
@@ -263,14 +255,3 @@ def _agrees(language: str, text: str) -> bool:
     """Whether a language that langdetect does not know is written in the script of the text."""
     script = next((_script_of(char) for char in text if char.isalpha()), "")
     return script in _SCRIPTS_OF_UNKNOWN.get(language, ())
-
-
-def known_share(text: str) -> float:
-    """Return the share of the text's pairs of letters beyond ASCII that occur in some language; 1 without any."""
-    pairs = [
-        text[i : i + 2]
-        for i in range(len(text) - 1)
-        if not text[i : i + 2].isascii() and text[i : i + 2].isalpha()
-    ]
-    known = load_profiles().word_lang_prob_map
-    return sum("".join(map(NGram.normalize, pair)) in known for pair in pairs) / len(pairs) if pairs else 1.0

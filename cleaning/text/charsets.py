@@ -117,8 +117,8 @@ def _nonsense(text: str) -> float:
     """Return how little a text looks like one of a language: 0 for the best.
 
     Broken and control characters count, symbols inside words, and pairs of letters that no language of langdetect has."""
-    from cleaning.metadata.language import (
-        known_share,  # langdetect's profiles are loaded only where a charset is in doubt
+    from cleaning.text.letter_pairs import (
+        known_share,  # its profiles are loaded only where a charset is in doubt
     )
 
     text = text[:_JUDGED_CHARS]

@@ -91,23 +91,26 @@ def elements_after(element: HtmlElement, *tags: str) -> Iterator[HtmlElement]:
         current = current.getparent()
 
 
-def block_texts(tree: HtmlElement) -> tuple[list[str], list[str]]:
-    """Return two lists of the shown texts in document order.
+def block_texts(tree: HtmlElement) -> tuple[list[str], list[HtmlElement], list[str]]:
+    """Return two lists of the shown texts in document order, and between them the elements of the first.
 
-    The first holds all text, split where a block begins or ends and at <br>. The second holds the text outside
-    pictures and buttons, split at blocks only.
+    The first holds all text, split where a block begins or ends and at <br>; each stands directly in its element. The
+    last holds the text outside pictures and buttons, split at blocks only.
     """
     blocks: list[str] = []
+    owners: list[HtmlElement] = []
     blocks_outside_pictures: list[str] = []
     pieces: list[str] = []
     block_pieces: list[str] = []
     picture_depth = 0  # open figures, captions and buttons
     body = tree.find("body")
-    for event, element in etree.iterwalk(tree if body is None else body, events=("start", "end")):
+    owner = tree if body is None else body  # the innermost block that is open
+    for event, element in etree.iterwalk(owner, events=("start", "end")):
         if (tag := element.tag) not in INLINE_TAGS:
             if pieces:
                 if text := tidy("".join(pieces)):
                     blocks.append(text)
+                    owners.append(owner)
                     if not picture_depth:
                         block_pieces.append(text)
                 pieces.clear()
@@ -116,10 +119,20 @@ def block_texts(tree: HtmlElement) -> tuple[list[str], list[str]]:
                 block_pieces.clear()
             if tag in _PICTURE_TAGS:
                 picture_depth += 1 if event == "start" else -1
+            if tag != "br":
+                owner = element if event == "start" else _block_around(element, owner)
         piece = element.text if event == "start" else element.tail
         if piece and (pieces or not piece.isspace()):  # most tags have only white space between them
             pieces.append(piece)
-    return blocks, blocks_outside_pictures
+    return blocks, owners, blocks_outside_pictures
+
+
+def _block_around(element: HtmlElement, owner: HtmlElement) -> HtmlElement:
+    """Return the innermost block around an element that has ended."""
+    parent = element.getparent()
+    while parent is not None and parent.tag in INLINE_TAGS:
+        parent = parent.getparent()
+    return owner if parent is None else parent
 
 
 def above_headline(tree: HtmlElement, titles: frozenset[str]) -> list[tuple[HtmlElement, str]]:
