@@ -40,7 +40,7 @@ from cleaning.text.text_density import measure_density
 from cleaning.text.unextracted_text import unextracted_text
 from cleaning.trace import Trace
 from cleaning.verdict import block_model, not_an_article
-from cleaning.verdict.confidence import measure_signs, paragraph_lengths, text_confidence
+from cleaning.verdict.confidence import measure_signs, text_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,6 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     etree.strip_elements(contents.tree, *_NON_STORY_TAGS, with_tail=False)
     loose_text.wrap_loose_text(contents.tree)
     densities = measure_density(contents.tree)
-    paragraphs = paragraph_lengths(contents.tree, densities)
     blocks, owners, outside = block_texts(contents.tree)
     page_blocks = block_model.read_blocks(blocks, owners, densities)
     notices = find_notices(outside)
@@ -160,16 +159,10 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     section = fields.section_of(contents.head, contents.article)
     genre = genre_of(page.url, contents.title, section, contents.article, facts.labels)
     language, confidence = language_of(text, rules.language, contents.tree.get("lang"))
-    is_declared_article = (
-        json_ld.is_article(contents.article) or (contents.head.first("og:type") or "").lower() == "article"
+    states = block_model.kept_and_cut(
+        blocks, text.splitlines(), [cut.text for cut in removed], [contents.title, contents.summary or ""]
     )
-    signs = measure_signs(
-        story.lines,
-        paragraphs,
-        densities[contents.tree],
-        is_declared_article=is_declared_article,
-        has_author=bool(authors),
-    )
+    signs = measure_signs(story.lines, block_model.judge(page_blocks, *states)[1])
     trace.removed = [
         *removed,
         *unextracted_text(blocks, trace.lines, removed, [contents.title, contents.summary or ""]),

@@ -236,7 +236,7 @@ def test_the_patterns_are_found():
         assert module.partition(".")[0] in PACKAGES
     assert len(names) > 150
     for wanted in [
-        ("cleaning.metadata.json_ld", "_STRING_OR_NOISE"),  # a constant
+        ("cleaning.metadata.lenient_json", "_NOISE"),  # a constant
         ("cleaning.vocabulary.wall_words", "_walls"),  # made from TOML, remembered
         ("outlets.general", "_PATHS"),
     ]:

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cleaning.text.characters import fold
+from cleaning.text.unextracted_text import fold_all
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,6 +34,7 @@ FEATURES = (
     "item", "place", "kind_size", "page_kept", "box_size", "cut",
 )  # fmt: skip
 _SMOOTH = 20.0  # words of doubt, half of them kept, that each share begins with
+_MIN_KEY = 12  # folded characters; a shorter text may occur in a longer one by chance
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _FULL_STOPS = frozenset('.!?…。！？।؟"”»)')
 
@@ -110,6 +114,30 @@ def features_of(blocks: Blocks, kept: Floats, cut: Floats) -> Floats:
         np.log1p(box_words - words),
         cut,
     ]).astype(np.float64)  # fmt: skip
+
+
+def kept_and_cut(
+    texts: Sequence[str], lines: Sequence[str], cuts: Sequence[str], field_texts: Sequence[str]
+) -> tuple[Floats, Floats, Floats]:
+    """Return three arrays with 1 for each block that is in the text, that a rule cut, and that counts at all.
+
+    A block that is the headline or the standfirst does not count. lines: of the text. cuts: texts that rules cut."""
+    story, cut_text = fold_all(lines), fold_all(cuts)
+    line_keys, field_keys = {fold(line) for line in lines}, {fold(text) for text in field_texts}
+    keys = [fold(text) for text in texts]
+    kept = [key in line_keys or (len(key) >= _MIN_KEY and key in story) for key in keys]
+    cut = [
+        not is_kept and len(key) >= _MIN_KEY and key in cut_text
+        for key, is_kept in zip(keys, kept, strict=True)
+    ]
+    counted = [is_kept or key not in field_keys for key, is_kept in zip(keys, kept, strict=True)]
+    return np.array(kept, float), np.array(cut, float), np.array(counted, float)
+
+
+def judge(blocks: Blocks, kept: Floats, cut: Floats, counted: Floats) -> tuple[Floats, float]:
+    """Return the probability of each block, and the expected F1 of the kept ones."""
+    chances = probabilities(features_of(blocks, kept, cut), kept)
+    return chances, expected_f1(blocks.words * counted, kept, chances)
 
 
 def _sums(groups: np.ndarray[Any, np.dtype[np.int64]], values: Floats) -> Floats:

@@ -1,102 +1,82 @@
-"""Computes the text confidence: the probability, 0 to 1, that the text is right.
+"""Computes the text confidence: the F1, 0 to 1, that the text is expected to have against one taken by hand.
 
-Right means an F1 of 0.9 or more against a text that a person took from the page. The probability is a logistic
-function of signs that cleaning measures anyway. benchmarks/confidence.py fits the weights and measures
-how well they separate right texts from wrong ones; docs/cleaning.md shows the table.
+The block model gives it (block_model.py). It is lowered for what no block tells: mojibake, the words of a consent dialogue,
+and a text without a sentence, as a menu is.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import astuple, dataclass
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cleaning.text.characters import fold, is_sentence, word_count
-from cleaning.text.shown_text import shown_text
+from cleaning.text.characters import is_sentence, word_count
+from cleaning.text.mojibake import mojibake_share
+from cleaning.vocabulary import wall_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lxml.html import HtmlElement
-
     from cleaning.text.extraction import Line
-    from cleaning.text.text_density import TextDensity
 
 _MIN_PARAGRAPH_WORDS = 12
-_MIN_PARAGRAPH_CHARS = 60  # outside links
-_KEY_CHARS = 80  # of a paragraph's folded beginning, by which it is recognised in the text
-_LAST_LINES = 3
+_BROKEN_WORDS_OF_A_RUIN = 0.1  # share of words with mojibake; with as many a text is worth nothing
+_DIALOGUE_SHARE = 0.4  # of the words in lines about consent; with as many the text is a dialogue
+_LOW = 0.25  # the confidence of a dialogue or a menu is this part of what it would be
+_MAX_MENU_LINE_WORDS = 9  # in the mean, of lines of which none is a sentence
+# a line that holds two of these is about consent; the words are the same in most languages' dialogues
+_CONSENT = re.compile(
+    r"cookies?\b|consent\b|\bgdpr\b|\bccpa\b|\bopt(?:ing)?[ -]out|legitimate interests?|\bvendors?\b|\bour partners?\b|third part(?:y|ies)"
+    r"|your (?:browser|device|privacy|preferences|choices)|personali[sz]ed (?:ads|advertis)|privacy (?:policy|settings|preferences)"
+    r"|einwilligung|berechtigt\w* interesse|datenschutz|personenbezogen|tracking|unsere partner|consentement|intérêt légitime"
+    r"|données personnelles|nos partenaires|consentimiento|interés legítimo|datos personales|nuestros socios|consenso|interesse legittimo"
+    r"|dati personali|consentimento|interesse legítimo|dados pessoais|toestemming|persoonsgegevens|zgod[aęy]\b|dane osobowe|danych osobowych"
+    r"|файл\w* cookie|согласи[ея]|персональн\w+ данн|згод[ау]\b|samtycke|personuppgifter|hozzájárul",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the confidence is computed from, in the order of the weights. `scrapy explain` prints the field names."""
+    """What the confidence is computed from. `scrapy explain` prints the field names."""
 
-    kept: float  # share of the page's paragraphs that the text holds, by characters
-    placed: float  # share of the text that is in the page's paragraphs
-    prose: float  # share of the text in lines that are paragraphs
-    loose_end: float  # share of the last three lines that are not paragraphs
-    shown: float  # the text's characters divided by all that the page shows; at most 1
-    told: float  # 1 where the page declares itself an article
-    signed: float  # 1 where an author is known
-    lines: float  # logarithm of 1 + the number of lines
-    line_words: float  # mean number of words in a line
+    expected_f1: float  # by the probabilities of the page's blocks
+    mojibake: float  # share of the words that were decoded wrongly
+    dialogue: float  # share of the words in lines about consent or a script that is missing
+    menu: float  # 1 where no line is a sentence and lines are short
 
 
-# bias, then one weight for each sign, in the order of the fields
-_WEIGHTS = (0.595, 0.718, 0.604, -0.44, -0.911, 0.351, 0.82, 0.557, -0.132, 0.003)
-
-
-def paragraph_lengths(tree: HtmlElement, densities: dict[HtmlElement, TextDensity]) -> dict[str, int]:
-    """Return {folded beginning: characters} of the page's paragraphs of prose. Call it before anything is cut."""
-    lengths: dict[str, int] = {}
-    for element in tree.iter("p"):
-        if (
-            (density := densities.get(element))
-            and density.prose > _MIN_PARAGRAPH_CHARS
-            and is_paragraph(text := shown_text(element))
-        ):
-            lengths[fold(text)[:_KEY_CHARS]] = len(text)
-    return lengths
-
-
-def is_paragraph(text: str) -> bool:
-    """Return whether a text is a sentence of twelve words or more."""
-    return is_sentence(text) and word_count(text) >= _MIN_PARAGRAPH_WORDS
-
-
-def measure_signs(
-    lines: Sequence[Line],
-    paragraphs: dict[str, int],
-    page: TextDensity,
-    *,
-    is_declared_article: bool,
-    has_author: bool,
-) -> Signs:
-    """Return the signs of a cleaned text.
-
-    lines: of the story; paragraphs: as `paragraph_lengths` returns them; page: text density of the whole page."""
-    texts = [line.text for line in lines]
-    total = sum(map(len, texts)) or 1
-    prose = [text for text in texts if is_paragraph(text)]
-    folded_text = fold("".join(texts))
-    kept = sum(length for key, length in paragraphs.items() if key in folded_text)
-    last = texts[-_LAST_LINES:]
+def measure_signs(lines: Sequence[Line], expected_f1: float) -> Signs:
+    """Return the signs of a cleaned text. lines: of the story. expected_f1: as `block_model.judge` returns it."""
+    counts = [word_count(line.text) for line in lines]
+    total = sum(counts) or 1
+    told = sum(count for line, count in zip(lines, counts, strict=True) if _is_dialogue(line.text))
+    sentences = any(
+        is_sentence(line.text) and count >= _MIN_PARAGRAPH_WORDS
+        for line, count in zip(lines, counts, strict=True)
+    )
+    is_menu = not sentences and total / max(1, len(counts)) <= _MAX_MENU_LINE_WORDS
     return Signs(
-        kept=kept / max(1, sum(paragraphs.values())),
-        placed=sum(len(text) for text in texts if fold(text)[:_KEY_CHARS] in paragraphs) / total,
-        prose=sum(map(len, prose)) / total,
-        loose_end=1 - sum(map(is_paragraph, last)) / max(1, len(last)),
-        shown=min(1.0, total / max(1, page.text)),
-        told=float(is_declared_article),
-        signed=float(has_author),
-        lines=math.log1p(len(texts)),
-        line_words=sum(map(word_count, texts)) / max(1, len(texts)),
+        round(expected_f1, 4),
+        round(mojibake_share("\n".join(line.text for line in lines)), 4),
+        round(told / total, 4),
+        float(is_menu),
+    )
+
+
+def _is_dialogue(text: str) -> bool:
+    """Whether a line is about consent, or says that the page needs JavaScript."""
+    found = {match[0].casefold() for match in _CONSENT.finditer(text)}
+    return (
+        len(found) > 1
+        or wall_words.has_wall_words("needs_javascript", text)
+        or wall_words.has_wall_words("consent_wall", text)
     )
 
 
 def text_confidence(signs: Signs) -> float:
-    """Return the text confidence, 0 to 1: of texts with the value x, about the share x is right."""
-    bias, *weights = _WEIGHTS
-    score = bias + sum(weight * sign for weight, sign in zip(weights, astuple(signs), strict=True))
-    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, score)))), 4)
+    """Return the text confidence, 0 to 1."""
+    confidence = signs.expected_f1 * max(0.0, 1 - signs.mojibake / _BROKEN_WORDS_OF_A_RUIN)
+    if signs.dialogue >= _DIALOGUE_SHARE or signs.menu:
+        confidence *= _LOW
+    return round(min(1.0, confidence), 4)
