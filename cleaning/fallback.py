@@ -2,7 +2,7 @@
 
 1. By JSON-LD's articleBody, where a story of fewer than 1,000 words has less than half of its words.
 2. Below 80 words, by the page extracted again without general cuts, if that gives more than 1.5 times as many words.
-3. Below 80 words still, by the story in the state of the page's application (page_state.py).
+3. Below 40 words still, by the story in the state of the page's application (page_state.py).
 
 From the new text only the headline, a disclosure, captions, and what the outlet's own rules name are cut.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
 
 _ENOUGH_WORDS = 80  # of a story; with fewer, the page is extracted again
+_HARDLY_ANY_WORDS = 40  # with fewer, the state of the page's application is read
 _MIN_GAIN = 1.5  # the text without general cuts has to be longer by this factor
 _MIN_BODY_WORDS = 100  # of an articleBody that is used
 

@@ -39,11 +39,11 @@ _META_NAMES = (
     "cxenseparse:author",
 )
 # white space is read from its beginning only, here and below: else a long run of it is read from each of its places
-_SEPARATOR = re.compile(r"(?:(?<!\s)\s++)?[;|•·／●▪]\s*|(?<!\s)\s++[-–—/]+\s+|\s*、\s*|\n")
+_SEPARATOR = re.compile(r"(?:(?<!\s)\s++)?[;|•·／●▪]\s*|(?<!\s)\s++[-–—/]+\s+|、\s*")
 _COMMA = re.compile(r"(?:(?<!\s)\s++)?[,，،]\s*(?!(?:jr|sr|md|phd|ph\.d|esq|ii|iii)\b)", re.I)
 _NOT_A_NAME = re.compile(r"https?://|www\.|@|\.com\b|\d")
 _HOST_NAME = re.compile(r"\w+\.[a-z]{2,3}$", re.I)
-_HANDLE = re.compile(r"\s*(?<!\w)@\w+.*$", re.S)
+_HANDLE = re.compile(r"(?<!\w)@\w.*$", re.S)
 _TRAILING_INITIALS = re.compile(r"(?:(?<!\s)\s++)?\([\w. -]{1,30}\)$")
 _MIN_ROLE_WORDS = 3  # words in lower case; with this many, the text after a comma is somebody's role
 _MAX_AUTHORS = 20
@@ -70,6 +70,7 @@ _ELSEWHERE = frozenset({"aside", "footer", "nav"})
 _CASELESS = re.compile(
     r"[\u0590-\u08ff\u0900-\u0fff\u1000-\u109f\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
+_CALLED = re.compile(r"(?:記者|记者|기자|さん)$")  # behind a name: reporter, Mr or Ms
 _WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -325,7 +326,7 @@ def _one_name(text: str, is_shown: bool) -> list[str]:
         text = text[: stop.start()]
     text = text.strip(" ,.;:|·•-–—")
     if _CASELESS.search(text):
-        text = re.sub(rf"\s*(?:{'|'.join(('記者', '记者', '기자', 'さん'))})$", "", text)
+        text = _CALLED.sub("", text).rstrip()
     is_name = (
         re.search(r"[^\W\d_]", text) is not None
         and len(text) <= _MAX_NAME_CHARS

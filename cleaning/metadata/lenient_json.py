@@ -16,7 +16,7 @@ _QUOTE = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*"', re.S)
 _AFTER_VALUE = re.compile(
     r"\s*(?:[:}\]]|/[/*]|\Z|,\s*(?:/[/*]|[,\"{\[\]}]|-?\d|true\b|false\b|null\b|undefined\b|\Z))"
 )
-_NEXT_LINE = re.compile(r"\s*\n\s*\"")  # where the comma is missing
+_NEXT_LINE = re.compile(r"[ \t\r]*+\n\s*+\"")  # where the comma is missing
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.S)
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None, "NaN": None}

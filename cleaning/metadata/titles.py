@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cleaning.metadata.meta_tags import MetaTags
 
 # what stands between a headline and the site's name; never inside a word
-_SITE_SEPARATOR = re.compile(r"(?<!\s)\s++(?:[|–—·•»«›‹⋆★✦:/~-]|::)+\s+|\s?[｜┃]\s?|_(?=[^\W\d_]{2,12}$)")
+_SITE_SEPARATOR = re.compile(r"(?<!\s)\s++[|–—·•»«›‹⋆★✦:/~-]++\s+|\s?[｜┃]\s?|_(?=[^\W\d_]{2,12}$)")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _CUT_SHORT = re.compile(r"\s?(?:…|\.\.\.)$")
 _KICKER = re.compile(

@@ -21,7 +21,7 @@ _MIN_LINE_WORDS = 5
 _MAX_STATES = 20
 _MAX_DEPTH = 3  # of objects around a paragraph's text
 _MAX_CHARACTERS = 3_000_000
-_SENTENCE = re.compile(r"[^\W\d_]{2,}[.!?。！？।؟…][\"”»)]?(?:\s|$)")
+_SENTENCE = re.compile(r"[^\W\d_]{2}[.!?。！？।؟…][\"”»)]?(?:\s|$)")
 
 
 def lines_of_markup(text: str) -> list[str]:

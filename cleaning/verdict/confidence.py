@@ -28,10 +28,10 @@ _MAX_MENU_LINE_WORDS = 9  # in the mean, of lines of which none is a sentence
 _CONSENT = re.compile(
     r"cookies?\b|consent\b|\bgdpr\b|\bccpa\b|\bopt(?:ing)?[ -]out|legitimate interests?|\bvendors?\b|\bour partners?\b|third part(?:y|ies)"
     r"|your (?:browser|device|privacy|preferences|choices)|personali[sz]ed (?:ads|advertis)|privacy (?:policy|settings|preferences)"
-    r"|einwilligung|berechtigt\w* interesse|datenschutz|personenbezogen|tracking|unsere partner|consentement|intérêt légitime"
+    r"|einwilligung|berechtigte[sn]? interesse|datenschutz|personenbezogen|tracking|unsere partner|consentement|intérêt légitime"
     r"|données personnelles|nos partenaires|consentimiento|interés legítimo|datos personales|nuestros socios|consenso|interesse legittimo"
     r"|dati personali|consentimento|interesse legítimo|dados pessoais|toestemming|persoonsgegevens|zgod[aęy]\b|dane osobowe|danych osobowych"
-    r"|файл\w* cookie|согласи[ея]|персональн\w+ данн|згод[ау]\b|samtycke|personuppgifter|hozzájárul",
+    r"|файлы cookie|согласи[ея]|персональные данн|згод[ау]\b|samtycke|personuppgifter|hozzájárul",
     re.I,
 )
 
