@@ -10,13 +10,14 @@ From the new text only the headline, a disclosure, captions, and what the outlet
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 from cleaning.clutter import line_cuts, position_cuts
 from cleaning.text import document
-from cleaning.text.characters import word_count
+from cleaning.text.characters import tidy, word_count
 from cleaning.text.extraction import Line, extract, is_cut
-from cleaning.text.page_state import lines_of_markup, story_in_state
+from cleaning.text.page_state import state_lines
 
 if TYPE_CHECKING:
     from cleaning.metadata.json_ld import Node
@@ -25,6 +26,8 @@ _ENOUGH_WORDS = 80  # of a story; with fewer, the page is extracted again
 _HARDLY_ANY_WORDS = 40  # with fewer, the state of the page's application is read
 _MIN_GAIN = 1.5  # the text without general cuts has to be longer by this factor
 _MIN_BODY_WORDS = 100  # of an articleBody that is used
+_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^<>]*>|\n+", re.I)
+_TAG = re.compile(r"<[^<>]{1,500}>")
 
 
 def longer_story(
@@ -40,6 +43,7 @@ def longer_story(
     if words >= _ENOUGH_WORDS:
         return story
     tree = document.parse(markup).tree
+    state = state_lines(tree)
     half_page = len(tree.text_content()) // 2  # an outlet's selector that takes more is a mistake
     for element in [*facts.outlet_rules.elements_to_cut(tree), *tree.iter("figcaption")]:
         if element.getparent() is not None and (
@@ -52,11 +56,11 @@ def longer_story(
     if _count_words(uncut) > _MIN_GAIN * words:
         story, words = uncut, _count_words(uncut)
     if (
-        words < _ENOUGH_WORDS
-        and (state := story_in_state(markup))
-        and sum(word_count(line) for line in state) > _MIN_GAIN * words
+        words < _HARDLY_ANY_WORDS
+        and state
+        and sum(word_count(line.text) for line in state) > _MIN_GAIN * words
     ):
-        return _with_sure_cuts([Line(line) for line in state], facts)
+        return _with_sure_cuts(state, facts)
     return story
 
 
@@ -65,7 +69,9 @@ def body_lines(article: Node) -> list[Line]:
     body = article.get("articleBody")
     if not isinstance(body, str) or len(body) < 400:
         return []
-    lines = [Line(line) for line in lines_of_markup(html.unescape(html.unescape(body)))]
+    text = html.unescape(html.unescape(body))
+    lines = [Line(tidy(_TAG.sub(" ", line))) for line in _LINE_BREAK.split(text)]
+    lines = [line for line in lines if line.text]
     return lines if sum(word_count(line.text) for line in lines) >= _MIN_BODY_WORDS else []
 
 

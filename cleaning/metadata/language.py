@@ -12,12 +12,12 @@ from collections import Counter
 from functools import cache, lru_cache
 from operator import add, and_
 
+from langdetect import detector_factory
 from langdetect.detector import Detector
 from langdetect.lang_detect_exception import LangDetectException
 from langdetect.utils.ngram import NGram
 
 from cleaning.text.characters import word_count
-from cleaning.text.letter_pairs import load_profiles
 
 _PREFIX_CHARACTERS = 600  # as accurate as 1,000 on 222 articles, in three quarters of the time
 _SAMPLE_CHARACTERS = 200  # of the text's middle and of its end, which have to agree with the beginning
@@ -32,7 +32,7 @@ _LATIN_LETTER, _NON_LATIN_LETTER = re.compile("[A-z]"), re.compile("[\u0300-\U00
 # is null, for scripts of several languages with news of their own
 _LANGUAGE_OF_SCRIPT = {
     "hangul": ("ko",), "georgian": ("ka",), "armenian": ("hy",), "oriya": ("or",), "khmer": ("km",), "lao": ("lo",), "tibetan": ("", "bo", "dz"),
-    "sinhala": ("si",), "ethiopic": ("", "am", "ti"), "myanmar": ("", "my", "shn", "mnw", "ksw"), "thaana": ("dv",), "gujarati": ("gu",), "gurmukhi": ("pa",),
+    "sinhala": ("si",), "ethiopic": ("am", "ti"), "myanmar": ("", "my", "shn", "mnw", "ksw"), "thaana": ("dv",), "gujarati": ("gu",), "gurmukhi": ("pa",),
     "tamil": ("ta",), "telugu": ("te",), "kannada": ("kn",), "malayalam": ("ml",), "bengali": ("bn", "as"), "thai": ("th",),
     "hebrew": ("he", "yi"), "greek": ("el",), "mongolian": ("mn",), "cherokee": ("chr",), "syriac": ("syr",), "tifinagh": ("zgh",),
 }  # fmt: skip
@@ -116,6 +116,85 @@ _RELATIVES = {
     "fil": ("tl",),
 }
 
+_SMALL_WORDS = {
+    "en": frozenset(
+        [
+            "the",
+            "of",
+            "and",
+            "to",
+            "in",
+            "that",
+            "is",
+            "was",
+            "for",
+            "on",
+            "with",
+            "as",
+            "by",
+            "at",
+            "from",
+            "it",
+            "his",
+            "are",
+            "be",
+            "this",
+            "have",
+        ]
+    ),
+    "de": frozenset(
+        [
+            "der",
+            "die",
+            "und",
+            "das",
+            "den",
+            "von",
+            "zu",
+            "mit",
+            "sich",
+            "des",
+            "auf",
+            "für",
+            "ist",
+            "im",
+            "dem",
+            "nicht",
+            "ein",
+            "eine",
+            "als",
+            "auch",
+        ]
+    ),
+    "fr": frozenset(
+        [
+            "le",
+            "la",
+            "les",
+            "des",
+            "et",
+            "du",
+            "une",
+            "est",
+            "dans",
+            "que",
+            "pour",
+            "qui",
+            "sur",
+            "au",
+            "pas",
+            "par",
+            "plus",
+            "avec",
+            "il",
+        ]
+    ),
+    "ru": frozenset(
+        ["и", "в", "не", "на", "что", "с", "по", "как", "это", "из", "за", "от", "для", "его", "к", "о"]
+    ),
+}
+_MIN_SMALL_WORDS = 0.12
+
 _normalize_character = lru_cache(maxsize=4096)(NGram.normalize)
 
 
@@ -163,6 +242,14 @@ class FastDetector(Detector):  # type: ignore[misc]
         return max(prob)
 
 
+@cache
+def load_profiles() -> detector_factory.DetectorFactory:
+    """Return langdetect's language profiles, which are loaded at the first call."""
+    factory = detector_factory.DetectorFactory()
+    factory.load_profile(detector_factory.PROFILES_DIRECTORY)
+    return factory
+
+
 def language_of(
     text: str, hint: str | None = None, stated: str | None = None
 ) -> tuple[str | None, float | None]:
@@ -187,9 +274,20 @@ def language_of(
         return hint, None
     best = max(shares[0], key=lambda language: shares[0][language])
     confidence = round(min(1.0, sum(share.get(best, 0.0) for share in shares) / len(shares)), 4)
-    if stated_base and stated_base not in _known_languages() and _agrees(stated_base, prefix):
+    if (
+        stated_base
+        and stated_base not in _known_languages()
+        and _agrees(stated_base, prefix)
+        and not _has_words_of(best, prefix)
+    ):
         return stated_base, confidence if best in _RELATIVES.get(stated_base, ()) else 0.5
     return best, confidence
+
+
+def _has_words_of(language: str, text: str) -> bool:
+    """Whether a text has the small words of a language that pages are often said not to be in: then it is in that one."""
+    words = text.casefold().split()
+    return sum(word in _SMALL_WORDS.get(language, ()) for word in words) >= _MIN_SMALL_WORDS * len(words)
 
 
 def _shares(text: str) -> dict[str, float]:

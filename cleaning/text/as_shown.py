@@ -26,9 +26,11 @@ _HIDING_STYLE = re.compile(
 _BLOCK_STYLE = re.compile(r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|table)\b", re.I)
 _BRACE = re.compile(r"[{}]")
 _MAX_CSS = 200_000  # characters of one <style> that are read
-_HIDDEN_RULE = re.compile(r"display\s*:\s*none\b", re.I)
+_DISPLAY_RULE = re.compile(r"(?<![\w-])display\s*:\s*(none|block)\b", re.I)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _NAME_SELECTOR = re.compile(r"(?:div|p|span|section|ul|li)?([.#][\w-]+)", re.I)
 _MAY_BE_BLOCKS = etree.XPath("//*[contains(name(), '-')] | //span[@style]")
+_SPANS_TOO = etree.XPath("//*[contains(name(), '-')] | //span[@style or @class]")
 _MAY_BE_HIDDEN = etree.XPath("//*[@style or @hidden or @aria-hidden]")
 _WITH_CLASS = etree.XPath("//*[@style or @hidden or @aria-hidden or @class or @id]")
 _PARAGRAPH_TAGS = frozenset({"p", "li", "blockquote", "h2", "h3", "h4", "dd"})
@@ -56,7 +58,7 @@ _MIN_PARAGRAPH = 60  # characters of direct text, from which an element of no kn
 
 def make_as_shown(tree: HtmlElement) -> list[str]:
     """Change the tree, in place, into what is shown. Return the hidden texts that were removed."""
-    hiding_names = _hiding_names(tree)
+    hiding_names, block_names = _names_in_styles(tree)
     for template in list(tree.iter("template")):
         if template.get("shadowrootmode") or template.get("shadowroot"):
             template.drop_tag()
@@ -64,17 +66,20 @@ def make_as_shown(tree: HtmlElement) -> list[str]:
         text = " ".join("".join(p.itertext()) for p in notice.iter("p"))
         if rough_word_count(text) >= _MIN_NOSCRIPT_WORDS and not _NO_SCRIPT_NOTICE.search(text):
             notice.drop_tag()
-    _name_blocks(tree)
+    _name_blocks(tree, block_names)
     return _cut_hidden(tree, hiding_names)
 
 
-def _hiding_names(tree: HtmlElement) -> frozenset[str]:
-    """Return the classes (".x") and ids ("#x") that a <style> of the page hides, outside @media and the like."""
-    names: set[str] = set()
+def _names_in_styles(tree: HtmlElement) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the classes (".x") and ids ("#x") that a <style> of the page hides, and those that it makes blocks, outside
+    @media and the like."""
+    hidden: set[str] = set()
+    blocks: set[str] = set()
     for style in tree.iter("style"):
         css = (style.text or "")[:_MAX_CSS]
-        if not _HIDDEN_RULE.search(css):
+        if not _DISPLAY_RULE.search(css):
             continue
+        css = _COMMENT.sub("", css)
         depth = start = 0  # start: of the innermost rule that is open, or of what stands before the next one
         selectors = ""
         for brace in _BRACE.finditer(css):
@@ -82,11 +87,12 @@ def _hiding_names(tree: HtmlElement) -> frozenset[str]:
                 depth += 1
                 selectors = css[start : brace.start()] if depth == 1 else ""
             elif depth:
-                if depth == 1 and selectors and _HIDDEN_RULE.search(css, start, brace.start()):
-                    names |= {name for part in selectors.split(",") if (name := _name_in(part))}
+                if depth == 1 and selectors and (rule := _DISPLAY_RULE.search(css, start, brace.start())):
+                    names = {name for part in selectors.split(",") if (name := _name_in(part))}
+                    (hidden if rule[1].lower() == "none" else blocks).update(names)
                 depth -= 1
             start = brace.end()
-    return frozenset(names)
+    return frozenset(hidden), frozenset(blocks)
 
 
 def _name_in(selector: str) -> str | None:
@@ -95,21 +101,32 @@ def _name_in(selector: str) -> str | None:
     return match[1] if match else None
 
 
-def _name_blocks(tree: HtmlElement) -> None:
-    """Give elements of no known kind the tags of what they look like: custom elements and <span style="display:block">."""
-    for element in cast("list[HtmlElement]", _MAY_BE_BLOCKS(tree)):
+def _name_blocks(tree: HtmlElement, block_names: frozenset[str]) -> None:
+    """Give elements of no known kind the tags of what they look like: custom elements, and <span> that are shown as blocks."""
+    found = cast("list[HtmlElement]", (_SPANS_TOO if block_names else _MAY_BE_BLOCKS)(tree))
+    for element in reversed(found):  # the inner ones first: an element that holds paragraphs is none
         is_custom = "-" in element.tag
-        if not is_custom and not (element.tag == "span" and _BLOCK_STYLE.search(element.get("style") or "")):
-            continue
+        is_block = is_custom or _is_shown_as_block(element, block_names)
         parent = element.getparent()
-        if is_custom and (parent is None or parent.tag in _TEXT_PARENTS):
+        if not is_block or (is_custom and (parent is None or parent.tag in _TEXT_PARENTS)):
             continue
-        own_text = (element.text or "") + "".join(child.tail or "" for child in element)
         holds_blocks = next(element.iterdescendants(*_BLOCK_TAGS), None) is not None
-        if own_text.strip() or not is_custom:
+        own = [element.text or "", *(child.tail or "" for child in element)]
+        own_text = "".join(own if holds_blocks else element.itertext()).strip()
+        if own_text or not is_custom:
             if is_custom:
                 element.set("class", f"{element.get('class') or ''} {element.tag}".strip())
-            element.tag = "p" if not holds_blocks and len(own_text.strip()) >= _MIN_PARAGRAPH else "div"
+            elif parent is not None and parent.tag == "p":
+                parent.tag = "div"  # a paragraph holds none
+            element.tag = "p" if not holds_blocks and len(own_text) >= _MIN_PARAGRAPH else "div"
+
+
+def _is_shown_as_block(element: HtmlElement, block_names: frozenset[str]) -> bool:
+    if _BLOCK_STYLE.search(element.get("style") or ""):
+        return True
+    return bool(block_names) and any(
+        f".{name}" in block_names for name in (element.get("class") or "").split()
+    )
 
 
 def _cut_hidden(tree: HtmlElement, hiding_names: frozenset[str]) -> list[str]:

@@ -18,6 +18,7 @@ from cleaning.records import NoArticle
 from cleaning.text.as_shown import make_as_shown
 from cleaning.text.characters import without_invisible
 from cleaning.text.charsets import charset_in, decode
+from cleaning.text.mojibake import repair_double_utf8
 
 if TYPE_CHECKING:
     from cleaning.records import RawPage
@@ -50,12 +51,15 @@ class Document:
 
     def __init__(self, page: RawPage) -> None:
         self.page = page
+        self.repaired_characters = 0  # that were encoded twice in UTF-8; known once the page is decoded
 
     @cached_property
     def markup(self) -> str:
         """The decoded body, cut at 5 MiB."""
         content_type = self.page.header("content-type") or ""
-        return decode(self.page.body[:_MAX_BYTES], charset_in(content_type.encode("utf-8", "replace")))
+        text = decode(self.page.body[:_MAX_BYTES], charset_in(content_type.encode("utf-8", "replace")))
+        text, self.repaired_characters = repair_double_utf8(text)
+        return text
 
     @cached_property
     def tree(self) -> HtmlElement:

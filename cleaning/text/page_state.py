@@ -1,96 +1,87 @@
-"""Reads a story from the state of a page's application: the JSON that a script would make the page from (__NEXT_DATA__, a
-Nuxt payload, window.__INITIAL_STATE__), where it holds the story as plain text or as markup."""
+"""Reads the story out of the state that a page leaves for its scripts, where it is plain article text: __NEXT_DATA__ and its like."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from typing import Any
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
-from cleaning.text.characters import tidy, word_count
+from cleaning.text.characters import is_sentence, tidy, word_count
+from cleaning.text.extraction import Line
 
-_STATE = re.compile(
-    r"<script\b[^<>]{0,300}?(?:application/(?:\w+\+)?json|__NEXT_DATA__|__NUXT_DATA__)[^<>]{0,300}>|(?:window\.|var |self\.)[\w$.]{2,60}\s*=\s*(?=[{\[])",
-    re.I,
-)
-_BODY_KEY = re.compile(r"body|content|text|html|paragraph|article|story|value|children|blocks|elements", re.I)
-_LINE_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^<>]*>|\n+", re.I)
-_TAG = re.compile(r"<[^<>]{1,500}>")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lxml.html import HtmlElement
+
+_SHELL_IDS = frozenset({"app", "root", "__next", "__nuxt", "___gatsby", "svelte", "app-root", "react-root", "main-app", "application", "mount"})  # fmt: skip
+_SHELL_TAGS = ("div", "main", "section", "app-root")
+_MAX_STATE = 2_000_000  # characters of one script
 _MIN_STORY_WORDS = 60
-_MIN_LINE_WORDS = 5
-_MAX_STATES = 20
-_MAX_DEPTH = 3  # of objects around a paragraph's text
-_MAX_CHARACTERS = 3_000_000
-_SENTENCE = re.compile(r"[^\W\d_]{2}[.!?。！？।؟…][\"”»)]?(?:\s|$)")
+_MIN_LINE_WORDS = 8
+_ASSIGNMENT = re.compile(r"\s*+(?:window|self|globalThis)?\.?[\w$.\[\]\"']{1,60}\s*+=\s*+(?=[{\[])")
+_BREAK = re.compile(r"<(?:br|/p|/div|/li|/h\d)[^<>]{0,200}>|\n+", re.I)
+_TAG = re.compile(r"<[^<>]{1,500}>")
 
 
-def lines_of_markup(text: str) -> list[str]:
-    """Return the lines of a text with or without markup, without empty ones."""
-    return [line for part in _LINE_BREAK.split(text) if (line := tidy(_TAG.sub(" ", part)))]
+def is_shell(tree: HtmlElement, asks_for_scripts: Callable[[str], bool]) -> bool:
+    """Return whether the page is an empty frame that scripts fill, or asks in <noscript> for scripts.
+
+    asks_for_scripts: whether a text does so. Call it before scripts are dropped from the tree."""
+    if next(tree.iter("script"), None) is not None and any(
+        element.get("id") in _SHELL_IDS and not "".join(element.itertext()).strip()
+        for element in tree.iter(*_SHELL_TAGS)
+    ):
+        return True
+    return any(asks_for_scripts("".join(noscript.itertext())) for noscript in tree.iter("noscript"))
 
 
-def story_in_state(markup: str) -> list[str]:
-    """Return the lines of the longest story in the state of the page's application; [] where there is none."""
+def state_lines(tree: HtmlElement) -> list[Line]:
+    """Return the lines of the longest text in the page's states; [] where none is as long as a story."""
     best: list[str] = []
-    for place, match in enumerate(_STATE.finditer(markup, 0, _MAX_CHARACTERS)):
-        if place == _MAX_STATES:
-            break
-        try:
-            state = json.JSONDecoder(strict=False).raw_decode(markup[match.end() : _MAX_CHARACTERS].lstrip())[
-                0
-            ]
-        except (ValueError, RecursionError):
-            continue
-        best = max(best, _longest_story(state), key=_words)
-    return best if _words(best) >= _MIN_STORY_WORDS else []
+    most = _MIN_STORY_WORDS - 1
+    for script in tree.iter("script"):
+        for texts in _texts_by_place(_state_of(script)).values():
+            lines = [line for text in texts for line in _lines_of(text)]
+            words = sum(map(word_count, lines))
+            if words > most and sum(map(is_sentence, lines)) >= len(lines) / 2:
+                best, most = lines, words
+    return [Line(line) for line in best]
 
 
-def _longest_story(state: Any) -> list[str]:
-    """Return the lines of one text, or of the texts in one list, whichever has the most words."""
-    best: list[str] = []
-    stack: list[tuple[str, Any]] = [("", state)]
-    while stack:
-        key, value = stack.pop()
-        if isinstance(value, str):
-            if len(value) > 300 and _BODY_KEY.search(key):
-                best = max(best, _prose(lines_of_markup(value)), key=_words)
+def _state_of(script: HtmlElement) -> object:
+    """Return the JSON of a script that holds nothing but a state; None for another script and for JSON-LD."""
+    kind, text = script.get("type") or "", script.text or ""
+    if "ld+json" in kind or not 200 < len(text) < _MAX_STATE:
+        return None
+    if "json" not in kind:
+        match = _ASSIGNMENT.match(text)
+        if not match:
+            return None
+        text = text[match.end() :]
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text.lstrip())[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts_by_place(state: object) -> dict[tuple[str, ...], list[str]]:
+    """Return the texts of prose, in order, by the keys that lead to them: the paragraphs of one list stand together."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    waiting: list[tuple[object, tuple[str, ...]]] = [(state, ())]
+    while waiting:
+        value, place = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(inner, (*place, str(key))) for key, inner in reversed(value.items())]
         elif isinstance(value, list):
-            best = max(
-                best, _prose([line for item in value[:1000] for line in _lines_of_block(item)]), key=_words
-            )
-            stack += [(key, item) for item in reversed(value)]
-        elif isinstance(value, dict):
-            stack += reversed(value.items())
-    return best
+            waiting += [(inner, place) for inner in reversed(value)]
+        elif isinstance(value, str) and word_count(value) >= _MIN_LINE_WORDS and len(place) < 60:
+            places[place].append(value)
+    return places
 
 
-def _lines_of_block(block: Any, depth: int = 0) -> list[str]:
-    """Return the lines of one paragraph of a list: its text, or the joined texts of its parts."""
-    if isinstance(block, str):
-        return lines_of_markup(block)
-    if not isinstance(block, dict) or depth > _MAX_DEPTH:
-        return []
-    for key, value in block.items():
-        if isinstance(value, str) and _BODY_KEY.search(key) and word_count(value) >= _MIN_LINE_WORDS:
-            return lines_of_markup(value)
-    for key in ("children", "content", "value", "data", "model", "attributes"):
-        parts = block.get(key)
-        if isinstance(parts, list):
-            texts = [
-                str(part.get("text") or part.get("value") or "") if isinstance(part, dict) else str(part)
-                for part in parts[:200]
-            ]
-            return lines_of_markup("".join(texts))
-        if isinstance(parts, dict):
-            return _lines_of_block(parts, depth + 1)
-    return []
-
-
-def _prose(lines: list[str]) -> list[str]:
-    """Return the lines if most of them are sentences: else it is a list of headlines, or no text at all."""
-    sentences = sum(bool(_SENTENCE.search(line)) for line in lines)
-    return lines if lines and sentences >= 0.5 * len(lines) else []
-
-
-def _words(lines: list[str]) -> int:
-    return sum(word_count(line) for line in lines)
+def _lines_of(text: str) -> list[str]:
+    lines = (tidy(html.unescape(_TAG.sub("", line))) for line in _BREAK.split(text))
+    return [line for line in lines if line]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cleaning.metadata import json_ld
 from cleaning.records import NoArticle
+from cleaning.text import page_state
 from cleaning.text.characters import fold, word_count
-from cleaning.text.shown_text import shown_text
 from cleaning.vocabulary import wall_words
 from cleaning.wording import counted
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cleaning.records import Reason
 
 _MIN_WORDS = 15
+_MAX_NOTICE_BLOCKS = 20  # of a page without a story, in which it may say that it needs JavaScript
 _MAX_WALL_WORDS = 90  # of a wall; a longer text is a story, whatever its words
 _MIN_BANNER_STORY_WORDS = 40  # of a short story, where a wall's words stand only around it: in a banner
 _MAX_SHOWN_WORDS = 400  # shown by a page that is nothing but a wall
@@ -37,12 +39,8 @@ _MAX_TEASER_SHARE, _MIN_TEASER_LINES = (
     0.6,
     5,
 )  # teasers among an article's lines; shorter texts are not judged so
-_APP_BOX = re.compile(
-    r"(?:root|app|application|__next|__nuxt|react-?root|app-?root|main-?app|svelte|gatsby)", re.I
-)
-_STORY_QUERY = re.compile(
-    r"(?:^|&)(?:p|id|page_id|post|article|artid|aid|story|sid|nid|newsid|itemid)=\w*\d", re.I
-)
+# a story's number in a query; a page number is none
+_STORY_QUERY = re.compile(r"(?:^|&)(?:p|post|article|story|[a-z_]*(?:id|idx|no|nr|num))=\w*\d", re.I)
 STORY_WORDS = 150  # a text of as many words is a story
 _STORY_PATH = re.compile(
     r"[^/-]-[^/-]+-[^/-]+-[^/-]*/?$|\d{5,}|\.html?$|/20\d\d/\d"
@@ -80,7 +78,7 @@ def refuse_non_articles(page: Evidence) -> None:
         raise NoArticle(wall, page.title[:120])
     if page.is_shell and words < _MIN_BANNER_STORY_WORDS:
         raise NoArticle("needs_javascript", f"a shell with {counted(words, 'word')}")
-    if not page.blocks:
+    if not page.blocks and words < _MIN_WORDS:
         raise NoArticle("empty", "the page shows no text")
     if page.paywall and words < _MAX_STUB_WORDS:
         raise NoArticle("paywall", f"declared as not free, {counted(words, 'word')}")
@@ -99,6 +97,10 @@ def refuse_non_articles(page: Evidence) -> None:
         raise NoArticle(
             "gallery", f"{counted(page.caption_words, 'word')} under pictures and {words} beside them"
         )
+    if words < _MIN_WORDS and any(
+        "javascript" in block.casefold() for block in page.blocks[:_MAX_NOTICE_BLOCKS]
+    ):
+        raise NoArticle("needs_javascript", f"a notice, and {counted(words, 'word')}")
     if words < _MIN_WORDS:
         raise NoArticle("too_short", counted(words, "word"))
 
@@ -115,39 +117,28 @@ def _find_wall(page: Evidence, words: int) -> Reason | None:
     return wall_words.wall("", shown) if word_count(shown) < _MAX_SHOWN_WORDS else None
 
 
-def is_shell(tree: HtmlElement) -> bool:
-    """Return whether the page is an empty box for an application, or says in <noscript> that it needs JavaScript.
-
-    The tree has to be the whole page, with its scripts."""
-    if next(tree.iter("script"), None) is None:
-        return False
-    notices = "\n".join(" ".join("".join(notice.itertext()).split()) for notice in tree.iter("noscript"))
-    if wall_words.has_wall_words("needs_javascript", notices):
-        return True
-    boxes = (
-        element
-        for element in tree.iter("div", "main", "section")
-        if _APP_BOX.fullmatch(element.get("id") or "")
-    )
-    return any(not shown_text(box) for box in boxes)
-
-
 def may_be_listing(url: str, nodes: list[Node], og_type: str) -> bool:
     """Return whether neither JSON-LD nor og:type nor the URL says that the page is an article."""
     is_declared_article = json_ld.articles(nodes) or og_type == "article"
-    return not is_declared_article and not _STORY_PATH.search(_path_of(url))
+    return not is_declared_article and not _names_story(url)
 
 
-def _path_of(url: str) -> str:
-    """Return the path of the URL, or the query of one that is all query, such as /?p=959."""
+def _names_story(url: str) -> bool:
+    """Whether the path looks like a story's, or the query names one by its number."""
     parts = urlsplit(url)
-    path = parts.path.strip("/")
-    return path if path or not _STORY_QUERY.search(parts.query) else f"{parts.query}.html"
+    return bool(_STORY_PATH.search(parts.path.strip("/")) or _STORY_QUERY.search(parts.query))
+
+
+def is_shell(tree: HtmlElement) -> bool:
+    """Return whether the page is an empty frame that a script fills, or says in <noscript> that it needs JavaScript.
+
+    The tree has to be the whole page, with its scripts."""
+    return page_state.is_shell(tree, partial(wall_words.has_wall_words, "needs_javascript"))
 
 
 def _is_listing(page: Evidence) -> bool:
     """Return whether this is a front, section or tag page: not declared as an article, and made of links."""
-    path = _path_of(page.url)
+    path = urlsplit(page.url).path.strip("/")
     if not may_be_listing(page.url, page.nodes, page.og_type):
         return False
     kinds = " ".join(json_ld.type_of(node) for node in page.nodes)

@@ -60,3 +60,30 @@ def _asked(make: type[Detector], text: str) -> Detector:
     detector.append(text)
     detector.cleaning_text()
     return detector
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "language"),
+    [
+        ("ახალი ხიდი ორშაბათს გაიხსნება და მგზავრები ისევ ფეხით გადავლენ მდინარეზე", "en", "ka"),
+        ("Նոր կամուրջը կբացվի երկուշաբթի օրը և ուղևորները կանցնեն գետը", None, "hy"),
+        ("አዲሱ ድልድይ ሰኞ ይከፈታል ሲሉ ከንቲባው ተናግረዋል", None, "am"),
+        ("北岸的新图书馆星期一开放，读者可以借书，馆长说。", "en", "zh"),
+        ("Новы мост адкрыюць у панядзелак, сказаў мэр, і жыхары зноў пойдуць праз раку ў горад", None, "be"),
+        (
+            "Zubi berria astelehenean irekiko dute, esan zuen alkateak, eta herritarrak pozik daude",
+            "eu",
+            "eu",
+        ),
+        ("A nova ponte abrirá o luns, dixo o alcalde, e a xente volverá cruzar o río a pé", "gl-ES", "gl"),
+        (
+            "The new bridge opens on Monday, the mayor said, and people will cross the river on foot",
+            "eu",
+            "en",
+        ),
+    ],
+)
+def test_the_script_and_the_page_tell_what_langdetect_does_not_know(
+    text: str, declared: str | None, language: str
+):
+    assert language_of(f"{text}. {text}. {text}.", None, declared)[0] == language

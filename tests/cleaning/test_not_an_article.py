@@ -7,6 +7,7 @@ import json
 import pytest
 
 from cleaning import NoArticle
+from cleaning.verdict import not_an_article
 
 from .pages import STORY, URL, cleaned, html, paragraphs, story
 
@@ -152,3 +153,15 @@ SHORT = f"<p>{STORY[0]}</p><p>{STORY[1]}</p>"  # 40 words and more
 )  # fmt: skip
 def test_an_article_stays_one(page: str):
     assert cleaned(page).word_count >= 40
+
+
+@pytest.mark.parametrize(
+    ("url", "is_story"),
+    [
+        ("https://gazette.example/?p=959", True), ("https://gazette.example/view?idxno=77&page=1", True),
+        ("https://gazette.example/index.php?lang=en&article_id=12", True), ("https://gazette.example/?page=2", False),
+        ("https://gazette.example/?p=news", False), ("https://gazette.example/", False),
+    ],
+)  # fmt: skip
+def test_an_address_may_name_the_story_in_its_query(url: str, is_story: bool):
+    assert not_an_article.may_be_listing(url, [], "") is not is_story
