@@ -6,11 +6,12 @@ The limits of cuts are shares of this story, not of the page: a consent dialogue
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from cleaning.text.shown_text import elements_after
 from cleaning.text.text_density import TextDensity
+from cleaning.vocabulary import markup_names
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -19,6 +20,7 @@ _MAX_HEADLINES = 3  # <h1> elements that are tried: a logo may be one too
 _MAX_BLOCKS = 60  # paragraphs behind a headline among which the story's first is looked for
 _MIN_PARAGRAPH = 60  # characters outside links, of the story's first paragraph
 _MIN_STORY = 300  # characters of prose, of a story that limits are measured by
+_MAX_NAMED = 0.25  # of the page's prose, in a box whose name says that it is not the story
 _MOST = 0.5  # share of the prose around a headline, or of a story, that makes a box the story's own
 
 
@@ -39,13 +41,27 @@ def find_story_box(tree: HtmlElement, densities: dict[HtmlElement, TextDensity])
         above = list(headline.iterancestors())
         for paragraph in islice(elements_after(headline, "p"), _MAX_BLOCKS):
             density = densities.get(paragraph, TextDensity())
-            if density.prose - density.linked < _MIN_PARAGRAPH:
+            if density.prose - density.linked < _MIN_PARAGRAPH or _is_in_named_box(
+                paragraph, above, densities
+            ):
                 continue
             box = _box_in(densities, [paragraph, *paragraph.iterancestors()], above)
             if box is not None:
                 return box
             break
     return None
+
+
+def _is_in_named_box(
+    paragraph: HtmlElement, above: list[HtmlElement], densities: dict[HtmlElement, TextDensity]
+) -> bool:
+    """Whether a paragraph stands in a small box that is named as a byline, a biography or other clutter."""
+    most = _MAX_NAMED * densities[above[-1]].prose
+    return any(
+        densities.get(box, TextDensity()).prose < most
+        and markup_names.markup_kind(f"{box.get('class') or ''} {box.get('id') or ''}") not in (None, "promo")
+        for box in takewhile(lambda element: element not in above, paragraph.iterancestors())
+    )
 
 
 def _box_in(

@@ -18,6 +18,7 @@ _AFTER_VALUE = re.compile(
 )
 _NEXT_LINE = re.compile(r"[ \t\r]*+\n\s*+\"")  # where the comma is missing
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.S)
+_MAX_DEPTH = 100
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "undefined": None, "NaN": None}
 
@@ -39,7 +40,10 @@ class _Reader:
             self._keys[-1] = None
 
     def open(self, container: dict[str, Any] | list[Any]) -> None:
-        """Begin an object or a list. An object inside an object that names no key for it is read for itself."""
+        """Begin an object or a list. An object inside an object that names no key for it is read for itself; what is nested
+        too deep is left out."""
+        if len(self._open) > _MAX_DEPTH:
+            return
         if isinstance(self._open[-1], dict) and self._keys[-1] is None:
             self.values.append(container)
         else:

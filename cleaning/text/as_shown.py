@@ -108,7 +108,11 @@ def _name_blocks(tree: HtmlElement, block_names: frozenset[str]) -> None:
         is_custom = "-" in element.tag
         is_block = is_custom or _is_shown_as_block(element, block_names)
         parent = element.getparent()
-        if not is_block or (is_custom and (parent is None or parent.tag in _TEXT_PARENTS)):
+        if (
+            not is_block
+            or parent is None
+            or (parent.tag in _TEXT_PARENTS and (is_custom or parent.tag != "p"))
+        ):
             continue
         holds_blocks = next(element.iterdescendants(*_BLOCK_TAGS), None) is not None
         own = [element.text or "", *(child.tail or "" for child in element)]
