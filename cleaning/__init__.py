@@ -25,7 +25,17 @@ from cleaning.pagination.address_ties import (
 from cleaning.pagination.alternate_urls import is_alternate_url
 from cleaning.pagination.join_pages import join_page
 from cleaning.pagination.next_page import first_page_url, is_page_of, next_page_url
-from cleaning.records import CLEANER_VERSION, Article, Header, Image, NoArticle, RawPage, Removed, Rules
+from cleaning.records import (
+    CLEANER_VERSION,
+    FIELD_NAMES,
+    Article,
+    Header,
+    Image,
+    NoArticle,
+    RawPage,
+    Removed,
+    Rules,
+)
 from cleaning.request_spelling import request_url
 from cleaning.text.document import Document
 from cleaning.text.extraction import load_extractor
@@ -34,6 +44,7 @@ from cleaning.url import canonical, host_of, page_id
 
 __all__ = [
     "CLEANER_VERSION",
+    "FIELD_NAMES",
     "Article",
     "Document",
     "Header",

@@ -101,6 +101,7 @@ class _PageContents:
     declared_paywall: bool | None  # whether the page declares a paywall; None where it declares nothing
     player_count: int  # videos, audios and iframes
     is_shell: bool  # whether a script would fill the page
+    in_places: dict[str, list[str]]  # by the outlet's [fields]: field -> texts found
 
 
 def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, trace: Trace) -> Article:
@@ -108,11 +109,18 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     page, contents = document.page, _read_contents(document, outlet_rules)
     trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title
     trace.end_stage("parse, headline, standfirst")
-    authors = authors_of(contents.tree, contents.head, contents.article, page.url)
+    in_places = trace.placed_fields = contents.in_places
+    authors = tuple(dict.fromkeys(in_places.get("authors", ()))) or authors_of(
+        contents.tree, contents.head, contents.article, page.url
+    )
     images = images_of(contents.tree, contents.head, contents.article, page.url)
     date_context = (page.url, page.fetched_at, rules.timezone)
-    published = fields.published(contents.tree, contents.head, contents.article, date_context)
-    modified = fields.modified(contents.head, contents.article, date_context)
+    published = fields.published(
+        contents.tree, contents.head, contents.article, date_context, in_places.get("published_at", ())
+    )
+    modified = fields.modified(
+        contents.head, contents.article, date_context, in_places.get("modified_at", ())
+    )
     canonical = fields.canonical_url(contents.tree, contents.head, page.url)
     facts = _collect_facts(page.url, contents, authors, outlet_rules)
     closed_away = paywall.is_paywalled_text_missing(contents.tree, contents.article)
@@ -156,7 +164,9 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
         behind="\n".join([*text.splitlines()[-2:], text_behind]),
     )
     trace.end_stage("refusal")
-    section = fields.section_of(contents.head, contents.article)
+    section = next(iter(in_places.get("section", ())), None) or fields.section_of(
+        contents.head, contents.article
+    )
     genre = genre_of(page.url, contents.title, section, contents.article, facts.labels)
     language, confidence = language_of(text, rules.language, contents.tree.get("lang"))
     states = block_model.kept_and_cut(
@@ -223,8 +233,13 @@ def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageCont
     head = read_meta_tags(tree)
     placed = json_ld.read(tree)
     article = json_ld.page_article(placed, _identity(tree, head, document.page.url)) if placed else {}
-    title = titles.title_of(tree, head, article, document.page.url)
-    summary = standfirst(tree, fields.descriptions(head, article), outlet_rules.elements_to_cut(tree))
+    in_places = outlet_rules.fields_of(tree)
+    title = next(iter(in_places.get("title", ())), None) or titles.title_of(
+        tree, head, article, document.page.url
+    )
+    summary = next(iter(in_places.get("summary", ())), None) or standfirst(
+        tree, fields.descriptions(head, article), outlet_rules.elements_to_cut(tree)
+    )
     return _PageContents(
         tree,
         head,
@@ -235,6 +250,7 @@ def _read_contents(document: Document, outlet_rules: CompiledRules) -> _PageCont
         paywall.declared(article, [node for node, _ in placed], head),
         sum(1 for _ in tree.iter("video", "iframe", "audio")),
         not_an_article.is_shell(tree),
+        in_places,
     )
 
 

@@ -89,6 +89,18 @@ class Rules:
     ] = ()  # phrases: the story ends before the first one found, even in the middle of a line
     timezone: str | None = None  # IANA name of the zone of dates that name none
     language: str | None = None  # ISO 639-1; taken where a text is too short for detection
+    # (name of FIELD_NAMES, CSS selector of the elements that hold it), with ::attr(NAME) behind it for an attribute's value
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+FIELD_NAMES = (
+    "title",
+    "authors",
+    "published_at",
+    "modified_at",
+    "section",
+    "summary",
+)  # that an outlet's file may place
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +160,7 @@ class Article:
     authors: tuple[str, ...]
     published_at: datetime | None  # UTC; None where unknown or not credible
     published_precision: Precision | None
-    published_source: str | None  # json-ld, meta, time, url, …
+    published_source: str | None  # outlet (its [fields]), json-ld, meta, time, url, text
     published_raw: str | None  # as written on the page
     modified_at: datetime | None
     modified_precision: Precision | None

@@ -27,6 +27,9 @@ class Trace:
     head: MetaTags | None = None
     json_ld_article: Node = field(default_factory=dict)  # the page's JSON-LD object of the article
     title: str = ""
+    placed_fields: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # by the outlet's [fields]: field -> texts found
     blocks: list[str] = field(default_factory=list)  # the text of every block that the page shows, in order
     lines: list[str] = field(default_factory=list)  # of the story; also set where the page is refused later
     removed: list[Removed] = field(default_factory=list)  # every cut with its full text

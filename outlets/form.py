@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cleaning import host_of, is_slow_pattern
+from cleaning import FIELD_NAMES, host_of, is_slow_pattern
 from cleaning.url import ascii_host
 from outlets.record import on_day
 
@@ -182,5 +182,6 @@ FORM: dict[str, dict[str, Check]] = {
         "silence_h": _number(1, 876_000),  # a century
     },
     "clutter": {"cut": _list(_text), "keep": _list(_text), "lines": _list(_regex), "ends": _list(_text)},
+    "fields": dict.fromkeys(FIELD_NAMES, _text),
 }
 NEEDED = ("name", "home", "domains")

@@ -76,6 +76,8 @@ def _section_problems(section: str, values: dict[str, Any]) -> Iterator[tuple[st
     if section == "clutter" and sound:
         for key, wrong in check_rules(_rules(values)):
             yield f"clutter.{key}", wrong
+    if section == "fields" and sound:
+        yield from check_rules(_rules({}, fields=values))
 
 
 def _unknown(key: str, known: list[str]) -> str:
@@ -124,7 +126,9 @@ def _outlet(key: str, data: dict[str, Any]) -> Outlet:
         delay_s=politeness.get("delay_s", GENERAL_DELAY_S),
         concurrency=politeness.get("concurrency", GENERAL_CONCURRENCY),
         cookies=politeness.get("cookies", False),
-        rules=_rules(data.get("clutter", {}), data.get("timezone"), data.get("language")),
+        rules=_rules(
+            data.get("clutter", {}), data.get("timezone"), data.get("language"), data.get("fields", {})
+        ),
         selection=_selection(data.get("select", {})),
         limits=Limits(**data.get("monitors", {})),
     )
@@ -145,6 +149,11 @@ def _selection(select: dict[str, Any]) -> Selection:
     return Selection(languages, sections, select.get("max_age_days"), select.get("min_words"))
 
 
-def _rules(clutter: dict[str, Any], timezone: str | None = None, language: str | None = None) -> Rules:
+def _rules(
+    clutter: dict[str, Any],
+    timezone: str | None = None,
+    language: str | None = None,
+    fields: dict[str, str] | None = None,
+) -> Rules:
     cut, keep, lines, ends = (tuple(clutter.get(k, ())) for k in ("cut", "keep", "lines", "ends"))
-    return Rules(cut, keep, lines, ends, timezone, language)
+    return Rules(cut, keep, lines, ends, timezone, language, tuple(sorted((fields or {}).items())))

@@ -1,4 +1,5 @@
-"""Checks and compiles an outlet's cleaning rules: CSS selectors, line patterns, phrases that end the story."""
+"""Checks and compiles an outlet's cleaning rules: CSS selectors, line patterns, phrases that end the story, and where the
+fields of a page stand."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from lxml.cssselect import CSSSelector, SelectorError
+
+from cleaning.records import FIELD_NAMES
+from cleaning.text.characters import tidy
+from cleaning.text.shown_text import shown_text
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -24,6 +29,19 @@ class CompiledRules:
     keep_selectors: tuple[CSSSelector, ...]
     line_patterns: tuple[re.Pattern[str], ...]
     ending_phrases: tuple[str, ...]
+    field_selectors: tuple[tuple[str, CSSSelector, str | None], ...] = ()  # field, selector, attribute
+
+    def fields_of(self, tree: HtmlElement) -> dict[str, list[str]]:
+        """Return field -> the texts that its selector finds, in order; [] where it finds none."""
+        found: dict[str, list[str]] = {}
+        for name, selector, attribute in self.field_selectors:
+            elements = cast("list[HtmlElement]", selector(tree))
+            texts = [
+                tidy(element.get(attribute) or "") if attribute else shown_text(element)
+                for element in elements
+            ]
+            found[name] = [text for text in texts if text]
+        return found
 
     def elements_to_cut(self, tree: HtmlElement) -> list[HtmlElement]:
         """Return the elements that the `cut` selectors match."""
@@ -49,6 +67,7 @@ def compile_rules(rules: Rules) -> CompiledRules:
         keep_selectors=tuple(_selector(text) for text in rules.keep),
         line_patterns=tuple(re.compile(text, re.I) for text in rules.lines),
         ending_phrases=rules.ends,
+        field_selectors=tuple((name, *_field_selector(text)) for name, text in rules.fields),
     )
 
 
@@ -63,7 +82,24 @@ def check_rules(rules: Rules) -> list[tuple[str, str]]:
     problems += [
         ("ends", f"{text!r}: expected at least three letters") for text in rules.ends if len(text.strip()) < 3
     ]
+    problems += [
+        (f"fields.{name}", message) for name, text in rules.fields if (message := _field_problem(name, text))
+    ]
     return problems
+
+
+def _field_selector(text: str) -> tuple[CSSSelector, str | None]:
+    """Return the selector and the attribute of "meta[name=x]::attr(content)"; None for the text of the element."""
+    match = _ATTRIBUTE.search(text)
+    return _selector(text[: match.start()] if match else text), match[1] if match else None
+
+
+def _field_problem(name: str, text: str) -> str | None:
+    """Return what is wrong with the place of a field; None where nothing is."""
+    if name not in FIELD_NAMES:
+        return f"unknown field; known are {', '.join(FIELD_NAMES)}"
+    match = _ATTRIBUTE.search(text)
+    return _selector_problem(text[: match.start()] if match else text)
 
 
 def _selector(text: str) -> CSSSelector:
@@ -115,6 +151,7 @@ def _search_seconds(pattern: re.Pattern[str], text: str) -> float:
     return time.thread_time() - started
 
 
+_ATTRIBUTE = re.compile(r"::attr\(([\w:-]{1,60})\)$")
 _REPEATED_TEXTS = ("a", "a-", "1", "1-", "a/", "a.", "a ", "-", "a_")
 _LITERAL_START = re.compile(r"\^?((?:[\w/.-]|\\[/.?_-])*)")
 _SLOW_SEARCH_S = 0.03

@@ -20,7 +20,8 @@ _MAX_HEADLINES = 3  # <h1> elements that are tried: a logo may be one too
 _MAX_BLOCKS = 60  # paragraphs behind a headline among which the story's first is looked for
 _MIN_PARAGRAPH = 60  # characters outside links, of the story's first paragraph
 _MIN_STORY = 300  # characters of prose, of a story that limits are measured by
-_MAX_NAMED = 0.25  # of the page's prose, in a box whose name says that it is not the story
+_OF_AUTHORS = frozenset({"byline", "bio"})  # kinds of boxes that stand between headline and story
+_MAX_NAMED = 0.25  # of the page's prose, in such a box
 _MOST = 0.5  # share of the prose around a headline, or of a story, that makes a box the story's own
 
 
@@ -55,11 +56,11 @@ def find_story_box(tree: HtmlElement, densities: dict[HtmlElement, TextDensity])
 def _is_in_named_box(
     paragraph: HtmlElement, above: list[HtmlElement], densities: dict[HtmlElement, TextDensity]
 ) -> bool:
-    """Whether a paragraph stands in a small box that is named as a byline, a biography or other clutter."""
+    """Whether a paragraph stands in a small box that is named as a byline or a biography."""
     most = _MAX_NAMED * densities[above[-1]].prose
     return any(
         densities.get(box, TextDensity()).prose < most
-        and markup_names.markup_kind(f"{box.get('class') or ''} {box.get('id') or ''}") not in (None, "promo")
+        and markup_names.markup_kind(f"{box.get('class') or ''} {box.get('id') or ''}") in _OF_AUTHORS
         for box in takewhile(lambda element: element not in above, paragraph.iterancestors())
     )
 

@@ -138,8 +138,11 @@ def cut_tree(
             continue
         if element.get("class") in common_classes:
             continue
+        # trafilatura too drops elements because of their names
         if _is_anchor(element, density):
-            element.attrib.pop("id")  # trafilatura too drops elements because of their ids
+            element.attrib.pop("id")
+        if density.prose and (name := element.get("class")) and "-" in name:
+            element.set("class", " ".join(one for one in name.split() if not markup_names.is_topic(one)))
         if story is not None and element in story.own:
             continue
         prose = _prose_chars(density, densities[tree])
@@ -237,19 +240,10 @@ def _are_slides(box: HtmlElement) -> bool:
 
 
 def _label(element: HtmlElement, density: TextDensity) -> str:
-    """Return the class and id of an element, and the tag of a custom one, without names that were made from a headline."""
+    """Return the class and id of an element, and the tag of a custom one; of an element with prose, no id that is a topic."""
     name, tag = element.get("id") or "", element.tag
-    if name and (
-        tag == "p" or name.count("-") >= _MAX_ID_PARTS or (density.prose and _is_heading(name, element))
-    ):
-        name = ""  # an anchor of a paragraph or a section
-    classes = " ".join(
-        one
-        for one in (element.get("class") or "").split()
-        if not (density.prose and markup_names.is_topic(one))
-    )
     name = "" if density.prose and markup_names.is_topic(name) else name
-    return f"{classes} {name} {tag if '-' in tag else ''}"
+    return f"{element.get('class') or ''} {name} {tag if '-' in tag else ''}"
 
 
 def _is_anchor(element: HtmlElement, density: TextDensity) -> bool:

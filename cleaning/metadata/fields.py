@@ -19,7 +19,7 @@ from cleaning.text.shown_text import elements_after, shown_text
 from cleaning.vocabulary.dates_in_text import first_day_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from lxml.html import HtmlElement
@@ -108,13 +108,19 @@ def absolute_url(base: str, link: str | None) -> str | None:
 
 
 def published(
-    tree: HtmlElement, head: MetaTags, article: Node, page: tuple[str, datetime, str | None]
+    tree: HtmlElement,
+    head: MetaTags,
+    article: Node,
+    page: tuple[str, datetime, str | None],
+    in_place: Sequence[str] = (),
 ) -> dates.Moment:
-    """Return the date of publication. page: url, fetched_at, IANA time zone of dates that state no zone."""
+    """Return the date of publication. page: url, fetched_at, IANA time zone of dates that state no zone. in_place: the texts
+    where the outlet's file says that it stands, which come first."""
     url, fetched_at, zone = page
     language = tree.get("lang")
 
     def candidates() -> Iterator[tuple[str, str]]:
+        yield from (("outlet", text) for text in in_place)
         for key in ("datePublished", "dateCreated", "uploadDate"):
             yield from (("json-ld", text) for text in json_ld.texts(article.get(key)))
         yield from (("meta", text) for text in head.all(*_PUBLISHED_NAMES))
@@ -127,10 +133,13 @@ def published(
     return dates.first_credible(candidates(), zone=zone, fetched_at=fetched_at, language=language)
 
 
-def modified(head: MetaTags, article: Node, page: tuple[str, datetime, str | None]) -> dates.Moment:
-    """Return the date of the last change. page: as for `published`."""
+def modified(
+    head: MetaTags, article: Node, page: tuple[str, datetime, str | None], in_place: Sequence[str] = ()
+) -> dates.Moment:
+    """Return the date of the last change. page, in_place: as for `published`."""
     _, fetched_at, zone = page
-    candidates = [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]
+    candidates = [("outlet", text) for text in in_place]
+    candidates += [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]
     candidates += [("meta", text) for text in head.all(*_MODIFIED_NAMES)]
     return dates.first_credible(candidates, zone=zone, fetched_at=fetched_at)
 

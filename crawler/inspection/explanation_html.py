@@ -89,6 +89,10 @@ def _fields_table(explanation: Explanation) -> Iterator[str]:
         f'<tr><th scope="row">{_escaped(name)}</th><td>{_escaped(value)}</td><td class="quiet">{_escaped(where)}</td></tr>'
         for name, value, where in stated_fields(explanation)
     ]
+    rows += [
+        f'<tr><th scope="row">[fields] {_escaped(name)}</th><td>{_escaped(" | ".join(texts[:5]) or "nothing found")}</td><td class="quiet">the outlet’s file</td></tr>'
+        for name, texts in explanation.trace.placed_fields.items()
+    ]
     yield from _table("Fields, and where they stand in the page", ("field", "value", "stands in"), rows)
 
 

@@ -75,6 +75,10 @@ class _TextReport:
             place = f"  [{where}]" if where else ""
             yield from self._wrap(safe(" ".join(f"{value}{place}".split())), f"{name + ':':20}")
 
+        for name, texts in self.explanation.trace.placed_fields.items():
+            found = " | ".join(texts[:5]) or "nothing found"
+            yield from self._wrap(safe(found), f"[fields] {name}: ")
+
     def _kept_line(self, text: str) -> Iterator[str]:
         yield from self._wrap(safe(text), "  ")
 

@@ -147,6 +147,12 @@ def test_an_outlet_wants_its_articles_only(write, url, wanted):
         ("Europe/Budapest", "Europe/Atlantis", [":6: timezone: expected a time zone"]),
         ('"example.org"]', '"https://example.org"]', ["domains: 'https://example.org': expected a domain"]),
         ('".related"', '"..related"', ["clutter.cut: "]),
+        ("[clutter]", "[fields]\ntitle = 'h1['\n[clutter]", ["fields.title: ", "no CSS selector"]),
+        (
+            "[clutter]",
+            "[fields]\nauthor = 'a'\n[clutter]",
+            ["fields.author: unknown key; did you mean 'authors'?"],
+        ),
         ("[sources]", "[sources", ["example.toml: "]),
         ('country = "hu"', 'country = "Hungary"', ["country: expected two lower-case letters"]),
         ("seen_alive = 2026-11-20", 'seen_alive = "lately"', [":9: seen_alive: expected a day as"]),
