@@ -107,6 +107,7 @@ class _PageContents:
 def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, trace: Trace) -> Article:
     """Run all steps on one page, in order. Raises NoArticle; other exceptions are caught by `clean`."""
     page, contents = document.page, _read_contents(document, outlet_rules)
+    trace.repaired_characters = document.repaired_characters
     trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title
     trace.end_stage("parse, headline, standfirst")
     in_places = trace.placed_fields = contents.in_places

@@ -27,6 +27,7 @@ class Trace:
     head: MetaTags | None = None
     json_ld_article: Node = field(default_factory=dict)  # the page's JSON-LD object of the article
     title: str = ""
+    repaired_characters: int = 0  # that were encoded twice in UTF-8
     placed_fields: dict[str, list[str]] = field(
         default_factory=dict
     )  # by the outlet's [fields]: field -> texts found

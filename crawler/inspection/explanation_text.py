@@ -64,6 +64,8 @@ class _TextReport:
             yield f"verdict: {self._with_style('article', _GREEN)}"
         if article:
             yield f"outlet: {safe(article.outlet)}; {counted(article.word_count, 'word')}; confidence {article.text_confidence:.2f}"
+        if repaired := explanation.trace.repaired_characters:
+            yield f"encoded twice in UTF-8, and repaired: {counted(repaired, 'character')}"
         if explanation.next_page_url:
             yield f"goes on at {safe(explanation.next_page_url)}"
 
