@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -56,33 +57,26 @@ class Row:
 def measured(page: Any) -> Row | None:
     """Return the row of a page; None where cleaning finds no article."""
     seen: dict[str, Any] = {}
+    judged, counted, confidence_of = block_model.judge, block_model.kept_and_cut, confidence.text_confidence
 
     def kept_and_cut(texts: list[str], *rest: Any) -> Any:
         seen["texts"] = texts
-        return block_model.kept_and_cut(texts, *rest)
+        return counted(texts, *rest)
 
-    def judge(blocks: Any, kept: Floats, cut: Floats, counted: Floats) -> Any:
-        seen.update(blocks=blocks, kept=kept, cut=cut, counted=counted)
-        return block_model.judge(blocks, kept, cut, counted)
+    def judge(blocks: Any, kept: Floats, cut: Floats, counts: Floats) -> Any:
+        seen.update(blocks=blocks, kept=kept, cut=cut, counted=counts)
+        return judged(blocks, kept, cut, counts)
 
     def text_confidence(signs: Any) -> float:
         seen["confidence"] = confidence_of(signs)
         return float(seen["confidence"])
 
-    confidence_of = confidence.text_confidence
-    watched = {"kept_and_cut": kept_and_cut, "judge": judge}
-    spy = type(
-        "Spy",
-        (),
-        {name: staticmethod(watched.get(name, getattr(block_model, name))) for name in dir(block_model)},
-    )
-    setattr(cleaning.cleaner, "block_model", spy)  # noqa: B010 - the one place that knows the blocks
-    setattr(cleaning.cleaner, "text_confidence", text_confidence)  # noqa: B010
-    try:
+    with (
+        patch.object(block_model, "judge", judge),
+        patch.object(block_model, "kept_and_cut", kept_and_cut),
+        patch.object(cleaning.cleaner, "text_confidence", text_confidence),
+    ):
         text = (body if page.corpus == "aeb" else full)(page.html, page.url)
-    finally:
-        setattr(cleaning.cleaner, "block_model", block_model)  # noqa: B010
-        setattr(cleaning.cleaner, "text_confidence", confidence_of)  # noqa: B010
     if "confidence" not in seen:
         return None
     gold, lines = fold(page.gold), {fold(line) for line in page.gold.splitlines()}

@@ -39,7 +39,7 @@ from cleaning.text.shown_text import above_headline, block_texts, shown_text
 from cleaning.text.text_density import measure_density
 from cleaning.text.unextracted_text import unextracted_text
 from cleaning.trace import Trace
-from cleaning.verdict import block_model, not_an_article
+from cleaning.verdict import not_an_article
 from cleaning.verdict.confidence import measure_signs, text_confidence
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class _PageContents:
 
 def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, trace: Trace) -> Article:
     """Run all steps on one page, in order. Raises NoArticle; other exceptions are caught by `clean`."""
+    from cleaning.verdict import (
+        block_model,  # imported late, with numpy: the crawl process never cleans, its workers do
+    )
+
     page, contents = document.page, _read_contents(document, outlet_rules)
     trace.repaired_characters = document.repaired_characters
     trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title

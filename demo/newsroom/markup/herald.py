@@ -37,7 +37,9 @@ def render(page: Page, base: str) -> Rendered:
     top = f'<header class="site-header"><p class="site-title">{name}</p>{NAV}</header>'
     main = _gallery(sheet, page) if page.kind == "gallery" else _article(sheet, page)
     html = _document(page.title, _head(page, base), f"{top}\n<main>{main}</main>\n{_foot(sheet)}")
-    return Rendered(html, tuple(sheet.clutter), rights=TEXTS["rights"], credit=page.credit)
+    return Rendered(
+        html, tuple(sheet.clutter), rights=TEXTS["rights"], credit=page.credit, house="Amber Coast Herald"
+    )
 
 
 def listing(heading: str, links: list[tuple[str, str]]) -> str:

@@ -21,6 +21,7 @@ class Rendered:
     ai_disclosure: str | None = None
     rights: str | None = None
     credit: str | None = None  # the agency that a line of the page names
+    house: str | None = None  # whom the page states as the author where no person is
 
 
 @dataclass(slots=True)
