@@ -188,7 +188,7 @@ def _general_reason(
         return "promo", "tree.embed"
     if tag == "a" and density.text <= _MAX_REFERENCE_CHARS and _is_reference_link(element):
         return "related", "tree.reference-link"
-    if tag in ("ol", "ul", "div", "section") and _is_discussion(element):
+    if tag in ("ol", "ul") and density.prose and _is_discussion(element):
         return "comments", "tree.discussion"
     if tag in ("div", "section") and density.prose and _are_slides(element):
         return "slides", "tree.slides"
@@ -224,7 +224,7 @@ def _is_reference_link(link: HtmlElement) -> bool:
 def _is_discussion(box: HtmlElement) -> bool:
     """Whether a box is a list of readers' comments: two items or more that begin with a name, "says" and a moment."""
     items = [child for child in box if child.tag in ("li", "div", "article")][:_MAX_ITEMS_READ]
-    if len(items) < _MIN_COMMENTS:
+    if len(items) < _MIN_COMMENTS or next(items[0].iter("p", "blockquote"), None) is None:
         return False
     beginnings = [shown_text(item)[:_MAX_COMMENT_HEAD] for item in items]
     return sum(bool(_COMMENT_HEAD.search(beginning)) for beginning in beginnings) >= max(
@@ -232,8 +232,16 @@ def _is_discussion(box: HtmlElement) -> bool:
     )
 
 
+def _begins_with_number(element: HtmlElement) -> bool:
+    """Whether the first text in an element begins with a figure."""
+    first = next((text for text in element.itertext() if not text.isspace()), "")
+    return first.lstrip()[:1].isdigit()
+
+
 def _are_slides(box: HtmlElement) -> bool:
     """Whether a box is a slide show: most of its children begin with a number of how many ("3/9 Record catch")."""
+    if not any(_begins_with_number(child) for child in box[:3]):
+        return False
     children = [child for child in box if shown_text(child)][: 4 * _MAX_ITEMS_READ]
     numbered = [child for child in children if _SLIDE_NUMBER.match(shown_text(child)[:20])]
     return len(numbered) >= _MIN_TEASERS and len(numbered) >= 0.5 * len(children)

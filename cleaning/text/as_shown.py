@@ -32,7 +32,9 @@ _NAME_SELECTOR = re.compile(r"(?:div|p|span|section|ul|li)?([.#][\w-]+)", re.I)
 _MAY_BE_BLOCKS = etree.XPath("//*[contains(name(), '-')] | //span[@style]")
 _SPANS_TOO = etree.XPath("//*[contains(name(), '-')] | //span[@style or @class]")
 _MAY_BE_HIDDEN = etree.XPath("//*[@style or @hidden or @aria-hidden]")
-_WITH_CLASS = etree.XPath("//*[@style or @hidden or @aria-hidden or @class or @id]")
+_NAMED = etree.XPath("//*[@class or @id]")
+_TEXT_LENGTH = etree.XPath("string-length(normalize-space(.))")
+_NEVER_HIDDEN = frozenset({"html", "body", "head", "main", "article", "script", "style", "img", "svg"})
 _PARAGRAPH_TAGS = frozenset({"p", "li", "blockquote", "h2", "h3", "h4", "dd"})
 _HANDLE_TAGS = frozenset({"button", "summary", "h2", "h3", "h4", "h5", "dt"})
 _TEXT_PARENTS = frozenset(
@@ -136,9 +138,12 @@ def _is_shown_as_block(element: HtmlElement, block_names: frozenset[str]) -> boo
 def _cut_hidden(tree: HtmlElement, hiding_names: frozenset[str]) -> list[str]:
     """Remove hidden elements. Those that are hidden in one way and hold much of the page's words stay."""
     groups: dict[tuple[str, str], list[HtmlElement]] = defaultdict(list)
-    for element in cast("list[HtmlElement]", (_WITH_CLASS if hiding_names else _MAY_BE_HIDDEN)(tree)):
-        if way := _way_of_hiding(element, hiding_names):
+    for element in cast("list[HtmlElement]", _MAY_BE_HIDDEN(tree)):
+        if way := _way_of_hiding(element):
             groups[way, element.tag].append(element)
+    for element in cast("list[HtmlElement]", _NAMED(tree)) if hiding_names else ():
+        if _is_hidden_by_name(element, hiding_names) and element.tag not in _NEVER_HIDDEN:
+            groups["class", element.tag].append(element)
     if not groups:
         return []
     body = tree.find("body")
@@ -176,9 +181,9 @@ def _name_of(meta: HtmlElement) -> str:
     return (meta.get("name") or meta.get("property") or "").lower()
 
 
-def _way_of_hiding(element: HtmlElement, hiding_names: frozenset[str]) -> str | None:
-    """Return how an element is hidden; None where it is shown. Input fields and the page's frame are left alone."""
-    if element.tag in ("html", "body", "head", "main", "article", "script", "style", "img", "svg"):
+def _way_of_hiding(element: HtmlElement) -> str | None:
+    """Return how an element is hidden by its own attributes; None where it is not. Pictures and the page's frame are left alone."""
+    if element.tag in _NEVER_HIDDEN:
         return None
     if (style := element.get("style")) and (match := _HIDING_STYLE.search(style)):
         return match[0].strip("; ")[:7]
@@ -186,18 +191,18 @@ def _way_of_hiding(element: HtmlElement, hiding_names: frozenset[str]) -> str | 
         return "hidden"
     if element.get("aria-hidden") == "true" and element.tag in _PARAGRAPH_TAGS:
         return "aria-hidden"
-    if hiding_names and hiding_names.intersection(
-        (*(f".{name}" for name in (element.get("class") or "").split()), f"#{element.get('id')}")
-    ):
-        return "class"
     return None
+
+
+def _is_hidden_by_name(element: HtmlElement, names: frozenset[str]) -> bool:
+    """Whether a rule of the page's styles hides the element by its class or id."""
+    classes = element.get("class")
+    if classes and any(f".{name}" in names for name in classes.split()):
+        return True
+    return f"#{element.get('id')}" in names
 
 
 def _length(element: HtmlElement) -> int:
     """Return the characters of text in an element, without those of scripts and styles."""
-    shown = (node for node in element.iter(etree.Element) if node.tag not in ("script", "style"))
-    return sum(
-        len((text or "").strip())
-        for node in shown
-        for text in (node.text, node.tail if node is not element else "")
-    )
+    scripts = sum(len(script.text or "") for script in element.iter("script", "style"))
+    return max(0, int(cast("float", _TEXT_LENGTH(element))) - scripts)

@@ -33,6 +33,30 @@ _ANY_DOUBLE = re.compile(
     rf"[\xc2-\xdf][{_CONTINUATIONS}]|[\xe0-\xef][{_CONTINUATIONS}]{{2}}|[\xf0-\xf4][{_CONTINUATIONS}]{{3}}"
 )
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
+# one of these is in every text that was encoded twice; looking for them costs nothing
+_TRACES = (
+    "Ã",
+    "Â",
+    "Ä",
+    "Å",
+    "â€",
+    "Ð",
+    "Ñ",
+    "Î",
+    "Ï",
+    "×",
+    "Ø",
+    "Ù",
+    "à¤",
+    "à¸",
+    "ï»¿",
+    "\x81",
+    "\x8d",
+    "\x8f",
+    "\x90",
+    "\x9d",
+)
+_QUICK = re.compile(rf"[\xc2-\xdf\xe2][{_CONTINUATIONS}]|[\xe0-\xf4][{_CONTINUATIONS}][{_CONTINUATIONS}]")
 _MIN_SEQUENCES = 3  # an example of mojibake in a story is no damage
 _MIN_SHARE = 0.9  # of the non-ASCII characters, where sequences count that may be good text
 _CP1252_BYTES = {bytes([code]).decode("cp1252", "ignore"): code for code in range(0x80, 0xA0)}
@@ -58,7 +82,11 @@ def wrong_share(text: str) -> float:
 
 def repair_double_utf8(text: str) -> tuple[str, int]:
     """Return the text with UTF-8 that was read as Windows-1252 decoded again, and how many characters that gave."""
-    if text.isascii():
+    if (
+        text.isascii()
+        or not any(trace in text for trace in _TRACES)
+        or len(_QUICK.findall(text)) < _MIN_SEQUENCES
+    ):
         return text, 0
     pattern = _SURE_DOUBLE
     if len(_SURE_DOUBLE.findall(text)) < _MIN_SEQUENCES:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _MIN_PARAGRAPH_WORDS = 12
 _BROKEN_WORDS_OF_A_RUIN = 0.1  # share of words with mojibake; with as many a text is worth nothing
+# one of these is in every such dialogue; looking for them costs nothing
+_TRACES_OF_DIALOGUE = ("cookie", "consent", "javascript", "gdpr", "ccpa", "partner", "datenschutz", "einwillig", "privacy", "zgod", "soglas", "согласи", "згод", "samtyck", "hozzájár", "persoonsgeg", "dati personali", "datos personales", "dados pessoais", "données personnelles")  # fmt: skip
 _DIALOGUE_SHARE = 0.4  # of the words in lines about consent; with as many the text is a dialogue
 _LOW = 0.25  # the confidence of a dialogue or a menu is this part of what it would be
 _MAX_MENU_LINE_WORDS = 9  # in the mean, of lines of which none is a sentence
@@ -50,7 +52,11 @@ def measure_signs(lines: Sequence[Line], expected_f1: float) -> Signs:
     """Return the signs of a cleaned text. lines: of the story. expected_f1: as `block_model.judge` returns it."""
     counts = [word_count(line.text) for line in lines]
     total = sum(counts) or 1
-    told = sum(count for line, count in zip(lines, counts, strict=True) if _is_dialogue(line.text))
+    whole = "\n".join(line.text for line in lines)
+    lower = whole.casefold()
+    told = 0
+    if any(trace in lower for trace in _TRACES_OF_DIALOGUE):
+        told = sum(count for line, count in zip(lines, counts, strict=True) if _is_dialogue(line.text))
     sentences = any(
         is_sentence(line.text) and count >= _MIN_PARAGRAPH_WORDS
         for line, count in zip(lines, counts, strict=True)
@@ -58,7 +64,7 @@ def measure_signs(lines: Sequence[Line], expected_f1: float) -> Signs:
     is_menu = not sentences and total / max(1, len(counts)) <= _MAX_MENU_LINE_WORDS
     return Signs(
         round(expected_f1, 4),
-        round(mojibake_share("\n".join(line.text for line in lines)), 4),
+        round(mojibake_share(whole), 4),
         round(told / total, 4),
         float(is_menu),
     )
