@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
@@ -24,7 +25,7 @@ _HIDING_STYLE = re.compile(
     re.I,
 )
 _BLOCK_STYLE = re.compile(r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|table)\b", re.I)
-_BRACE = re.compile(r"[{}]")
+_MAX_RULES = 100  # about display, of one <style>
 _MAX_CSS = 200_000  # characters of one <style> that are read
 _DISPLAY_RULE = re.compile(r"(?<![\w-])display\s*:\s*(none|block)\b", re.I)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
@@ -82,18 +83,13 @@ def _names_in_styles(tree: HtmlElement) -> tuple[frozenset[str], frozenset[str]]
         if not _DISPLAY_RULE.search(css):
             continue
         css = _COMMENT.sub("", css)
-        depth = start = 0  # start: of the innermost rule that is open, or of what stands before the next one
-        selectors = ""
-        for brace in _BRACE.finditer(css):
-            if brace[0] == "{":
-                depth += 1
-                selectors = css[start : brace.start()] if depth == 1 else ""
-            elif depth:
-                if depth == 1 and selectors and (rule := _DISPLAY_RULE.search(css, start, brace.start())):
-                    names = {name for part in selectors.split(",") if (name := _name_in(part))}
-                    (hidden if rule[1].lower() == "none" else blocks).update(names)
-                depth -= 1
-            start = brace.end()
+        for rule in islice(_DISPLAY_RULE.finditer(css), _MAX_RULES):
+            opened = css.rfind("{", 0, rule.start())
+            start = max(css.rfind("}", 0, opened), css.rfind("{", 0, opened)) + 1
+            if opened < 0 or css.count("{", 0, opened) != css.count("}", 0, opened):
+                continue  # no rule, or one inside @media
+            names = {name for part in css[start:opened].split(",") if (name := _name_in(part))}
+            (hidden if rule[1].lower() == "none" else blocks).update(names)
     return frozenset(hidden), frozenset(blocks)
 
 
@@ -196,10 +192,10 @@ def _way_of_hiding(element: HtmlElement) -> str | None:
 
 def _is_hidden_by_name(element: HtmlElement, names: frozenset[str]) -> bool:
     """Whether a rule of the page's styles hides the element by its class or id."""
-    classes = element.get("class")
-    if classes and any(f".{name}" in names for name in classes.split()):
-        return True
-    return f"#{element.get('id')}" in names
+    classes, name = element.get("class"), element.get("id")
+    return bool(classes and not names.isdisjoint([f".{one}" for one in classes.split()])) or (
+        name is not None and f"#{name}" in names
+    )
 
 
 def _length(element: HtmlElement) -> int:

@@ -57,6 +57,7 @@ _TRACES = (
     "\x9d",
 )
 _QUICK = re.compile(rf"[\xc2-\xdf\xe2][{_CONTINUATIONS}]|[\xe0-\xf4][{_CONTINUATIONS}][{_CONTINUATIONS}]")
+_SAMPLE_CHARACTERS = 60_000  # of a page, in whose beginning it shows whether it was encoded twice
 _MIN_SEQUENCES = 3  # an example of mojibake in a story is no damage
 _MIN_SHARE = 0.9  # of the non-ASCII characters, where sequences count that may be good text
 _CP1252_BYTES = {bytes([code]).decode("cp1252", "ignore"): code for code in range(0x80, 0xA0)}
@@ -85,7 +86,7 @@ def repair_double_utf8(text: str) -> tuple[str, int]:
     if (
         text.isascii()
         or not any(trace in text for trace in _TRACES)
-        or len(_QUICK.findall(text)) < _MIN_SEQUENCES
+        or len(_QUICK.findall(text, 0, _SAMPLE_CHARACTERS)) < _MIN_SEQUENCES
     ):
         return text, 0
     pattern = _SURE_DOUBLE
