@@ -12,7 +12,7 @@ from cleaning.clutter import line_cuts, position_cuts, story_end
 from cleaning.clutter.outlet_rules import compile_rules
 from cleaning.clutter.tree_cuts import cut_tree
 from cleaning.metadata import fields, json_ld, paywall, titles
-from cleaning.metadata.authors import authors_of
+from cleaning.metadata.authors import authors_of, names_of
 from cleaning.metadata.credits import credit_of, credit_stated
 from cleaning.metadata.genre import genre_of
 from cleaning.metadata.images import image_texts, images_of
@@ -115,7 +115,7 @@ def _run_steps(document: Document, rules: Rules, outlet_rules: CompiledRules, tr
     trace.head, trace.json_ld_article, trace.title = contents.head, contents.article, contents.title
     trace.end_stage("parse, headline, standfirst")
     in_places = trace.placed_fields = contents.in_places
-    authors = tuple(dict.fromkeys(in_places.get("authors", ()))) or authors_of(
+    authors = names_of(in_places.get("authors", ())) or authors_of(
         contents.tree, contents.head, contents.article, page.url
     )
     images = images_of(contents.tree, contents.head, contents.article, page.url)

@@ -123,6 +123,11 @@ def authors_of(tree: HtmlElement, head: MetaTags, article: Node, url: str = "") 
     return tuple(people or outlet_names or names)[:_MAX_AUTHORS]
 
 
+def names_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in texts that are known to hold authors, each once: "By Ann Lee and Bo Ek" gives two."""
+    return tuple(_unique(name for text in texts for name in _names_in(text)))[:_MAX_AUTHORS]
+
+
 def _host_name(url: str) -> str:
     return host_of(url).rpartition(".")[0].rpartition(".")[2] if url else ""
 

@@ -134,14 +134,18 @@ def published(
 
 
 def modified(
-    head: MetaTags, article: Node, page: tuple[str, datetime, str | None], in_place: Sequence[str] = ()
+    head: MetaTags,
+    article: Node,
+    page: tuple[str, datetime, str | None],
+    in_place: Sequence[str] = (),
+    language: str | None = None,
 ) -> dates.Moment:
-    """Return the date of the last change. page, in_place: as for `published`."""
+    """Return the date of the last change. page, in_place: as for `published`. language: of the page, as its markup states it."""
     _, fetched_at, zone = page
     candidates = [("outlet", text) for text in in_place]
     candidates += [("json-ld", text) for text in json_ld.texts(article.get("dateModified"))]
     candidates += [("meta", text) for text in head.all(*_MODIFIED_NAMES)]
-    return dates.first_credible(candidates, zone=zone, fetched_at=fetched_at)
+    return dates.first_credible(candidates, zone=zone, fetched_at=fetched_at, language=language)
 
 
 @dataclass(slots=True)

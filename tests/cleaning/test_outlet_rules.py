@@ -25,7 +25,7 @@ def test_sound_rules_have_no_mistake():
 
 def test_fields_are_read_where_the_outlets_file_says():
     page = story(
-        "<div id=d data-day='2024-12-01'><b>Ann Lee</b><b>Bo Ek</b><i>Harbour</i></div><p id=s>A bridge is shut.</p>"
+        "<div id=d data-day='2024-12-01'><b>By Ann Lee</b><b>Bo Ek</b><i>Harbour</i></div><p id=s>A bridge is shut.</p>"
     )
     rules = Rules(
         fields=(
@@ -43,7 +43,7 @@ def test_fields_are_read_where_the_outlets_file_says():
     assert "A bridge is shut." not in article.text
     trace = Trace()
     clean(raw(page), rules, trace)
-    assert trace.placed_fields["authors"] == ["Ann Lee", "Bo Ek"]
+    assert trace.placed_fields["authors"] == ["By Ann Lee", "Bo Ek"]
     assert trace.placed_fields["modified_at"] == []
 
 
