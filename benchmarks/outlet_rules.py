@@ -4,7 +4,7 @@ the outlet's file, on the pages of fundus-evaluation.
     PYTHONPATH=. python benchmarks/outlet_rules.py $SHARED/pages/fe
 
 `suggested` reads off all pages of an outlet that are there; `left out` scores each page with what is read off the
-others alone. Needs rouge-score.
+others alone; `taught` scores each page with what the gold texts of the others teach. Needs rouge-score.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import outlets
 from benchmarks.adapters import _page as page_of
 from cleaning import NoArticle, RawPage, Rules, clean, host_of
 from cleaning.rule_authoring.rule_suggestions import suggest_rules
+from cleaning.rule_authoring.rules_from_marks import marks_of_gold, suggest_from_marks
 
 
 def main(root: Path) -> None:
@@ -42,7 +43,20 @@ def main(root: Path) -> None:
         own, all_of_them = outlet.rules if outlet else Rules(), suggest_rules(pages).rules
         for key, page in found:
             others = suggest_rules([one for one in pages if one is not page]).rules
-            ways = {"general": Rules(), "suggested": all_of_them, "left out": others, "written": own}
+            taught = suggest_from_marks(
+                [
+                    marks_of_gold(one, "\n".join(_bare(gold[other]["body"])))
+                    for other, one in found
+                    if other != key
+                ]
+            ).rules
+            ways = {
+                "general": Rules(),
+                "suggested": all_of_them,
+                "left out": others,
+                "taught": taught,
+                "written": own,
+            }
             line = {way: _score(scorer, gold[key]["body"], page, rules) for way, rules in ways.items()}
             for way, score in line.items():
                 scores[way].append(score)
@@ -69,6 +83,11 @@ def _score(scorer: Any, body: list[str], page: RawPage, rules: Rules) -> float:
         return 0.0
     text = "\n".join(filter(None, (article.summary, article.text)))
     return max(float(scorer.score(wanted, text)["rougeLsum"].fmeasure) for wanted in _accepted(body))
+
+
+def _bare(body: list[str]) -> list[str]:
+    """Paragraphs without the brackets of those that may be there or not."""
+    return [p[1:-1] if p[:1] == "[" and p[-1:] == "]" else p for p in body]
 
 
 def _accepted(body: list[str]) -> Iterator[str]:

@@ -70,7 +70,7 @@ _GENERIC_NAMES = frozenset(
     ]
 )
 
-Key = Literal["cut", "keep", "lines"]
+Key = Literal["cut", "keep", "lines", "ends"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Suggestion:
     @property
     def rules(self) -> Rules:
         """The proposals as rules."""
-        return _add_proposals(Rules(), self.proposals)
+        return add_proposals(Rules(), self.proposals)
 
     def toml(self) -> str:
         """Return a [clutter] section for the outlet's file, with the evidence as comments."""
@@ -106,7 +106,7 @@ class Suggestion:
             "[clutter]",
             f"# read off {self.pages} pages; the story stands in {', '.join(self.box) or 'no named box'}",
         ]
-        for key in ("cut", "keep", "lines"):
+        for key in ("cut", "keep", "lines", "ends"):
             proposals = [proposal for proposal in self.proposals if proposal.key == key]
             if proposals:
                 lines += [
@@ -123,7 +123,7 @@ def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Sugge
     pages: of that outlet; pages without an article are passed over. Less than MIN_PAGES give no reliable
     result. rules: what the outlet's file already says."""
     existing = rules or Rules()
-    samples = [sample for page in pages if (sample := _clean_sample(page, existing))]
+    samples = [sample for page in pages if (sample := clean_sample(page, existing))]
     boxes = _find_story_boxes(samples)
     candidates = [*_propose_cuts(samples, boxes), *_propose_keeps(samples, boxes), *_propose_lines(samples)]
     return Suggestion(len(samples), tuple(boxes), tuple(_try_out(candidates, samples, boxes, existing)))
@@ -133,7 +133,7 @@ def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Sugge
 
 
 @dataclass(frozen=True, slots=True)
-class _Sample:
+class Sample:
     """One page of the outlet and its cleaned text."""
 
     page: RawPage
@@ -150,7 +150,7 @@ class _Sample:
         return key in self.line_keys
 
 
-def _clean_sample(page: RawPage, rules: Rules) -> _Sample | None:
+def clean_sample(page: RawPage, rules: Rules) -> Sample | None:
     """Clean one page and read its blocks; None where it holds no article."""
     try:
         article = clean(page, rules)
@@ -168,7 +168,7 @@ def _clean_sample(page: RawPage, rules: Rules) -> _Sample | None:
     ]
     lines = {fold(line): line for line in article.text.splitlines()}
     fields = frozenset(fold(text) for text in (article.title, article.summary or "") if text)
-    return _Sample(page, elements, blocks, frozenset(lines), lines, fields)
+    return Sample(page, elements, blocks, frozenset(lines), lines, fields)
 
 
 def _is_prose(element: HtmlElement) -> bool:
@@ -229,7 +229,7 @@ def _is_word(piece: str) -> bool:
 # ---------------------------------------------------------------- the story's box
 
 
-def _find_story_boxes(samples: Sequence[_Sample]) -> list[str]:
+def _find_story_boxes(samples: Sequence[Sample]) -> list[str]:
     """Return the names of the elements that directly hold most of a page's prose.
 
     The name that does so on the most pages comes first; each further name covers two of the other pages at least."""
@@ -281,7 +281,7 @@ class _NameOccurrences:
     chars: int = 0  # of all that text
 
 
-def _propose_cuts(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Proposal]:
+def _propose_cuts(samples: Sequence[Sample], boxes: Sequence[str]) -> list[Proposal]:
     """Return cuts of named elements that never hold the story; those with the most text first."""
     recurring = _recurring_lines(samples)
     occurrences: dict[str, _NameOccurrences] = defaultdict(
@@ -327,7 +327,7 @@ def _propose_cuts(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Prop
     return [proposal for _, proposal in proposals][: 2 * MAX_PROPOSALS]
 
 
-def _story_elements(sample: _Sample, boxes: Sequence[str], recurring: frozenset[str]) -> list[HtmlElement]:
+def _story_elements(sample: Sample, boxes: Sequence[str], recurring: frozenset[str]) -> list[HtmlElement]:
     """Return the story's paragraphs: those in a story box, and those in an element with as many as no teaser has."""
     prose = [
         element
@@ -349,7 +349,7 @@ def _cut_reason(occurrence: _NameOccurrences) -> str | None:
     return None
 
 
-def _recurring_lines(samples: Sequence[_Sample]) -> frozenset[str]:
+def _recurring_lines(samples: Sequence[Sample]) -> frozenset[str]:
     """Return the folded lines that survive on two pages or more."""
     counts = Counter(key for sample in samples for key in sample.line_keys)
     return frozenset(key for key, count in counts.items() if count > 1 and len(key) > 3)
@@ -358,7 +358,7 @@ def _recurring_lines(samples: Sequence[_Sample]) -> frozenset[str]:
 # ---------------------------------------------------------------- lines and what to keep
 
 
-def _propose_lines(samples: Sequence[_Sample]) -> list[Proposal]:
+def _propose_lines(samples: Sequence[Sample]) -> list[Proposal]:
     """Return patterns of the lines that are the same on at least half of the pages, and on three."""
     counts = Counter(key for sample in samples for key in sample.line_keys if len(key) > 3)
     texts = {key: text for sample in samples for key, text in sample.lines.items()}
@@ -369,7 +369,7 @@ def _propose_lines(samples: Sequence[_Sample]) -> list[Proposal]:
     ]
 
 
-def _propose_keeps(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Proposal]:
+def _propose_keeps(samples: Sequence[Sample], boxes: Sequence[str]) -> list[Proposal]:
     """Return selectors of the story box's paragraphs that did not survive, though no other block has their text."""
     counts = Counter(key for sample in samples for _, key in sample.blocks)
     lost: dict[str, set[int]] = defaultdict(set)  # selector -> numbers of the pages
@@ -399,24 +399,24 @@ def _propose_keeps(samples: Sequence[_Sample], boxes: Sequence[str]) -> list[Pro
 
 
 def _try_out(
-    candidates: Sequence[Proposal], samples: Sequence[_Sample], boxes: Sequence[str], existing: Rules
+    candidates: Sequence[Proposal], samples: Sequence[Sample], boxes: Sequence[str], existing: Rules
 ) -> Iterator[Proposal]:
     """Clean the pages with each candidate and yield those that change a text without costing story.
 
     Each candidate is tried with the existing rules and all proposals that were accepted before it."""
     accepted: list[Proposal] = []
     recurring = _recurring_lines(samples)
-    texts = {number: _cleaned_text(sample, existing) for number, sample in enumerate(samples)}
+    texts = {number: cleaned_text(sample, existing) for number, sample in enumerate(samples)}
     for candidate in candidates:
         if sum(proposal.key == candidate.key for proposal in accepted) >= MAX_PROPOSALS:
             continue
         for value in _selector_variants(candidate):
             trial = replace(candidate, value=value)
-            rules = _add_proposals(existing, [*accepted, trial])
+            rules = add_proposals(existing, [*accepted, trial])
             if check_rules(rules):
                 continue
             after = {
-                n: _cleaned_text(sample, rules) for n, sample in enumerate(samples) if _applies(trial, sample)
+                n: cleaned_text(sample, rules) for n, sample in enumerate(samples) if _applies(trial, sample)
             }
             changed = [n for n, text in after.items() if text != texts[n]]
             stories = {n: _story_paragraphs(samples[n], boxes) - recurring for n in changed}
@@ -437,7 +437,7 @@ def _selector_variants(candidate: Proposal) -> list[str]:
     return [candidate.value, *(f"{candidate.value}{' > *' * depth}" for depth in (1, 2, 3))]
 
 
-def _applies(trial: Proposal, sample: _Sample) -> bool:
+def _applies(trial: Proposal, sample: Sample) -> bool:
     """Return whether the pattern or selector matches anything in a page."""
     if trial.key == "lines":
         return any(re.search(trial.value, text, re.I) for text in sample.lines.values())
@@ -446,7 +446,7 @@ def _applies(trial: Proposal, sample: _Sample) -> bool:
     return bool(compiled.elements_to_cut(root))
 
 
-def _cleaned_text(sample: _Sample, rules: Rules) -> str:
+def cleaned_text(sample: Sample, rules: Rules) -> str:
     """Return the text of a page, cleaned by these rules; "" where it is no article then."""
     try:
         return clean(sample.page, rules).text
@@ -454,7 +454,7 @@ def _cleaned_text(sample: _Sample, rules: Rules) -> str:
         return ""
 
 
-def _story_paragraphs(sample: _Sample, boxes: Sequence[str]) -> set[str]:
+def _story_paragraphs(sample: Sample, boxes: Sequence[str]) -> set[str]:
     """Return the folded paragraphs in a story box that survived cleaning."""
     return {
         key
@@ -471,9 +471,9 @@ def _is_sound(trial: Proposal, story: set[str], before: str, after: str) -> bool
     return all(key in folded_after for key in story) and (len(after) > len(before)) == (trial.key == "keep")
 
 
-def _add_proposals(rules: Rules, proposals: Iterable[Proposal]) -> Rules:
+def add_proposals(rules: Rules, proposals: Iterable[Proposal]) -> Rules:
     """Return the rules with the proposals added."""
-    values: dict[str, list[str]] = {"cut": [], "keep": [], "lines": []}
+    values: dict[str, list[str]] = {"cut": [], "keep": [], "lines": [], "ends": []}
     for proposal in proposals:
         values[proposal.key].append(proposal.value)
     return replace(
@@ -481,6 +481,7 @@ def _add_proposals(rules: Rules, proposals: Iterable[Proposal]) -> Rules:
         cut=(*rules.cut, *values["cut"]),
         keep=(*rules.keep, *values["keep"]),
         lines=(*rules.lines, *values["lines"]),
+        ends=(*rules.ends, *values["ends"]),
     )
 
 
