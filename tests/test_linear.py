@@ -54,6 +54,7 @@ ELSEWHERE = {
     ("cleaning.metadata.credits", "origins"),
     ("cleaning.request_spelling", "patterns"),
     ("cleaning.rule_authoring.rule_suggestions", "trial"),
+    ("cleaning.rule_authoring.rules_from_marks", "pattern"),
     ("cleaning.vocabulary.dates_in_text", "pattern"),
     ("cleaning.metadata.dates", "pattern"),
     ("cleaning.vocabulary.markup_names", "kinds"),

@@ -41,4 +41,6 @@ def test_no_rule_takes_a_marked_block_of_the_story_anywhere():
 def test_pages_that_come_out_right_teach_nothing():
     sound = page(1).replace(PLEA, "")
     assert suggest_from_marks([marks_of_gold(raw(sound), gold(1))]).proposals == ()
-    assert suggest_from_marks([MarkedPage(raw("<p>x</p>"), frozenset(), frozenset())], Rules()).proposals == ()
+    assert (
+        suggest_from_marks([MarkedPage(raw("<p>x</p>"), frozenset(), frozenset())], Rules()).proposals == ()
+    )
