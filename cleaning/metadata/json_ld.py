@@ -106,8 +106,8 @@ def _is_page(node: Node) -> bool:
 
 def _agreement(node: Node, page: Identity, *, is_elsewhere: bool) -> int | None:
     """Return how much says that the node is the page's: 2 for its address, 1 for its headline; None where it is not."""
-    addresses = {key for url in _addresses(node) if (key := _address_key(urljoin(page.urls[0], url)))}
-    own_addresses = {_address_key(url) for url in page.urls}
+    addresses = {key for url in _addresses(node) if (key := _address_key(url, page.urls[0]))}
+    own_addresses = {_address_key(url, page.urls[0]) for url in page.urls}
     headlines = [name for key in ("headline", "name") if (name := text(node.get(key)))]
     likeness = max((_likeness(name, title) for name in headlines for title in page.titles), default=None)
     is_page_url = bool(addresses & own_addresses)
@@ -132,10 +132,10 @@ def _addresses(node: Node) -> Iterator[str]:
                 yield told
 
 
-def _address_key(url: str) -> str | None:
+def _address_key(url: str, base: str) -> str | None:
     """Return what identifies the address of a story; None for the front page of a site, or what is no address."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(urljoin(base, url))
     except ValueError:
         return None
     path = unquote(parts.path).rstrip("/").lower()

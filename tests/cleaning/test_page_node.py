@@ -51,6 +51,15 @@ def test_another_storys_object_gives_nothing(values: list[object]):
     assert (article.paywall, article.paywall_seen) in ((None, False), (False, False))
 
 
+@pytest.mark.parametrize(
+    "url", ["A://[", "http://[::1", "//", "/\\", "javascript:void(0)/", "https://gazette.example:port/x"]
+)
+def test_an_address_that_is_none_does_no_harm(url: str):
+    assert cleaned(story(head=script(OWN | {"url": url, "mainEntityOfPage": {"@id": url}}))).authors == (
+        "Ann Lee",
+    )
+
+
 def test_an_object_named_by_its_id_stands_in_its_place():
     person = {"@type": "Person", "@id": "https://gazette.example/#ann", "name": "Ann Lee"}
     for named in ({"@id": person["@id"]}, [{"@id": person["@id"]}], person["@id"]):
