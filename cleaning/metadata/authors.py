@@ -51,6 +51,8 @@ _MAX_NAME_WORDS = 7
 _MAX_NAME_CHARS = 80
 _MAX_HEADLINES = 3  # <h1> elements that are tried: a logo may be one too
 _BLOCKS_AFTER_HEADLINE = 12  # blocks in which a byline is looked for
+_MAX_BYLINES = 20  # elements named as one that are tried
+_MAX_PARTS = 60  # elements in a byline that are read
 _MAX_BYLINE_WORDS = 40  # of an element that is one
 _NAME_WORD = r"[^\W\d_][\w.’'-]*"
 _BYLINE = re.compile(
@@ -161,6 +163,7 @@ def _in_head(head: MetaTags) -> list[str]:
 
 def _byline_texts(tree: HtmlElement) -> list[str]:
     """Return the texts of the byline, each of which holds one name or several; [] where none is shown."""
+    tried = 0
     for element in tree.iter(
         "a", "span", "p", "div", "address", "li", "section", "ul", "em", "strong", "cite", "h2", "h3", "h4"
     ):
@@ -169,8 +172,9 @@ def _byline_texts(tree: HtmlElement) -> list[str]:
             continue
         if not _BYLINE_LABEL.search(label) or _is_other_author(element, label):
             continue
-        box = _outermost_byline(element)
-        texts = _names_of_box(box)
+        if (tried := tried + 1) > _MAX_BYLINES:
+            break
+        texts = _names_of_box(_outermost_byline(element))
         if any(_names_in(text, is_shown=True) for text in texts):
             return texts
     return _below_headline(tree)
@@ -204,21 +208,18 @@ def _outermost_byline(element: HtmlElement) -> HtmlElement:
 
 def _names_of_box(box: HtmlElement) -> list[str]:
     """Return the texts of the profile links in a byline, else of its innermost elements for names, else its own."""
-    links = [a for a in box.iter("a") if _is_profile(a)]
+    links = [a for a in islice(box.iter("a"), _MAX_PARTS) if _is_profile(a)]
     if texts := [text for a in links if (text := _spaced_text(a)) and _names_in(text, is_shown=True)]:
         return texts
     named = [
         element
-        for element in box.iter("span", "a", "div", "p", "strong")
+        for element in islice(box.iter("span", "a", "div", "p", "strong"), _MAX_PARTS)
         if element is not box
         and re.search(r"name|author", _label(element))
         and not _OTHER_LABEL.search(_label(element))
     ]
-    inner = [
-        element
-        for element in named
-        if not any(other is not element for other in named if other in set(element.iterdescendants()))
-    ]
+    outer = {above for element in named for above in element.iterancestors()}
+    inner = [element for element in named if element not in outer]
     if texts := [
         text for element in inner if (text := _spaced_text(element)) and _names_in(text, is_shown=True)
     ]:
@@ -304,11 +305,7 @@ def _names_in_segment(segment: str, *, is_shown: bool) -> list[str]:
     for part in joined:
         pieces = _COMMA.split(part)
         if word_count(pieces[0]) < 2 and not _WITHOUT_SPACES.search(pieces[0]) and len(pieces) > 1:
-            names += (
-                _names_in_segment(part.replace(",", " , "), is_shown=is_shown)
-                if False
-                else _one_name(part, is_shown)
-            )
+            names += _one_name(part, is_shown)  # "Lee, Ann"
             continue
         for place, piece in enumerate(pieces):
             if (

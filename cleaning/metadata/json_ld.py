@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -34,6 +35,7 @@ _ALIKE = (
     0.6  # share of the shorter headline's words that two headlines have in common, from which they are one
 )
 _UNLIKE = 0.2  # likewise; below it they are two
+_MAX_HEADLINE = 300  # characters of a headline that are compared
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -95,7 +97,8 @@ def page_article(placed: list[Placed], page: Identity) -> Node:
         article: Node = {}
         for agreement, _, node in found:
             if not article or agreement > 0:
-                article = {**node, **article}
+                for key, value in node.items():
+                    article.setdefault(key, value)
         return {key: _resolved(value, by_id) for key, value in article.items()}
     return {}
 
@@ -150,7 +153,9 @@ def _likeness(name: str, title: str) -> float:
     return len(first & second) / min(len(first), len(second)) if first and second else 0.0
 
 
+@lru_cache(maxsize=256)
 def _units(headline: str) -> frozenset[str]:
+    headline = headline[:_MAX_HEADLINE]
     words = frozenset(_WORD.findall(headline.casefold()))
     if len(words) > 2 or len(headline) < 6:
         return words

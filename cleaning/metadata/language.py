@@ -309,6 +309,8 @@ def _shares(text: str) -> dict[str, float]:
 
 def _by_script(text: str, stated: str) -> tuple[str | None, float | None] | None:
     """Return (language, share of the letters) where the script or a letter decides; None where it does not."""
+    if text.isascii():
+        return None  # a fast path: of Latin letters alone none names a language
     scripts = Counter(_script_of(char) for char in text if char.isalpha())
     letters = scripts.total()
     if not letters:

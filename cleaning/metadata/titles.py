@@ -27,6 +27,7 @@ _KICKER = re.compile(
 )
 _MIN_TITLE_WORDS = 3  # of a headline that is left when a site's name or a kicker goes
 _MAX_SITE_WORDS = 4
+_MAX_TITLE = 500  # characters of a title that is taken apart
 _MIN_CUT_CHARS = 20  # of a headline that is cut short, by which the whole one is known
 
 
@@ -132,6 +133,8 @@ def _without_site(title: str, shown: list[str], sites: frozenset[str]) -> str:
     """Return "Headline | Site" or "Site | Headline" without the site.
 
     The site is known by its name, or because the page shows the rest as its headline, or as few words behind a bar."""
+    if len(title) > _MAX_TITLE:
+        return title
     shown_keys = {fold(text) for text in shown if fold(text) != fold(title)}
     parts = list(_splits(title))
     for first, second in parts:

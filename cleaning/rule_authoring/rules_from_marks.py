@@ -22,6 +22,7 @@ from cleaning.clutter.outlet_rules import check_rules
 from cleaning.records import Rules
 from cleaning.rule_authoring.rule_suggestions import (
     MAX_PROPOSALS,
+    Key,
     Proposal,
     Sample,
     Suggestion,
@@ -31,6 +32,7 @@ from cleaning.rule_authoring.rule_suggestions import (
     element_names,
 )
 from cleaning.text.characters import fold, word_count
+from cleaning.text.shown_text import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,43 +84,43 @@ Read = tuple[MarkedPage, Sample]
 
 def _cuts(read: Sequence[Read]) -> list[Proposal]:
     """Return selectors of elements that hold furniture which survived, and no block of the story on any page."""
-    chars: dict[str, int] = defaultdict(int)
-    pages: dict[str, set[int]] = defaultdict(set)
-    for number, (marks, sample) in enumerate(read):
-        for element, key in sample.blocks:
-            if key in marks.furniture and sample.survived(key):
-                for selector in _selectors(element):
-                    chars[selector] += len(key)
-                    pages[selector].add(number)
-    sound = [selector for selector in chars if not _touches(selector, read, "story")]
-    sound.sort(key=lambda selector: (-chars[selector], len(selector)))
-    return [
-        Proposal(
-            "cut", selector, len(pages[selector]), "holds blocks that are marked as furniture, and no story"
-        )
-        for selector in sound[:_MAX_CANDIDATES]
+    survived = [
+        [element for element, key in sample.blocks if key in marks.furniture and sample.survived(key)]
+        for marks, sample in read
     ]
+    return _proposals(
+        "cut", survived, read, "story", "holds blocks that are marked as furniture, and no story"
+    )
 
 
 def _keeps(read: Sequence[Read]) -> list[Proposal]:
     """Return selectors of elements that hold story which did not survive, and no furniture on any page."""
+    lost = []
+    for marks, sample in read:
+        text = "".join(sample.line_keys)
+        keys = {key for key in marks.story - sample.fields if len(key) >= _MIN_KEY and key not in text}
+        lost.append([element for element, key in sample.blocks if key in keys])
+    return _proposals(
+        "keep", lost, read, "furniture", "holds blocks that are marked as story, and no furniture"
+    )
+
+
+def _proposals(
+    key: Key, wrong: Sequence[Sequence[HtmlElement]], read: Sequence[Read], other_kind: str, why: str
+) -> list[Proposal]:
+    """Return selectors of the blocks that came out wrong, and of what holds them; those with the most text first.
+
+    wrong: by page. other_kind: of the marked blocks that none may touch."""
     chars: dict[str, int] = defaultdict(int)
     pages: dict[str, set[int]] = defaultdict(set)
-    for number, (marks, sample) in enumerate(read):
-        text = "".join(sample.line_keys)
-        for element, key in sample.blocks:
-            if key in marks.story and len(key) >= _MIN_KEY and key not in text and key not in sample.fields:
-                for selector in _selectors(element):
-                    chars[selector] += len(key)
-                    pages[selector].add(number)
-    sound = [selector for selector in chars if not _touches(selector, read, "furniture")]
+    for number, elements in enumerate(wrong):
+        for element in elements:
+            for selector in _selectors(element):
+                chars[selector] += len(shown_text(element))
+                pages[selector].add(number)
+    sound = [selector for selector in chars if not _touches(selector, read, other_kind)]
     sound.sort(key=lambda selector: (-chars[selector], len(selector)))
-    return [
-        Proposal(
-            "keep", selector, len(pages[selector]), "holds blocks that are marked as story, and no furniture"
-        )
-        for selector in sound[:_MAX_CANDIDATES]
-    ]
+    return [Proposal(key, selector, len(pages[selector]), why) for selector in sound[:_MAX_CANDIDATES]]
 
 
 def _selectors(element: HtmlElement) -> Iterator[str]:

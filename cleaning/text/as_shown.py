@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from lxml import etree
@@ -25,9 +24,9 @@ _HIDING_STYLE = re.compile(
     re.I,
 )
 _BLOCK_STYLE = re.compile(r"(?:^|;)\s*display\s*:\s*(?:block|flex|grid|table)\b", re.I)
-_MAX_RULES = 100  # about display, of one <style>
 _MAX_CSS = 200_000  # characters of one <style> that are read
-_DISPLAY_RULE = re.compile(r"(?<![\w-])display\s*:\s*(none|block)\b", re.I)
+# the letters stand first, so that the search skips all others quickly
+_DISPLAY_RULE = re.compile(r"display(?<![\w-]display)\s*:\s*(none|block)\b")
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _NAME_SELECTOR = re.compile(r"(?:div|p|span|section|ul|li)?([.#][\w-]+)", re.I)
 _MAY_BE_BLOCKS = etree.XPath("//*[contains(name(), '-')] | //span[@style]")
@@ -80,16 +79,21 @@ def _names_in_styles(tree: HtmlElement) -> tuple[frozenset[str], frozenset[str]]
     blocks: set[str] = set()
     for style in tree.iter("style"):
         css = (style.text or "")[:_MAX_CSS]
-        if not _DISPLAY_RULE.search(css):
+        if "display" not in css:
             continue
-        css = _COMMENT.sub("", css)
-        for rule in islice(_DISPLAY_RULE.finditer(css), _MAX_RULES):
-            opened = css.rfind("{", 0, rule.start())
-            start = max(css.rfind("}", 0, opened), css.rfind("{", 0, opened)) + 1
-            if opened < 0 or css.count("{", 0, opened) != css.count("}", 0, opened):
-                continue  # no rule, or one inside @media
+        css = _COMMENT.sub("", css) if "/*" in css else css
+        depth = counted = 0  # of open braces, and up to where they are counted
+        for rule in _DISPLAY_RULE.finditer(css):
+            opened = css.rfind("{", counted, rule.start())
+            if opened < 0 or (counted and opened == counted):
+                continue  # no rule, or another statement of the same
+            depth += css.count("{", counted, opened) - css.count("}", counted, opened)
+            start = max(css.rfind("}", counted, opened), css.rfind("{", counted, opened)) + 1
+            counted = opened
+            if depth:
+                continue  # inside @media
             names = {name for part in css[start:opened].split(",") if (name := _name_in(part))}
-            (hidden if rule[1].lower() == "none" else blocks).update(names)
+            (hidden if rule[1] == "none" else blocks).update(names)
     return frozenset(hidden), frozenset(blocks)
 
 

@@ -83,11 +83,8 @@ def wrong_share(text: str) -> float:
 
 def repair_double_utf8(text: str) -> tuple[str, int]:
     """Return the text with UTF-8 that was read as Windows-1252 decoded again, and how many characters that gave."""
-    if (
-        text.isascii()
-        or not any(trace in text for trace in _TRACES)
-        or len(_QUICK.findall(text, 0, _SAMPLE_CHARACTERS)) < _MIN_SEQUENCES
-    ):
+    beginning = text[:_SAMPLE_CHARACTERS]
+    if not any(trace in beginning for trace in _TRACES) or len(_QUICK.findall(beginning)) < _MIN_SEQUENCES:
         return text, 0
     pattern = _SURE_DOUBLE
     if len(_SURE_DOUBLE.findall(text)) < _MIN_SEQUENCES:

@@ -40,7 +40,9 @@ _CONSENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What the confidence is computed from. `scrapy explain` prints the field names."""
+    """What the confidence is computed from.
+
+    `scrapy explain` prints the field names."""
 
     expected_f1: float  # by the probabilities of the page's blocks
     mojibake: float  # share of the words that were decoded wrongly

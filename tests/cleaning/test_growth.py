@@ -13,7 +13,7 @@ from cleaning import NoArticle, clean
 from cleaning.text.characters import tidy
 from cleaning.text.document import parse
 
-from .pages import STORY, paragraphs, raw, story
+from .pages import STORY, html, paragraphs, raw, story
 
 WORST_GROWTH = 9.0  # of the time for four times the page; linear: 4, quadratic: 16
 QUICK_S = 0.15  # below it growth is noise
@@ -41,6 +41,19 @@ SHAPES = {  # pages of about n characters
     "blanks in a name": lambda n: named(f"Ann{' ' * n}Lee"),
     "a string that never ends": lambda n: linked('{,"a": "' + '\\"x' * (n // 3)),
     "comments that never end": lambda n: linked("{," + "/*" * (n // 2)),
+    "bylines in a box of bylines": lambda n: story(
+        after=f"<div class=authors>{'<p class=author><span class=name>x</span></p>' * (n // 48)}</div>"
+    ),
+    "the site's name over and over": lambda n: story().replace("</title>", f"{' | Gazette' * (n // 10)}</title>"),
+    "objects of one article": lambda n: linked(
+        json.dumps([{"@type": "NewsArticle", "headline": "Harbour bridge closes", f"k{i}": i} for i in range(n // 80)])
+    ),
+    "dates": lambda n: html(f"<h1>Bridge</h1>{'<span class=date>Updated 1.</span>' * (n // 36)}<p>{STORY[0]}</p>"),
+    "headlines": lambda n: story(after="<h1>Bridge | A - B</h1><p>x</p>" * (n // 32)),
+    "numbered boxes": lambda n: story(after=f"<div>{'<div><h4>1/9</h4><p>One two.</p></div>' * (n // 38)}</div>"),
+    "custom elements": lambda n: story(after="<a-b>one<c-d>two</c-d></a-b>" * (n // 30)),
+    "styles": lambda n: story(head=f"<style>{'.a{display:none}@media x{.b{display:block}}' * (n // 44)}</style>"),
+    "hidden boxes": lambda n: story(after="<div hidden><b>-</b></div>" * (n // 26)),
     "bracket after bracket": lambda n: linked("[" * n),
     "tags without an end": lambda n: linked(json.dumps({"@type": "NewsArticle", "articleBody": "<br" * (n // 3)})),
     "one sentence over and over": lambda n: story(after=f"<p>{STORY[0]}</p>" * (n // 120)),
