@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from scrapy.settings import SETTINGS_PRIORITIES, BaseSettings
@@ -16,6 +17,13 @@ def known_outlets() -> outlets.Outlets:
     that setting into the environment, because Scrapy imports spider modules without settings. Raises OutletErrors
     where there is no such folder."""
     return outlets.load_sound(os.environ.get("OUTLETS_DIR"))
+
+
+def marks_folder(key: str) -> Path:
+    """Return the folder of an outlet's kept marks, beside its file. It may be missing."""
+    own = Path(os.environ.get("OUTLETS_DIR") or outlets.BUNDLED)
+    beside = own if (own / f"{key}.toml").is_file() else outlets.BUNDLED
+    return beside / "marks" / key
 
 
 def mistakes_in(key: str) -> str:

@@ -6,8 +6,7 @@
 3. lines: a line that survives on at least half of the pages.
 4. keep: paragraphs of the story's box that general rules cut, if their text differs from page to page.
 5. Each proposal is tried out. One that costs a paragraph of the story, or changes nothing, is dropped.
-
-An element's "name" is a selector made from its class, id, attributes or tag.
+6. Fields that some pages state and others do not (field_suggestions.py).
 """
 
 from __future__ import annotations
@@ -17,15 +16,13 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from lxml import etree
-
-from cleaning.cleaner import clean
 from cleaning.clutter.outlet_rules import check_rules, compile_rules
-from cleaning.records import NoArticle, Rules
-from cleaning.text import loose_text
+from cleaning.records import Rules
+from cleaning.rule_authoring.field_suggestions import FieldProposal, suggest_fields, with_field
+from cleaning.rule_authoring.samples import Sample, clean_sample, cleaned_text, element_names
 from cleaning.text.characters import fold, is_sentence, word_count
-from cleaning.text.document import Document
 from cleaning.text.shown_text import shown_text, unlinked_text
+from cleaning.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,40 +33,10 @@ if TYPE_CHECKING:
 
 MIN_PAGES = 5  # fewer pages do not show what belongs to the outlet and what to one story
 MAX_PROPOSALS = 12  # of one kind
-_BLOCK_TAGS = ("p", "li", "h2", "h3", "h4", "blockquote", "figcaption", "td", "dd", "div", "span")
-_INNER_BLOCK_TAGS = frozenset(
-    ["p", "li", "h1", "h2", "h3", "h4", "blockquote", "ul", "ol", "table", "div", "section", "figure"]
-)
-_UNSHOWN_TAGS = ("script", "style", "noscript", "template", "iframe", "svg")
 _MIN_PROSE_WORDS = 8  # of a paragraph of the story
 _MIN_BOX_SHARE = 0.5  # of a page's prose that is directly in the story's box
 _MIN_TWIN_PARAGRAPHS = 4  # in a second box, which then holds story too; no teaser has as many
 _MIN_LINKED_SHARE = 0.6  # of the text of an element that is made of links
-_NAME = re.compile(r"[A-Za-z][A-Za-z_-]*(?:\d{1,2})?")
-_MIXED_CASE = re.compile(
-    r"[a-z]+[A-Z][A-Za-z]*|[A-Z]+[a-z]+[A-Z][A-Za-z]*"
-)  # generated, as kOmjHQ; real words in mixed case are longer
-_GENERATED_PREFIX = re.compile(r"(?:sc|css|jsx|dcr|emotion|svelte|i-amphtml)-")  # prefixes of generated names
-_GENERIC_NAMES = frozenset(
-    [
-        "container",
-        "wrapper",
-        "row",
-        "col",
-        "column",
-        "content",
-        "section",
-        "inner",
-        "outer",
-        "block",
-        "item",
-        "clearfix",
-        "main",
-        "body",
-        "text",
-    ]
-)
-
 Key = Literal["cut", "keep", "lines", "ends"]
 
 
@@ -94,27 +61,51 @@ class Suggestion:
     pages: int  # number of pages that held an article
     box: tuple[str, ...]  # selectors of the story's box
     proposals: tuple[Proposal, ...]
+    fields: tuple[FieldProposal, ...] = ()
+    what: str = "page"  # was read
 
     @property
     def rules(self) -> Rules:
         """The proposals as rules."""
-        return add_proposals(Rules(), self.proposals)
+        return self.added_to(Rules())
+
+    def added_to(self, rules: Rules) -> Rules:
+        """Return the rules with the proposals."""
+        rules = add_proposals(rules, self.proposals)
+        for proposal in self.fields:
+            rules = with_field(rules, proposal)
+        return rules
+
+    def __bool__(self) -> bool:
+        """Whether anything is proposed."""
+        return bool(self.proposals or self.fields)
 
     def toml(self) -> str:
-        """Return a [clutter] section for the outlet's file, with the evidence as comments."""
-        lines = [
-            "[clutter]",
-            f"# read off {self.pages} pages; the story stands in {', '.join(self.box) or 'no named box'}",
-        ]
+        """Return the sections [clutter] and [fields] for the outlet's file, with the evidence as comments."""
+        read = f"read off {counted(self.pages, self.what)}"
+        return "\n".join(
+            [
+                *(self._clutter(read) if self.proposals else ()),
+                *([""] if self.proposals and self.fields else ()),
+                *(self._fields(read) if self.fields else ()),
+                "",
+            ]
+        )
+
+    def _fields(self, read: str) -> Iterator[str]:
+        yield from ("[fields]", f"# {read}")
+        for proposal in self.fields:
+            yield f"{proposal.name} = {_toml_string(proposal.selector)}  # {proposal.evidence()}"
+
+    def _clutter(self, read: str) -> Iterator[str]:
+        story = f"; the story stands in {', '.join(self.box)}" if self.box else ""
+        yield from ("[clutter]", f"# {read}{story}")
         for key in ("cut", "keep", "lines", "ends"):
             proposals = [proposal for proposal in self.proposals if proposal.key == key]
             if proposals:
-                lines += [
-                    f"{key} = [",
-                    *(f"    {_toml_string(p.value)},  # {p.evidence(self.pages)}" for p in proposals),
-                    "]",
-                ]
-        return "\n".join(lines) + "\n"
+                yield f"{key} = ["
+                yield from (f"    {_toml_string(p.value)},  # {p.evidence(self.pages)}" for p in proposals)
+                yield "]"
 
 
 def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Suggestion:
@@ -126,49 +117,13 @@ def suggest_rules(pages: Sequence[RawPage], rules: Rules | None = None) -> Sugge
     samples = [sample for page in pages if (sample := clean_sample(page, existing))]
     boxes = _find_story_boxes(samples)
     candidates = [*_propose_cuts(samples, boxes), *_propose_keeps(samples, boxes), *_propose_lines(samples)]
-    return Suggestion(len(samples), tuple(boxes), tuple(_try_out(candidates, samples, boxes, existing)))
+    proposals = tuple(_try_out(candidates, samples, boxes, existing))
+    with_them = add_proposals(existing, proposals)
+    fields = suggest_fields([sample.page for sample in samples], [{}] * len(samples), with_them)
+    return Suggestion(len(samples), tuple(boxes), proposals, tuple(fields))
 
 
 # ---------------------------------------------------------------- one page
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One page of the outlet and its cleaned text."""
-
-    page: RawPage
-    elements: list[
-        HtmlElement
-    ]  # referenced so that lxml does not create a new object for an element at each visit
-    blocks: list[tuple[HtmlElement, str]]  # in order, each with its folded text
-    line_keys: frozenset[str]  # folded lines of the cleaned text
-    lines: dict[str, str]  # folded line -> line
-    fields: frozenset[str]  # folded headline and standfirst
-
-    def survived(self, key: str) -> bool:
-        """Return whether the folded text is a line of the cleaned text."""
-        return key in self.line_keys
-
-
-def clean_sample(page: RawPage, rules: Rules) -> Sample | None:
-    """Clean one page and read its blocks; None where it holds no article."""
-    try:
-        article = clean(page, rules)
-        tree = Document(page).tree
-    except NoArticle:
-        return None
-    etree.strip_elements(tree, *_UNSHOWN_TAGS, with_tail=False)
-    loose_text.wrap_loose_text(tree)
-    elements = list(tree.iter())
-    blocks = [
-        (element, key)
-        for element in tree.iter(*_BLOCK_TAGS)
-        if not any(inner.tag in _INNER_BLOCK_TAGS for inner in element.iterdescendants())
-        and (key := fold(shown_text(element)))
-    ]
-    lines = {fold(line): line for line in article.text.splitlines()}
-    fields = frozenset(fold(text) for text in (article.title, article.summary or "") if text)
-    return Sample(page, elements, blocks, frozenset(lines), lines, fields)
 
 
 def _is_prose(element: HtmlElement) -> bool:
@@ -179,51 +134,6 @@ def _is_prose(element: HtmlElement) -> bool:
         and word_count(text) >= _MIN_PROSE_WORDS
         and len(unlinked_text(element)) > 0.5 * len(text)
     )
-
-
-def element_names(element: HtmlElement) -> Iterator[str]:
-    """Yield selectors of an element that probably match on other pages too, by class, id, attribute and tag."""
-    for token in (element.get("class") or "").split():
-        if name := stable_name(token):
-            yield f".{name}" if name == token else f"[class*='{name}']"
-    identity = element.get("id") or ""
-    if identity and (
-        stable_name(identity) == identity or identity in _GENERIC_NAMES
-    ):  # an id is unique in its page
-        yield f"#{identity}"
-    for attribute in ("data-testid", "data-component", "itemprop"):
-        value = element.get(attribute) or ""
-        if stable_name(value) == value and value:
-            yield f"[{attribute}='{value}']"
-    if "-" in element.tag and re.fullmatch(r"[a-z-]+", element.tag):
-        yield element.tag
-
-
-def stable_name(token: str) -> str:
-    """Return the part of a class name or id that a person chose; "" where there is none, or it is too generic.
-
-    What a build tool appended is removed: `story__text__1FZLe` -> `story__text`."""
-    pieces = re.split(r"([_-]+)", token)
-    chosen: list[str] = []
-    for piece in pieces:
-        if piece and not _is_word(piece):
-            break
-        chosen.append(piece)
-    name = "" if _GENERATED_PREFIX.match(token) else "".join(chosen).rstrip("_-")
-    is_whole = name == token
-    if not _NAME.fullmatch(name) or name.lower() in _GENERIC_NAMES:
-        return ""
-    return name if is_whole or (len(name) >= 8 and re.search(r"[_-]", name)) else ""
-
-
-def _is_word(piece: str) -> bool:
-    """Return whether a piece of a name may be a word or a short number, and was not generated."""
-    if not piece.strip("_-"):
-        return True
-    if re.search(r"\d", piece):
-        return piece.isdigit() and len(piece) <= 2
-    is_generated = len(piece) <= 7 and _MIXED_CASE.fullmatch(piece)
-    return not is_generated and bool(re.search(r"[aeiouyAEIOUY]", piece) or len(piece) <= 3)
 
 
 # ---------------------------------------------------------------- the story's box
@@ -444,14 +354,6 @@ def _applies(trial: Proposal, sample: Sample) -> bool:
     root = sample.elements[0]
     compiled = compile_rules(Rules(cut=(trial.value,)))
     return bool(compiled.elements_to_cut(root))
-
-
-def cleaned_text(sample: Sample, rules: Rules) -> str:
-    """Return the text of a page, cleaned by these rules; "" where it is no article then."""
-    try:
-        return clean(sample.page, rules).text
-    except NoArticle:
-        return ""
 
 
 def _story_paragraphs(sample: Sample, boxes: Sequence[str]) -> set[str]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 class Command(StrictOptions):
     """Lists or checks outlets. Exit codes: 0 success, 1 an outlet has no living source or, with --broken, is in trouble, or
-    a file has mistakes (with --broken or --live), 2 a mistake in a file (with --check) or in the arguments."""
+    a file has mistakes (with --broken or --live), or a marked page comes out otherwise (with --check), 2 a mistake in a
+    file (with --check) or in the arguments."""
 
     requires_project = True
     requires_crawler_process = False  # only --live makes one
@@ -133,8 +134,33 @@ class Command(StrictOptions):
             raise CannotRun(
                 "\n".join(dict.fromkeys(found_mistakes))
             )  # two files can share one mistake: a domain
+        self._check_marked_pages(keys)
         are = "is" if len(keys) == 1 else "are"
         print(f"{counted(len(keys), 'outlet')} {are} sound")
+
+    def _check_marked_pages(self, keys: list[str]) -> None:
+        """Clean every marked page that is kept, and tell what comes out otherwise; exit code 1 where one does. Raises
+        CannotRun for marks that cannot be read."""
+        from crawler.outlet_files import known_outlets, marks_folder
+
+        with_marks = [key for key in keys if marks_folder(key).is_dir()]
+        if not with_marks:
+            return
+        from crawler.inspection.explanation_text import safe
+        from crawler.inspection.marked_pages import departures_of_kept
+        from crawler.inspection.single_pages import CannotInspect
+
+        checked = wrong = 0
+        try:
+            for key in with_marks:
+                for path, found in departures_of_kept(key, known_outlets().by_name[key].rules):
+                    checked, wrong = checked + 1, wrong + bool(found)
+                    for text in found:
+                        print(safe(f"{path}: {text}"), file=sys.stderr)
+        except CannotInspect as error:
+            raise CannotRun(str(error)) from error
+        print(f"{counted(checked, 'marked page')}: {wrong or 'none'} not as marked")
+        self.exitcode = 1 if wrong else 0
 
     def _print_table(self, statuses: list[OutletStatus], *, as_json: bool, only_broken: bool) -> None:
         """Print the outlets with their health, those in trouble first."""

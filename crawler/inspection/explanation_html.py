@@ -1,5 +1,5 @@
-"""Presents a page's explanation as one HTML file that needs no script and loads nothing; for light and dark
-screens.
+"""Presents a page's explanation as one HTML file that loads nothing; for light and dark screens. Only marking (marking.py)
+needs its script.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from html import escape
 
+from cleaning import RawPage
 from cleaning.records import Removed
 from cleaning.rule_authoring.page_explanation import PagePiece
 from cleaning.wording import counted
+from crawler.inspection import marking
 from crawler.inspection.explanation import Explanation, stated_fields
 from crawler.inspection.explanation_text import safe
 
@@ -41,9 +43,10 @@ def as_html(explanation: Explanation) -> str:
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+            f'{marking.POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Explained: {_escaped(explanation.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
+            f"<title>Explained: {_escaped(explanation.title)}</title>\n<style>{_STYLE}{marking.STYLE}</style>\n</head>\n<body>\n<main>",
             *_heading(explanation),
             *_fields_table(explanation),
             *_story(explanation),
@@ -51,6 +54,7 @@ def as_html(explanation: Explanation) -> str:
             *_lake_match(explanation),
             *_signs_table(explanation),
             *_timings_table(explanation),
+            *_marking(explanation),
             "</main>\n</body>\n</html>\n",
         ]
     )
@@ -108,26 +112,32 @@ def _story(explanation: Explanation) -> Iterator[str]:
     yield '<h2 id="page">The page, in its order</h2>'
     yield '<p class="quiet">Boxes with struck text were cut; above it stand kind, rule and stage.'
     yield "Marked passages stand in the matched story, too.</p>" if explanation.passages else "</p>"
+    yield marking.HINT
     yield f'<section aria-labelledby="page"{lang}>'
     line_start = 0
     for piece in explanation.pieces:
         if piece.cut:
             yield _cut(piece, piece.cut)
             continue
-        yield f"<p>{_mark_passages(explanation, piece.text, line_start)}</p>"
+        yield f'<p data-is="story">{_mark_passages(explanation, piece.text, line_start)}</p>'
         line_start += len(piece.text) + 1
     yield "</section>"
+
+
+def _marking(explanation: Explanation) -> Iterator[str]:
+    if isinstance(explanation.page, RawPage) and explanation.article and explanation.pieces:
+        yield from marking.marking(explanation.page, explanation.article)
 
 
 def _cut(piece: PagePiece, cut: Removed) -> str:
     """A box with one cut, under its kind, rule and stage."""
     hue = sum(cut.kind.encode()) * 137 % 360  # the same colour for a kind on every page
     label = f'<strong>{_escaped(cut.kind)}</strong> <span class="rule">{_escaped(cut.rule)}</span> <small>{cut.stage}</small>'
-    text = "<br>".join(_escaped(line) for line in piece.text.splitlines())
+    text = "".join(f'<del data-is="furniture">{_escaped(line)}</del>' for line in piece.text.splitlines())
     box = f'<div class="cut" style="--hue:{hue}">'
     if len(piece.text) > FOLD_ABOVE_CHARS:
-        return f"{box}<details><summary>{label} <small>{cut.chars:,} characters</small></summary><del>{text}</del></details></div>"
-    return f"{box}{label}<del>{text}</del></div>"
+        return f"{box}<details><summary>{label} <small>{cut.chars:,} characters</small></summary>{text}</details></div>"
+    return f'{box}<div class="label">{label}</div>{text}</div>'
 
 
 def _mark_passages(explanation: Explanation, text: str, line_start: int) -> str:

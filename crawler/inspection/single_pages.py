@@ -65,7 +65,7 @@ def read_page_file(name: str, outlet: str | None) -> RawPage:
     """Return a saved page, decompressed where it is gzipped. Its URL is the one in its canonical link or og:url; a
     page without one gets an invented URL. Makes no request. Raises CannotInspect where the file cannot be read or is
     not HTML."""
-    body = _read_body(name)
+    body = read_body(name)
     if not _MARKUP.search(body[:200_000]):
         raise CannotInspect(f"{name}: not HTML: no tag was found in it")
     url = _url_in(body) or f"https://unknown.invalid/{re.sub(r'[^A-Za-z0-9._-]+', '-', Path(name).name)}"
@@ -81,7 +81,7 @@ def read_page_file(name: str, outlet: str | None) -> RawPage:
     )
 
 
-def _read_body(name: str) -> bytes:
+def read_body(name: str) -> bytes:
     """Return the bytes of a saved page. Raises CannotInspect."""
     path = Path(name)
     try:

@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from cleaning import Rules, check_rules, clean
-from cleaning.rule_authoring.rule_suggestions import stable_name, suggest_rules
+from cleaning.rule_authoring.rule_suggestions import suggest_rules
+from cleaning.rule_authoring.samples import stable_name
 from tests.cleaning.pages import html, raw
 
 pytestmark = pytest.mark.xdist_group("suggesting")

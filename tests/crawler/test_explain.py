@@ -111,17 +111,30 @@ class Tags(HTMLParser):
         self.texts.append(data)
 
 
-def test_the_html_form_loads_nothing_runs_nothing_and_strikes_out():
+def test_the_html_form_loads_nothing_runs_nothing_of_the_page_and_strikes_out():
     evil = EVIL.replace("<", "&lt;")
     page = raw(story(before=f"<div class='share'>{evil}</div>", head=HEAD.format(evil)))
     made = Tags(html := as_html(told(page)))
     assert made.loaded == []
-    assert not {"script", "link", "img", "iframe"} & set(made.tags)
+    assert not {"link", "img", "iframe"} & set(made.tags)
+    assert made.tags.count("script") == 1  # its own, for marking: test_marking.py
     assert {"del", "main", "h1", "h2", "th"} <= set(made.tags)
     assert "<script>alert(1)</script>" in "".join(made.texts)
     assert 'lang="en"' in html
     assert "prefers-color-scheme: dark" in html
     assert "\x1b" not in html
+
+
+def test_what_each_selector_of_the_fields_found_is_shown():
+    rules = Rules(fields=(("section", ".desk"), ("authors", ".nobody")))
+    page = raw(story(before="<p class='desk'>Harbour desk</p>"))
+    explanation = explain_page(page, rules, LakeFacts(), leaves_reserved=True)
+    text = as_text(explanation, 200, styled=False)
+    assert "[fields] section: Harbour desk\n" in text
+    assert "[fields] authors: nothing found\n" in text
+    report = as_html(explanation)
+    assert '<th scope="row">[fields] section</th><td>Harbour desk</td>' in report
+    assert '<th scope="row">[fields] authors</th><td>nothing found</td>' in report
 
 
 # ---------------------------------------------------------------- a copy
@@ -233,7 +246,7 @@ def test_a_file_becomes_an_html_report(scrapy, tmp_path):
     report = tmp_path / "report.html"
     done = scrapy("explain", str(tmp_path / "page.html"), "--html", str(report), "--outlet", "bbc")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{report}\n", "")
-    assert "<del>Share this story" in report.read_text("utf-8")
+    assert ">Share this story" in report.read_text("utf-8")
 
 
 def test_suggest_wants_five_pages():
