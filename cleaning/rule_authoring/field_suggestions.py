@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from cleaning.records import Article, RawPage
 
+# a page without one of these lacks something; no summary, or no date of a change, is usual
+_EXPECTED_FIELDS = frozenset({"authors", "published_at", "section"})
 _MIN_AGREEING = 2  # pages that state the value at the selector, where nobody has marked it
 _MAX_CANDIDATES = 24  # of one field, that are tried
 _MAX_TEXT = 300  # characters of an element that states a field and little else
@@ -63,9 +65,7 @@ class FieldProposal:
 
     def evidence(self) -> str:
         """Return the reason and the numbers of pages in words."""
-        return (
-            f"{self.why}: {counted(self.agreeing, 'page')} come out right with it, {self.mended} only with it"
-        )
+        return f"{self.why}; right on {counted(self.agreeing, 'page')}, of which {self.mended} only with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,8 @@ def with_field(rules: Rules, proposal: FieldProposal) -> Rules:
 def _best(name: str, samples: Sequence[_Sample], rules: Rules) -> FieldProposal | None:
     """Return the selector that mends most pages and is wrong on none; None where there is nothing to mend."""
     by_hand = any(sample.marked.get(name) for sample in samples)
+    if not by_hand and name not in _EXPECTED_FIELDS:
+        return None
     values = [
         sample.marked.get(name, ()) if by_hand else value_of(sample.article, name) for sample in samples
     ]
